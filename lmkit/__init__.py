@@ -1,0 +1,48 @@
+"""lmkit: classic language models behind one train / score / generate interface.
+
+>>> import lmkit
+>>> model = lmkit.load("model.lm")                                    # doctest: +SKIP
+>>> log_probs, state = model.score("the cat sat")                     # doctest: +SKIP
+
+Names are imported when they are first used, so that ``import lmkit`` is cheap.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "train": "lmkit.api",
+    "load": "lmkit.api",
+    "Batch": "lmkit.model",
+    "Generated": "lmkit.model",
+    "LanguageModel": "lmkit.model",
+    "Sampling": "lmkit.sampling",
+    "Perplexity": "lmkit.measures",
+    "LmkitError": "lmkit.errors",
+}
+
+__all__ = ["__version__", *_WHERE]  # noqa: PLE0604
+
+if TYPE_CHECKING:
+    from lmkit.api import load as load
+    from lmkit.api import train as train
+    from lmkit.errors import LmkitError as LmkitError
+    from lmkit.measures import Perplexity as Perplexity
+    from lmkit.model import Batch as Batch
+    from lmkit.model import Generated as Generated
+    from lmkit.model import LanguageModel as LanguageModel
+    from lmkit.sampling import Sampling as Sampling
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'lmkit' has no attribute {name!r}")
+    return getattr(import_module(_WHERE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

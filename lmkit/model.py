@@ -1,0 +1,289 @@
+"""The one interface: `LanguageModel`. Everything else is written against it.
+
+Text travels in flat arrays, a `Batch`: token ids of all sentences behind each
+other. ``T`` is the number of tokens of a batch, ``S`` of sentences, ``B`` of
+parallel streams, ``V`` the size of the vocabulary. Log-probabilities are
+natural logarithms.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmkit.errors import UnsupportedError
+from lmkit.measures import Perplexity
+from lmkit.sampling import Sampling, draw
+
+UNK, BOS, EOS = 0, 1, 2
+"""Ids of ``<unk>``, ``<s>`` and ``</s>`` in every vocabulary."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownWords:
+    """The spellings behind the ``<unk>`` tokens of a batch.
+
+    ``positions`` [U] are indices into ``Batch.ids`` in ascending order,
+    ``types`` [U] are indices into ``spellings``, which are distinct. A literal
+    ``<unk>`` in the text has the spelling ``"<unk>"``.
+    """
+
+    positions: NDArray[np.int64]
+    types: NDArray[np.int32]
+    spellings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Sentences as token ids.
+
+    ``ids`` [T] holds each sentence with its final ``</s>`` and without ``<s>``;
+    sentence ``i`` is ``ids[offsets[i]:offsets[i + 1]]``. ``characters`` [S], where
+    known, is the length of each sentence's reference text: its tokens joined by
+    single spaces, in code points, plus one for the end of the line.
+    """
+
+    ids: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    unknown: UnknownWords | None = None
+    characters: NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def sentence_sums(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Sum of ``values`` [T] over each sentence: [S]."""
+        totals = np.concatenate(([0.0], np.cumsum(values, dtype=np.float64)))
+        if np.isfinite(totals[-1]):
+            return totals[self.offsets[1:]] - totals[self.offsets[:-1]]
+        return np.add.reduceat(values.astype(np.float64), self.offsets[:-1])
+
+
+class State(Protocol):
+    """Where ``B`` parallel streams of text stand."""
+
+    def __len__(self) -> int:
+        """``B``."""
+
+    def select(self, rows: NDArray[np.integer] | Sequence[int]) -> State:
+        """The streams ``rows``, in that order; a row may be kept, copied or left out."""
+
+    def keys(self) -> NDArray[np.int64] | None:
+        """[B, k]: equal rows have equal futures. None where no two streams ever do."""
+
+
+class Encoder(Protocol):
+    """Turns text into batches and tokens into text, as the model was trained."""
+
+    @property
+    def vocabulary(self) -> Any: ...
+
+    def encode(self, lines: Sequence[str]) -> Batch:
+        """One sentence a line."""
+
+    def encode_stream(self, lines: Iterable[str]) -> Iterator[Batch]:
+        """Batches of bounded size."""
+
+    def encode_file(self, path: Path) -> Iterator[Batch]:
+        """Batches of bounded size, read as training read its text."""
+
+    def encode_prompt(self, text: str) -> NDArray[np.int32]:
+        """Ids of ``text`` without a final ``</s>``."""
+
+    def decode(self, ids: Sequence[int] | NDArray[np.integer]) -> str:
+        """Text of ``ids``."""
+
+    def spelling_log_probs(self, spellings: Sequence[str]) -> NDArray[np.float64] | None:
+        """log p(spelling | unknown word) of each; None where the model has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """A drawn sentence: its text, its token ids (with ``</s>`` where it ended), and
+    their summed log-probability under the model itself (not under the filters)."""
+
+    text: str
+    ids: tuple[int, ...]
+    log_probability: float
+
+
+class LanguageModel(ABC):
+    """What every backend offers. `score`, `start`, `advance` and `next_log_probs`
+    are the backend's; the rest follows from them."""
+
+    backend: ClassVar[str]
+
+    encoder: Encoder
+    unit: str
+    """``word``, ``character``, ``byte`` or ``subword``: what a token is."""
+    context_length: int | None
+    """How many earlier tokens a prediction can depend on; None: all of them."""
+    normalised: bool = True
+    """Whether the next-token distributions sum to one (stupid backoff's do not)."""
+
+    @property
+    def vocabulary(self) -> Any:
+        """The tokens (`lmkit.text.vocabulary.Vocabulary`), ``V`` of them."""
+        return self.encoder.vocabulary
+
+    @abstractmethod
+    def score(
+        self, batch: Batch | str | Sequence[str], state: State | None = None
+    ) -> tuple[NDArray[np.float64], State]:
+        """log p(token | everything before it in its sentence) of every token [T], ``</s>``
+        included, and the state after the last one.
+
+        Every sentence starts anew at ``<s>``; a given ``state`` (of one stream) is where
+        the first sentence goes on instead. A string counts as one sentence.
+        """
+
+    @abstractmethod
+    def start(self, batch_size: int) -> State:
+        """``batch_size`` streams at the beginning of a sentence."""
+
+    @abstractmethod
+    def advance(self, state: State, tokens: NDArray[np.integer] | Sequence[int]) -> State:
+        """The state after one more token [B] on each stream."""
+
+    @abstractmethod
+    def next_log_probs(self, state: State) -> NDArray[np.float64]:
+        """log p(next token) [B, V] on each stream; ``<s>`` has -inf."""
+
+    def log_probs_of(self, state: State, tokens: NDArray[np.integer]) -> NDArray[np.float64]:
+        """log p of the ``tokens`` [B, K] only: [B, K]. Decoders live on this."""
+        return np.take_along_axis(self.next_log_probs(state), np.asarray(tokens), axis=1)
+
+    def draw_next(
+        self, state: State, how: Sampling, generator: np.random.Generator, unknown: bool = False
+    ) -> NDArray[np.int64]:
+        """Draw one next token [B] on each stream; ``<unk>`` only where ``unknown``."""
+        log_probs = self.next_log_probs(state)
+        if not unknown:
+            log_probs[:, UNK] = -np.inf
+        return draw(log_probs, how, generator)
+
+    @abstractmethod
+    def save(self, path: str | Path) -> None:
+        """Write the model to one file, atomically: the old file stays until the new one is whole."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """Facts about the model for ``lmkit info``: names to JSON values."""
+
+    def batch(self, text: Batch | str | Sequence[str]) -> Batch:
+        """``text`` as a batch: a string is one sentence, a sequence one sentence an entry."""
+        if isinstance(text, Batch):
+            return text
+        return self.encoder.encode([text] if isinstance(text, str) else list(text))
+
+    def perplexity(self, text: Path | Batch | Iterable[str]) -> Perplexity:
+        """Perplexity of a file (a `Path`), a batch, or lines of text (a string is split into
+        lines). Works in bounded memory.
+
+        Raises `UnsupportedError` for a model whose scores are no probabilities.
+        """
+        if not self.normalised:
+            raise UnsupportedError(
+                "this model gives scores, not probabilities, so it has no perplexity",
+                "lmkit score for the scores themselves, or train with another smoothing",
+            )
+        if isinstance(text, Batch):
+            batches: Iterable[Batch] = [text]
+        elif isinstance(text, Path):
+            batches = self.encoder.encode_file(text)
+        else:
+            batches = self.encoder.encode_stream(
+                text.splitlines() if isinstance(text, str) else text
+            )
+        total = Perplexity(0, 0, 0, 0.0, 0.0, 0.0, 0)
+        for batch in batches:
+            total = total + self.measure(batch)
+        return total
+
+    def measure(
+        self, batch: Batch, log_probs: NDArray[np.float64] | None = None
+    ) -> Perplexity:
+        """The figures of one batch, from its ``log_probs`` [T] where they are known already."""
+        if log_probs is None:
+            log_probs, _ = self.score(batch)
+        is_unknown = batch.ids == UNK
+        spellings = self.spelling_costs(batch)
+        return Perplexity(
+            sentences=len(batch),
+            tokens=len(batch.ids),
+            oovs=int(is_unknown.sum()),
+            log_probability_of_known=float(log_probs[~is_unknown].sum()),
+            log_probability_of_oovs=float(log_probs[is_unknown].sum()),
+            log_probability_of_spellings=None if spellings is None else float(spellings.sum()),
+            characters=None if batch.characters is None else int(batch.characters.sum()),
+        )
+
+    def spelling_costs(self, batch: Batch) -> NDArray[np.float64] | None:
+        """log p(spelling) [U] of each unknown word of ``batch``; None where the model
+        has no spelling model or the batch has lost its spellings."""
+        if batch.unknown is None:
+            return np.zeros(0) if not (batch.ids == UNK).any() else None
+        per_type = self.encoder.spelling_log_probs(batch.unknown.spellings)
+        return None if per_type is None else per_type[batch.unknown.types]
+
+    def generate(
+        self,
+        n: int = 1,
+        *,
+        prompt: str = "",
+        max_tokens: int = 50,
+        sampling: Sampling | None = None,
+        seed: int | None = None,
+        unknown: bool = False,
+    ) -> list[Generated]:
+        """Draw ``n`` sentences that begin with ``prompt``, each up to ``</s>`` or
+        ``max_tokens`` new tokens. The same seed gives the same sentences.
+
+        ``unknown`` allows ``<unk>`` to be drawn.
+        """
+        how = sampling or Sampling()
+        generator = np.random.default_rng(seed)
+        beginning = self.encoder.encode_prompt(prompt)
+        state = self.start(n)
+        for token in beginning:
+            state = self.advance(state, np.full(n, token))
+        drawn: list[list[int]] = [list(map(int, beginning)) for _ in range(n)]
+        sums = np.zeros(n)
+        alive = np.arange(n)
+        for _ in range(max_tokens):
+            if not len(alive):
+                break
+            tokens = self.draw_next(state, how, generator, unknown)
+            sums[alive] += self.log_probs_of(state, tokens[:, None])[:, 0]
+            for stream, token in zip(alive.tolist(), tokens.tolist(), strict=True):
+                drawn[stream].append(token)
+            going = np.flatnonzero(tokens != EOS)
+            alive = alive[going]
+            state = self.advance(state.select(going), tokens[going])
+        return [
+            Generated(self.encoder.decode([t for t in ids if t != EOS]), tuple(ids), float(total))
+            for ids, total in zip(drawn, sums, strict=True)
+        ]
+
+
+def rebase(batch: Batch, first: int, last: int) -> Batch:
+    """Sentences ``first`` to ``last`` (exclusive) of ``batch`` as a batch of their own."""
+    start, stop = int(batch.offsets[first]), int(batch.offsets[last])
+    unknown = batch.unknown
+    if unknown is not None:
+        low, high = np.searchsorted(unknown.positions, (start, stop))
+        unknown = replace(
+            unknown, positions=unknown.positions[low:high] - start, types=unknown.types[low:high]
+        )
+    return Batch(
+        batch.ids[start:stop],
+        batch.offsets[first : last + 1] - start,
+        unknown,
+        None if batch.characters is None else batch.characters[first:last],
+    )

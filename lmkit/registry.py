@@ -1,0 +1,67 @@
+"""Names of interchangeable parts, and where each of them lives.
+
+The values are strings, ``"module:attribute"``, so that nothing heavy is
+imported before it is used. Packages outside lmkit add to a kind through the
+entry-point group ``lmkit.<kind>``; the built-in names go through the same
+`resolve` as theirs.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from lmkit.errors import UsageError
+
+BUILT_IN: dict[str, dict[str, str]] = {
+    "backend": {
+        "ngram": "lmkit.ngram.backend:NgramBackend",
+    },
+    "tokenizer": {
+        "whitespace": "lmkit.text.tokenizers.whitespace:WhitespaceTokenizer",
+        "word": "lmkit.text.tokenizers.word:WordTokenizer",
+        "char": "lmkit.text.tokenizers.char:CharTokenizer",
+        "byte": "lmkit.text.tokenizers.byte:ByteTokenizer",
+    },
+    "smoothing": {
+        "maximum-likelihood": "lmkit.ngram.smoothing.maximum_likelihood:MaximumLikelihood",
+        "laplace": "lmkit.ngram.smoothing.lidstone:Laplace",
+        "lidstone": "lmkit.ngram.smoothing.lidstone:Lidstone",
+        "jelinek-mercer": "lmkit.ngram.smoothing.jelinek_mercer:JelinekMercer",
+        "witten-bell": "lmkit.ngram.smoothing.witten_bell:WittenBell",
+        "katz": "lmkit.ngram.smoothing.katz:Katz",
+        "absolute-discounting": "lmkit.ngram.smoothing.absolute_discounting:AbsoluteDiscounting",
+        "kneser-ney": "lmkit.ngram.smoothing.kneser_ney:KneserNey",
+        "modified-kneser-ney": "lmkit.ngram.smoothing.modified_kneser_ney:ModifiedKneserNey",
+        "stupid-backoff": "lmkit.ngram.smoothing.stupid_backoff:StupidBackoff",
+    },
+}
+
+
+@cache
+def _outside(kind: str) -> dict[str, str]:
+    """Names that other installed packages offer for ``kind``."""
+    from importlib.metadata import entry_points
+
+    return {entry.name: entry.value for entry in entry_points(group=f"lmkit.{kind}")}
+
+
+def names(kind: str) -> list[str]:
+    """All names of a kind, the built-in ones first, in the order of the registry."""
+    built_in = BUILT_IN[kind]
+    return [*built_in, *(name for name in sorted(_outside(kind)) if name not in built_in)]
+
+
+def resolve(kind: str, name: str) -> Any:
+    """Import and return what ``name`` stands for.
+
+    Raises `UsageError` where the kind has no such name.
+    """
+    target = BUILT_IN[kind].get(name) or _outside(kind).get(name)
+    if target is None:
+        raise UsageError(
+            f"there is no {kind} named {name!r}", f"one of {', '.join(names(kind))}"
+        )
+    module, _, attribute = target.partition(":")
+    return getattr(import_module(module), attribute)
