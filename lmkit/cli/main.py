@@ -1,0 +1,110 @@
+"""The ``lmkit`` command: the table of commands, and what becomes of errors.
+
+Nothing heavy is imported before a command needs it: the table holds strings.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from lmkit import __version__
+from lmkit.cli.command import LazyGroup
+from lmkit.cli.console import Console
+from lmkit.cli.failures import abandon, report
+from lmkit.errors import ExitCode
+
+SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
+    "Make a model": {
+        "train": ("lmkit.cli.train:train", "Train a language model on text."),
+        "prune": ("lmkit.cli.prune:prune", "Make an n-gram model smaller."),
+        "import": ("lmkit.cli.import_:import_", "Make a model from an ARPA or counts file."),
+    },
+    "Use it": {
+        "perplexity": ("lmkit.cli.perplexity:perplexity", "Measure how well models predict text."),
+        "score": ("lmkit.cli.score:score", "Score each line or token of text, or filter lines."),
+        "generate": ("lmkit.cli.generate:generate", "Draw sentences from a model."),
+    },
+    "Look inside": {
+        "info": ("lmkit.cli.info:info", "Show what a model is and what trained it."),
+        "counts": ("lmkit.cli.counts:counts", "List what follows a context, and how likely."),
+        "explain": ("lmkit.cli.explain:explain", "Show how each probability comes about."),
+        "tables": ("lmkit.cli.tables:tables", "Write readable tables into a model file."),
+        "export": ("lmkit.cli.export:export", "Write a model as an ARPA or counts file."),
+    },
+    "Beside it": {
+        "data": ("lmkit.cli.data:data", "List and fetch data sets."),
+        "completion": ("lmkit.cli.completion:completion", "Print the shell's completion script."),
+    },
+}
+
+COMPLETION_VARIABLE = "_LMKIT_COMPLETE"
+
+
+def _show_version(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        console = context.find_object(Console) or Console.of_process()
+        console.write_line(f"lmkit {__version__}")
+        context.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    sections=SECTIONS,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "show_default": True,
+        "max_content_width": 100,
+    },
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version.",
+)
+def cli() -> None:
+    """Classic language models: train, score and generate.
+
+    TEXT is a file, read directly also as .gz, .bz2 or .xz; - or none is standard input.
+    Results go to standard output, remarks and progress to standard error.
+
+    Example:
+
+        lmkit train text.txt --output model.lm
+        lmkit perplexity model.lm text.txt
+        lmkit generate model.lm -n 3 --seed 1
+    """
+
+
+def main(args: Sequence[str] | None = None, console: Console | None = None) -> int:
+    """Run one command line (``sys.argv`` by default) and return its exit status."""
+    if COMPLETION_VARIABLE in os.environ and args is None:
+        from click.shell_completion import shell_complete
+
+        return shell_complete(
+            cli, {}, "lmkit", COMPLETION_VARIABLE, os.environ[COMPLETION_VARIABLE]
+        )
+    given = console is not None
+    if console is None:
+        console = Console.of_process()
+    try:
+        try:
+            words = list(sys.argv[1:] if args is None else args)
+            with cli.make_context("lmkit", words, obj=console) as top:
+                cli.invoke(top)
+        except click.exceptions.Exit as ended:
+            console.flush()
+            return ended.exit_code
+        console.flush()
+        return ExitCode.OK
+    except BaseException as error:  # noqa: BLE001 - the one place where all errors end
+        status = report(error, console)
+        if not given:
+            abandon()
+        return status
