@@ -1,0 +1,123 @@
+"""Options, arguments and types that several commands share, each declared once."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+
+from lmkit.cli.console import Console
+from lmkit.errors import UsageError
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+MODEL = click.Path(path_type=Path)
+"""A model file. That it is one is checked when it is opened, whose errors say more."""
+
+model_argument = click.argument("model", type=MODEL, metavar="MODEL")
+
+text_argument = click.argument("text", required=False, type=click.Path(), metavar="[TEXT]")
+"""TEXT of a command; pass it through `text_source`."""
+
+output_option = click.option(
+    "--output", "-o", type=click.Path(path_type=Path), required=True, help="The file to write."
+)
+
+errors_option = click.option(
+    "--errors",
+    type=click.Choice(["strict", "replace"]),
+    default="strict",
+    help="Bytes that are no UTF-8: stop there, or read them as U+FFFD and count them.",
+)
+
+seed_option = click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Start of the random numbers, to draw the same again. Drawn and printed if not given.",
+)
+
+
+def empty_lines_option(default: bool | None = None, otherwise: str = "") -> Decorator:
+    """``--skip-empty-lines/--keep-empty-lines`` as ``skip_empty_lines``; None if not given,
+    which means what ``otherwise`` says."""
+    return click.option(
+        "--skip-empty-lines/--keep-empty-lines",
+        default=default,
+        show_default=False,
+        help=f"Whether an empty line is no sentence or an empty one. {otherwise}".strip(),
+    )
+
+
+def text_source(console: Console, text: str | None) -> Path | BinaryIO:
+    """What TEXT stands for: a file, or standard input for ``-`` and for none.
+
+    Raises `UsageError` where that is a terminal, at which nobody knows to type.
+    """
+    if text not in (None, "-"):
+        return Path(str(text))
+    if console.stdin_is_terminal:
+        raise UsageError(
+            "no TEXT, and standard input is a terminal",
+            "a file name, or text from another command: cat FILE | lmkit ...",
+        )
+    if console.stdin is None:
+        raise UsageError("no TEXT, and standard input is closed", "a file name")
+    return console.stdin
+
+
+def chosen_seed(console: Console, seed: int | None) -> int:
+    """``seed``, or a fresh one; either is said, so that the run can be had again."""
+    if seed is None:
+        seed = secrets.randbits(32)
+    console.remark(f"seed {seed}")
+    return seed
+
+
+class MemorySize(click.ParamType):
+    """A number of bytes: ``2G``, ``500M``, ``1.5GiB``; K, M, G and T are powers of 1024,
+    KB, MB, GB and TB powers of 1000, as sort(1) has it."""
+
+    name = "size"
+    _form = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([KMGT])(i?B)?|B)?", re.IGNORECASE)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | None:
+        if isinstance(value, int):
+            return value
+        found = self._form.fullmatch(str(value).strip())
+        if found is None:
+            self.fail(f"{value!r} is no size of memory; write 2G, 500M or 1.5GiB", param, ctx)
+        number, letter, ending = found.groups()
+        base = 1000 if (ending or "").upper() == "B" else 1024
+        size = int(float(number) * base ** (" KMGT".index((letter or " ").upper())))
+        if size < 1:
+            self.fail(f"{value!r} is no memory at all; write 2G, 500M or 1.5GiB", param, ctx)
+        return size
+
+
+class Cutoffs(click.ParamType):
+    """Count cutoffs by order, ``0,0,1``: n-grams seen at most so often are dropped.
+    The last one holds for all higher orders; they do not decrease."""
+
+    name = "cutoffs"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            cutoffs = tuple(int(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is no list of cutoffs; write 0,0,1", param, ctx)
+        if min(cutoffs) < 0 or list(cutoffs) != sorted(cutoffs):
+            self.fail(
+                f"{value!r}: cutoffs are at least 0 and do not decrease; write 0,0,1", param, ctx
+            )
+        return cutoffs
