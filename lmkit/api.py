@@ -1,0 +1,142 @@
+"""`train` and `load`: the way in that the command line and Python share."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import lmkit
+from lmkit.errors import ModelFileError
+from lmkit.model import LanguageModel
+from lmkit.registry import resolve
+from lmkit.store.modelfile import ModelReader
+from lmkit.text.corpus import Corpus, build_corpus
+from lmkit.text.settings import TextSettings
+from lmkit.text.vocabulary import read_vocabulary
+
+Progress = Callable[[str, int, int | None], None]
+
+
+def load(path: str | Path) -> LanguageModel:
+    """Open the model in ``path``, whatever its backend. What it holds is read when needed.
+
+    Raises `ModelFileError` where ``path`` is no model, damaged, or from a newer lmkit.
+    """
+    meta = ModelReader(path).meta
+    if "backend" not in meta:
+        raise ModelFileError(
+            f"{path} does not say what kind of model it is: it is damaged",
+            "train it again, or restore a copy",
+        )
+    model: LanguageModel = resolve("backend", meta["backend"]).open(path)
+    return model
+
+
+def train(
+    *texts: str | Path,
+    output: str | Path | None = None,
+    backend: str = "ngram",
+    valid: str | Path | None = None,
+    settings: TextSettings | None = None,
+    min_count: int = 1,
+    vocabulary_size: int | None = None,
+    vocabulary: str | Path | Sequence[str] | None = None,
+    errors: str = "strict",
+    memory: int | None = None,
+    seed: int | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> LanguageModel:
+    """Train a model on the files ``texts`` (``-``: standard input), and save it to ``output``
+    where that is given.
+
+    ``settings`` say how text becomes tokens (`lmkit.text.settings.TextSettings`); ``min_count``,
+    ``vocabulary_size`` and ``vocabulary`` (a file or words) limit the vocabulary. ``options``
+    are the backend's own, such as ``order`` and ``smoothing`` of the n-grams
+    (`lmkit.ngram.backend.NgramBackend.train`). ``memory`` bounds the working memory in bytes.
+
+    >>> model = lmkit.train("text.txt", order=3)                      # doctest: +SKIP
+    """
+    clock = time.monotonic()
+    started = datetime.now(UTC)
+    settings = settings or TextSettings()
+    trainer = resolve("backend", backend)
+    if isinstance(vocabulary, str | Path):
+        vocabulary = read_vocabulary(vocabulary)
+    corpus = build_corpus(
+        list(texts),
+        settings,
+        min_count=min_count,
+        vocabulary_size=vocabulary_size,
+        vocabulary=vocabulary,
+        errors=errors,
+        memory=memory,
+        progress=reading(progress),
+    )
+    held_out = valid_corpus(valid, corpus, settings, errors)
+    if memory is not None:
+        options["memory"] = memory
+    model: LanguageModel = trainer.train(corpus, held_out, progress=progress, **options)
+    limits = {"min_count": min_count, "vocabulary_size": vocabulary_size}
+    model.runs.append(
+        run_record(
+            "train",
+            started,
+            clock,
+            corpus,
+            {"backend": backend, **options, **limits, **settings.as_dict()},
+            seed,
+        )
+    )
+    if output is not None:
+        model.save(output)
+    return model
+
+
+def valid_corpus(
+    path: str | Path | None, corpus: Corpus, settings: TextSettings, errors: str
+) -> Corpus | None:
+    """The held-out text in ``path`` with the vocabulary of ``corpus``."""
+    if path is None:
+        return None
+    return build_corpus([path], settings, base=corpus.vocabulary.frozen(), errors=errors)
+
+
+def reading(progress: Progress | None) -> Callable[[int, int | None], None] | None:
+    """``progress`` as the text layer calls it."""
+    if progress is None:
+        return None
+    return lambda done, total: progress("reading", done, total)
+
+
+def run_record(
+    what: str,
+    started: datetime,
+    clock: float,
+    corpus: Corpus | None,
+    options: dict[str, Any],
+    seed: int | None,
+) -> dict[str, Any]:
+    """A row of the table ``runs``: what made a model."""
+    return {
+        "what": what,
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": round(time.monotonic() - clock, 3),
+        "sources": [] if corpus is None else list(map(str, corpus.sources)),
+        "sha256": None if corpus is None else corpus.sha256,
+        "tokens": None if corpus is None else corpus.tokens,
+        "sentences": None if corpus is None else corpus.sentences,
+        "options": {k: v for k, v in options.items() if v is not None and k != "progress"},
+        "seed": seed,
+        "versions": {
+            "lmkit": lmkit.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+    }

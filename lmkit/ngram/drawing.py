@@ -1,0 +1,77 @@
+"""Drawing the next token of an n-gram model without looking at the whole vocabulary.
+
+With the probability of the listed continuations of a context, draw one of them; else draw from
+the shorter context, again and again until the token is one that the longer context does not
+list. This is the model's own distribution exactly, as p(w|h) of an unlisted w is in proportion
+to p(w|h').
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmkit.model import UNK
+from lmkit.sampling import Sampling, draw
+
+if TYPE_CHECKING:
+    from lmkit.ngram.model import NgramModel
+
+PATIENCE = 32
+"""How many tokens are drawn in vain before the whole distribution is looked at."""
+
+
+def draw_by_backing_off(
+    model: NgramModel, state: Any, generator: np.random.Generator, unknown: bool
+) -> NDArray[np.int64]:
+    """One token [B] on each stream; ``<unk>`` only where ``unknown``."""
+    return np.array(
+        [
+            _draw_one(model, rows, generator, unknown, state, stream)
+            for stream, rows in enumerate(state.rows.tolist())
+        ],
+        np.int64,
+    )
+
+
+def _draw_one(
+    model: NgramModel,
+    rows: list[int],
+    generator: np.random.Generator,
+    unknown: bool,
+    state: Any,
+    stream: int,
+) -> int:
+    for _ in range(PATIENCE):
+        token = _draw_at(model, len(rows) + 1, rows, generator)
+        if token >= 0 and (unknown or token != UNK):
+            return token
+    log_probs = model.next_log_probs(state.select([stream]))
+    if not unknown:
+        log_probs[:, UNK] = -np.inf
+    return int(draw(log_probs, Sampling(), generator)[0])
+
+
+def _draw_at(
+    model: NgramModel, order: int, rows: list[int], generator: np.random.Generator
+) -> int:
+    """A token after the context of ``order - 1`` tokens; -1 where patience ran out."""
+    if order == 1:
+        cumulative = model.cumulative_unigrams
+        point = generator.random() * cumulative[-1]
+        return int(np.searchsorted(cumulative, point, side="right"))
+    context = rows[order - 2]
+    if context < 0:
+        return _draw_at(model, order - 1, rows, generator)
+    tokens, cumulative = model.continuations(order, context)
+    point = generator.random()
+    if len(tokens) and point < cumulative[-1]:
+        return int(tokens[np.searchsorted(cumulative, point, side="right")])
+    for _ in range(PATIENCE):
+        token = _draw_at(model, order - 1, rows, generator)
+        place = np.searchsorted(tokens, token)
+        if token < 0 or place == len(tokens) or tokens[place] != token:
+            return token
+    return -1

@@ -1,0 +1,93 @@
+"""Finding n-grams in a trie: many at a time, without a loop over them in Python.
+
+``Q`` is the number of questions asked at once. A row of -1 means that there is no such n-gram.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmkit.ngram.trie import Trie
+
+
+MANY = 4096
+"""From how many questions on sorting them first pays."""
+
+
+def find_children(
+    trie: Trie, order: int, contexts: NDArray[np.integer], tokens: NDArray[np.integer]
+) -> NDArray[np.int64]:
+    """Rows [Q] at ``order`` (2 or more) of the n-grams that continue ``contexts`` [Q], rows of
+    the order below, with ``tokens`` [Q]; -1 where there are none.
+    """
+    if len(contexts) >= MANY and trie[order].size > 2 * trie[order - 1].size:
+        return _search_keys(trie, order, contexts, tokens)
+    return _search_ranges(trie, order, contexts, tokens)
+
+
+def _search_ranges(
+    trie: Trie, order: int, contexts: NDArray[np.integer], tokens: NDArray[np.integer]
+) -> NDArray[np.int64]:
+    """One binary search for all questions together, each between the bounds of its own
+    context: it touches little of the trie, and is quick where contexts have few children."""
+    first_child, token = trie[order - 1].first_child, trie[order].token
+    assert first_child is not None and token is not None
+    low = first_child.take(contexts).astype(np.int64)
+    high = first_child.take(contexts + 1).astype(np.int64)
+    found = np.full(len(contexts), -1, np.int64)
+    asked = np.flatnonzero(low < high)
+    low, high = low[asked], high[asked]
+    wanted = np.asarray(tokens)[asked]
+    while len(asked):
+        middle = (low + high) >> 1
+        here = token.take(middle)
+        hit = here == wanted
+        found[asked[hit]] = middle[hit]
+        below = here < wanted
+        np.copyto(low, middle + 1, where=below)
+        np.copyto(high, middle, where=~below)
+        going = np.flatnonzero((low < high) & ~hit)
+        if len(going) < len(asked):
+            asked, wanted = asked[going], wanted[going]
+            low, high = low[going], high[going]
+    return found
+
+
+def _search_keys(
+    trie: Trie, order: int, contexts: NDArray[np.integer], tokens: NDArray[np.integer]
+) -> NDArray[np.int64]:
+    """Sort the questions, then look each up among the order's packed keys: neighbours in the
+    questions are neighbours in memory, which makes up for the sort."""
+    keys = trie.packed_keys(order)
+    bits = trie.token_bits
+    asked = np.asarray(contexts).astype(np.uint64)
+    asked <<= np.uint64(bits)
+    asked |= np.asarray(tokens).astype(np.uint64)
+    asked, place = sort_keys(asked, bits + max(trie[order - 1].size - 1, 1).bit_length())
+    rows = np.searchsorted(keys, asked)
+    rows[rows == len(keys)] = 0
+    rows[keys[rows] != asked] = -1
+    found = np.empty(len(rows), np.int64)
+    found[place] = rows
+    return found
+
+
+def sort_keys(
+    keys: NDArray[np.uint64], key_bits: int
+) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """``keys`` of ``key_bits`` bits in ascending order, and where each stood.
+
+    One sort of key and place packed together is two to three times as fast as ``argsort``,
+    where both fit 64 bits. May overwrite ``keys``.
+    """
+    place_bits = max(len(keys) - 1, 1).bit_length()
+    if key_bits + place_bits > 64:
+        order = np.argsort(keys, kind="stable")
+        return keys[order], order
+    keys <<= np.uint64(place_bits)
+    keys |= np.arange(len(keys), dtype=np.uint64)
+    keys.sort()
+    order = (keys & np.uint64((1 << place_bits) - 1)).view(np.int64)
+    keys >>= np.uint64(place_bits)
+    return keys, order

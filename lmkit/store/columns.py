@@ -1,0 +1,253 @@
+"""Long arrays of one number type, wherever they live: in memory, in a scratch file, or in
+packed blocks of a model file.
+
+All of them answer the same three questions, so that code above need not know:
+``read(start, stop)`` for a stretch, ``take(rows)`` for single places, ``array()`` for all.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from lmkit.errors import ModelFileError
+
+BLOCK_BYTES = 1 << 16
+"""Size of a packed block. Smaller blocks make one look-up cheaper, larger ones a bulk load;
+at 64 KiB with 16 KiB pages both are near their best (docs/performance.md)."""
+
+CACHED_BLOCKS = 256
+
+
+class Column(Protocol):
+    """A one-dimensional array of ``dtype``."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+
+    def __len__(self) -> int: ...
+
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        """The entries from ``start`` up to ``stop``."""
+
+    def take(self, rows: NDArray[np.integer]) -> NDArray[Any]:
+        """The entries at ``rows``, in that order."""
+
+    def array(self) -> NDArray[Any]:
+        """All entries. Not to be written to."""
+
+
+class MemoryColumn:
+    """A column that is a NumPy array."""
+
+    def __init__(self, array: NDArray[Any]) -> None:
+        self._array = array
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self._array.dtype
+
+    def __len__(self) -> int:
+        return len(self._array)
+
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        return self._array[start:stop]
+
+    def take(self, rows: NDArray[np.integer]) -> NDArray[Any]:
+        return self._array[rows]
+
+    def array(self) -> NDArray[Any]:
+        return self._array
+
+
+class ScratchColumn:
+    """A column in an unnamed temporary file, which vanishes with the process."""
+
+    def __init__(self, file: Any, dtype: DTypeLike, length: int) -> None:
+        self._file = file
+        self._dtype = np.dtype(dtype)
+        self._length = length
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self._dtype
+
+    def __len__(self) -> int:
+        return self._length
+
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        stop = min(stop, self._length)
+        values = np.empty(max(stop - start, 0), self._dtype)
+        view = memoryview(values).cast("B")
+        done = 0
+        while done < len(view):
+            place = start * self._dtype.itemsize + done
+            got = os.preadv(self._file.fileno(), [view[done:]], place)
+            if got <= 0:
+                raise OSError("a scratch file ended too early")
+            done += got
+        return values
+
+    def take(self, rows: NDArray[np.integer]) -> NDArray[Any]:
+        return self.array()[rows]
+
+    def array(self) -> NDArray[Any]:
+        return self.read(0, self._length)
+
+
+class Builder:
+    """Collects a column piece by piece, in memory or, given a ``directory``, in a scratch file."""
+
+    def __init__(self, dtype: DTypeLike, directory: str | None = None) -> None:
+        self._dtype = np.dtype(dtype)
+        self._pieces: list[NDArray[Any]] = []
+        self._length = 0
+        self._file = None if directory is None else tempfile.TemporaryFile(dir=directory)
+
+    def append(self, values: NDArray[Any]) -> None:
+        values = np.ascontiguousarray(values, self._dtype)
+        self._length += len(values)
+        if self._file is None:
+            self._pieces.append(values)
+        else:
+            self._file.write(memoryview(values).cast("B"))
+
+    def finish(self) -> Column:
+        if self._file is not None:
+            self._file.flush()
+            return ScratchColumn(self._file, self._dtype, self._length)
+        if len(self._pieces) == 1:
+            return MemoryColumn(self._pieces[0])
+        whole = np.concatenate([np.empty(0, self._dtype), *self._pieces])
+        self._pieces.clear()
+        return MemoryColumn(whole)
+
+
+class StoredColumn:
+    """A column in the packed blocks of an open model file, read as far as it is needed.
+
+    A few look-ups fetch single blocks and keep the latest; once they have fetched half of
+    the column, or a large look-up comes, all of it is read.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, key: int, dtype: DTypeLike, length: int
+    ) -> None:
+        self._connection = connection
+        self._key = key
+        self._dtype = np.dtype(dtype)
+        self._length = length
+        self._per_block = BLOCK_BYTES // self._dtype.itemsize
+        self._array: NDArray[Any] | None = None
+        self._cache: OrderedDict[int, NDArray[Any]] = OrderedDict()
+        self._fetched = 0
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self._dtype
+
+    def __len__(self) -> int:
+        return self._length
+
+    @property
+    def _blocks(self) -> int:
+        return -(-self._length // self._per_block)
+
+    def _block(self, number: int) -> NDArray[Any]:
+        block = self._cache.get(number)
+        if block is not None:
+            self._cache.move_to_end(number)
+            return block
+        row = self._connection.execute(
+            "SELECT data FROM blocks WHERE id = ?", (block_id(self._key, number),)
+        ).fetchone()
+        if row is None:
+            raise ModelFileError("a block of the model file is missing: it is damaged")
+        block = np.frombuffer(row[0], self._dtype)
+        self._fetched += 1
+        self._cache[number] = block
+        if len(self._cache) > CACHED_BLOCKS:
+            self._cache.popitem(last=False)
+        return block
+
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        stop = min(stop, self._length)
+        if self._array is not None:
+            return self._array[start:stop]
+        if stop <= start:
+            return np.empty(0, self._dtype)
+        first, last = start // self._per_block, (stop - 1) // self._per_block
+        base = first * self._per_block
+        if first == last:
+            return self._block(first)[start - base : stop - base]
+        return self._fetch(first, last)[start - base : stop - base]
+
+    def _fetch(self, first: int, last: int) -> NDArray[Any]:
+        """Blocks ``first`` to ``last``, both included, behind each other."""
+        size = min((last + 1) * self._per_block, self._length) - first * self._per_block
+        values = np.empty(size, self._dtype)
+        place = 0
+        rows = self._connection.execute(
+            "SELECT data FROM blocks WHERE id BETWEEN ? AND ? ORDER BY id",
+            (block_id(self._key, first), block_id(self._key, last)),
+        )
+        for (data,) in rows:
+            piece = np.frombuffer(data, self._dtype)
+            values[place : place + len(piece)] = piece
+            place += len(piece)
+        if place != size:
+            raise ModelFileError("a block of the model file is missing: it is damaged")
+        return values
+
+    def take(self, rows: NDArray[np.integer]) -> NDArray[Any]:
+        if self._array is None:
+            if len(rows) * 64 > self._length or self._fetched * 2 > self._blocks:
+                self.array()
+            else:
+                return self._take_by_block(rows)
+        assert self._array is not None
+        return self._array[rows]
+
+    def _take_by_block(self, rows: NDArray[np.integer]) -> NDArray[Any]:
+        numbers = rows // self._per_block
+        if len(rows) == 1:
+            number = int(numbers[0])
+            return self._block(number)[rows - number * self._per_block]
+        values = np.empty(len(rows), self._dtype)
+        for number in np.unique(numbers).tolist():
+            here = numbers == number
+            values[here] = self._block(number)[rows[here] - number * self._per_block]
+        return values
+
+    def array(self) -> NDArray[Any]:
+        if self._array is None:
+            self._array = self._fetch(0, self._blocks - 1) if self._length else self.read(0, 0)
+            self._cache.clear()
+        return self._array
+
+
+def block_id(key: int, number: int) -> int:
+    """Row id of block ``number`` of column ``key``: a column's blocks lie side by side."""
+    return (key << 32) | number
+
+
+def blocks_of(column: Column) -> Iterator[NDArray[Any]]:
+    """``column`` cut into the pieces that become its packed blocks."""
+    per_block = BLOCK_BYTES // column.dtype.itemsize
+    stretch = per_block * 64
+    for start in range(0, len(column), stretch):
+        values = np.ascontiguousarray(column.read(start, min(start + stretch, len(column))))
+        for low in range(0, len(values), per_block):
+            yield values[low : low + per_block]
+
+
+def narrow(largest: int) -> np.dtype[Any]:
+    """The smallest unsigned type, of at most 64 bits, that holds ``largest``."""
+    return np.min_scalar_type(int(largest))

@@ -1,0 +1,298 @@
+"""Reading and writing the one SQLite file that is a model, whatever its backend.
+
+A file is written beside its target under a name of its own and renamed when it is whole
+and on disk: a crash leaves the old model or none. It is opened read-only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import socket
+import sqlite3
+import struct
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from lmkit.errors import LmkitError, ModelFileError
+from lmkit.store.columns import Column, StoredColumn, block_id, blocks_of
+from lmkit.store.schema import APPLICATION_ID, MIGRATIONS, PAGE_SIZE, SCHEMA_VERSION
+
+_MAGIC = b"SQLite format 3\0"
+
+
+def is_model_file(path: str | Path) -> bool:
+    """Whether ``path`` is a file that lmkit wrote, by its first 72 bytes."""
+    try:
+        with open(path, "rb") as file:
+            header = file.read(72)
+    except OSError:
+        return False
+    return header[:16] == _MAGIC and header[68:72] == struct.pack(">I", APPLICATION_ID)
+
+
+class ModelWriter:
+    """A model file that is being written; use it as a context manager.
+
+    Leaving the block without an exception puts the file in its place; with one, nothing
+    is left behind.
+    """
+
+    def __init__(self, path: str | Path, copy_of: str | Path | None = None) -> None:
+        self.path = Path(path)
+        _refuse_target(self.path)
+        _sweep(self.path)
+        prefix = f".{self.path.name}.{socket.gethostname()}-{os.getpid()}-"
+        try:
+            handle, name = tempfile.mkstemp(".partial", prefix, self.path.parent)
+        except OSError as error:
+            raise _cannot_write(self.path, error) from error
+        os.close(handle)
+        self._temporary = Path(name)
+        try:
+            if copy_of is not None:
+                import shutil
+
+                shutil.copyfile(copy_of, self._temporary)
+            self.connection = sqlite3.connect(self._temporary, isolation_level=None)
+            self._prepare(new=copy_of is None)
+        except BaseException:
+            self._temporary.unlink(missing_ok=True)
+            raise
+
+    def _prepare(self, new: bool) -> None:
+        run = self.connection.execute
+        if new:
+            run(f"PRAGMA page_size = {PAGE_SIZE}")
+        # The file is thrown away unless it is finished: no journal, one sync at the end.
+        run("PRAGMA journal_mode = OFF")
+        run("PRAGMA synchronous = OFF")
+        if new:
+            run(f"PRAGMA application_id = {APPLICATION_ID}")
+            for script in MIGRATIONS:
+                self.connection.executescript(script)
+            run(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        self._next_column = 1 + (run("SELECT max(id) FROM columns").fetchone()[0] or 0)
+        run("BEGIN")
+
+    def __enter__(self) -> ModelWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if error is None:
+                self._finish()
+            elif isinstance(error, sqlite3.OperationalError | OSError):
+                raise _cannot_write(self.path, error) from error
+        finally:
+            self.connection.close()
+            self._temporary.unlink(missing_ok=True)
+
+    def _finish(self) -> None:
+        try:
+            self.connection.execute("COMMIT")
+            self.connection.close()
+            with open(self._temporary, "rb") as file:
+                os.fsync(file.fileno())
+            # mkstemp makes files that only their owner can read; a model is like any output.
+            os.chmod(self._temporary, 0o666 & ~_umask())
+            os.replace(self._temporary, self.path)
+            _sync_directory(self.path.parent)
+        except (sqlite3.OperationalError, OSError) as error:
+            raise _cannot_write(self.path, error) from error
+
+    def meta(self, values: dict[str, Any]) -> None:
+        """Set ``values``, each a JSON value, under their keys."""
+        self.connection.executemany(
+            "INSERT OR REPLACE INTO meta VALUES (?, ?)",
+            ((key, json.dumps(value, ensure_ascii=False)) for key, value in values.items()),
+        )
+
+    def vocabulary(self, tokens: Iterable[str], counts: Iterable[int]) -> None:
+        """Write the vocabulary; ids are the places in ``tokens``."""
+        self.connection.executemany(
+            "INSERT INTO vocabulary VALUES (?, ?, ?)",
+            ((i, token, count) for i, (token, count) in enumerate(zip(tokens, counts, strict=True))),
+        )
+        self.connection.execute("CREATE INDEX vocabulary_token ON vocabulary (token)")
+
+    def column(self, name: str, column: Column) -> None:
+        """Write ``column`` as packed blocks under ``name``."""
+        key = self._next_column
+        self._next_column += 1
+        self.connection.execute(
+            "INSERT INTO columns VALUES (?, ?, ?, ?)",
+            (key, name, column.dtype.newbyteorder("<").str, len(column)),
+        )
+        self.connection.executemany(
+            "INSERT INTO blocks VALUES (?, ?)",
+            (
+                (block_id(key, number), memoryview(block).cast("B"))
+                for number, block in enumerate(blocks_of(column))
+            ),
+        )
+
+    def run(self, row: dict[str, Any]) -> None:
+        """Append a row to ``runs``; keys are its columns, lists and dicts become JSON."""
+        values = {
+            key: json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
+            for key, value in row.items()
+        }
+        names = ", ".join(values)
+        places = ", ".join("?" * len(values))
+        self.connection.execute(
+            f"INSERT INTO runs ({names}) VALUES ({places})", list(values.values())
+        )
+
+
+class ModelReader:
+    """An open model file, read-only."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        _check_header(self.path)
+        address = f"{self.path.absolute().as_uri()}?mode=ro&immutable=1"
+        try:
+            self.connection = sqlite3.connect(address, uri=True, check_same_thread=False)
+            with _damage(self.path):
+                self._check_version()
+                self.meta: dict[str, Any] = {
+                    key: json.loads(value)
+                    for key, value in self.connection.execute("SELECT key, value FROM meta")
+                }
+                self._columns = {
+                    name: (key, dtype, length)
+                    for key, name, dtype, length in self.connection.execute(
+                        "SELECT id, name, dtype, length FROM columns"
+                    )
+                }
+        except sqlite3.Error as error:
+            raise ModelFileError(f"cannot open {self.path}: {error}") from error
+
+    def _check_version(self) -> None:
+        (version,) = self.connection.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA_VERSION:
+            raise ModelFileError(
+                f"{self.path} was written by a newer lmkit "
+                f"(its schema is {version}, this one reads up to {SCHEMA_VERSION})",
+                "pip install --upgrade lmkit",
+            )
+
+    def column_names(self, prefix: str = "") -> list[str]:
+        """Names of the columns that begin with ``prefix``."""
+        return [name for name in self._columns if name.startswith(prefix)]
+
+    def has_column(self, name: str) -> bool:
+        return name in self._columns
+
+    def column(self, name: str) -> StoredColumn:
+        """The column ``name``; raises `ModelFileError` where the file has none."""
+        if name not in self._columns:
+            raise ModelFileError(f"{self.path} lacks the column {name!r}: it is damaged")
+        key, dtype, length = self._columns[name]
+        return StoredColumn(self.connection, key, dtype, length)
+
+    def runs(self) -> list[dict[str, Any]]:
+        """What made this model, the earliest first."""
+        cursor = self.connection.execute("SELECT * FROM runs ORDER BY id")
+        names = [description[0] for description in cursor.description]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor]
+        for row in rows:
+            for key in ("sources", "options", "versions"):
+                row[key] = json.loads(row[key])
+        return rows
+
+
+@contextlib.contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    """Say in one line that the file is damaged, where SQLite or JSON stumbles over it."""
+    try:
+        yield
+    except (sqlite3.DatabaseError, json.JSONDecodeError) as error:
+        raise ModelFileError(
+            f"{path} is damaged: {error}", "train it again, or restore a copy"
+        ) from error
+
+
+def _check_header(path: Path) -> None:
+    try:
+        with open(path, "rb") as file:
+            header = file.read(100)
+            size = os.fstat(file.fileno()).st_size
+    except FileNotFoundError as error:
+        raise ModelFileError(f"there is no file {path}", "lmkit train, to make a model") from error
+    except OSError as error:
+        raise ModelFileError(f"cannot open {path}: {error.strerror}") from error
+    if not (header[:16] == _MAGIC and header[68:72] == struct.pack(">I", APPLICATION_ID)):
+        hint = "lmkit import, for an ARPA or counts file, or lmkit train, for text"
+        raise ModelFileError(f"{path} is no lmkit model", hint)
+    page_size = struct.unpack(">H", header[16:18])[0]
+    page_size = 65536 if page_size == 1 else page_size
+    whole = page_size * struct.unpack(">I", header[28:32])[0]
+    if size < whole:
+        raise ModelFileError(
+            f"{path} is truncated: {size:,} bytes of {whole:,}", "copy or train it again"
+        )
+
+
+def _refuse_target(path: Path) -> None:
+    if path.is_dir():
+        raise LmkitError(f"{path} is a directory", "name a file, such as model.lm")
+    if not path.parent.is_dir():
+        raise LmkitError(f"there is no directory {path.parent}", f"mkdir -p {path.parent}")
+
+
+def _cannot_write(path: Path, error: Exception) -> LmkitError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return LmkitError(
+        f"cannot write {path}: {reason}",
+        "another place with --output, with room and permission to write",
+    )
+
+
+def _sweep(path: Path) -> None:
+    """Remove what a killed process on this machine left of an earlier write to ``path``."""
+    pattern = re.compile(
+        rf"\.{re.escape(path.name)}\.{re.escape(socket.gethostname())}-(\d+)-.*\.partial"
+    )
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(path.parent):
+            found = pattern.fullmatch(entry.name)
+            if found and not _alive(int(found[1])):
+                os.unlink(entry.path)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sync_directory(directory: Path) -> None:
+    # Some file systems cannot sync a directory; the rename itself has happened by then.
+    with contextlib.suppress(OSError):
+        handle = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,35 @@
+"""Tables of the model file, and how older files become newer ones.
+
+``user_version`` is the number of migrations that a file has been through. A migration is
+one commented script; the list only ever grows at its end.
+"""
+
+from __future__ import annotations
+
+APPLICATION_ID = 0x4C4D4B31
+"""``LMK1``, at byte 68 of the file: what ``file(1)`` and `is_model_file` look at."""
+
+PAGE_SIZE = 16384
+
+MIGRATIONS = [
+    # 1: the foundation. `meta` holds JSON values. `vocabulary` is plain rows, for people and
+    # for looking up one token; numbers of millions of rows live in `columns` and `blocks`:
+    # entry i of column c is in block i // entries_per_block, with id (c << 32) + block.
+    # `runs` says what made the model.
+    """
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE vocabulary (id INTEGER PRIMARY KEY, token TEXT NOT NULL, count INTEGER NOT NULL);
+    CREATE TABLE columns (
+        id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, dtype TEXT NOT NULL,
+        length INTEGER NOT NULL
+    );
+    CREATE TABLE blocks (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY, what TEXT NOT NULL, started TEXT NOT NULL, seconds REAL,
+        sources TEXT NOT NULL, sha256 TEXT, tokens INTEGER, sentences INTEGER,
+        options TEXT NOT NULL, seed INTEGER, versions TEXT NOT NULL
+    );
+    """,
+]
+
+SCHEMA_VERSION = len(MIGRATIONS)
