@@ -1,0 +1,90 @@
+"""One process at a time on one data set file.
+
+The lock is the operating system's (flock, or its Windows counterpart), so a
+killed process never leaves a locked data set behind.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+POLL_SECONDS = 0.1
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except PermissionError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+@contextmanager
+def exclusive(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+    """Hold the lock file ``path``, made for the purpose and removed afterwards.
+
+    Waits while another process holds it; ``waiting`` is called once when that is
+    so. Raises OSError where the directory cannot be written or cannot lock.
+    """
+    descriptor = _acquire(path, waiting)
+    try:
+        yield
+    finally:
+        # Windows refuses to remove an open file, others must not see it unlocked first.
+        if sys.platform == "win32":
+            os.close(descriptor)
+            with suppress(PermissionError):
+                path.unlink(missing_ok=True)
+        else:
+            path.unlink(missing_ok=True)
+            os.close(descriptor)
+        with suppress(OSError):  # not empty: another download lives there
+            path.parent.rmdir()
+
+
+def _acquire(path: Path, waiting: Callable[[], None] | None) -> int:
+    """An open, locked descriptor of the file that ``path`` names now."""
+    told = False
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except FileNotFoundError:  # the last holder has just removed the directory
+            continue
+        held = False
+        try:
+            # The last holder may have removed this very file between open and lock.
+            held = _try_lock(descriptor) and _same_file(descriptor, path)
+        finally:
+            if not held:
+                os.close(descriptor)
+        if held:
+            return descriptor
+        if waiting and not told:
+            waiting()
+            told = True
+        time.sleep(POLL_SECONDS)
+
+
+def _same_file(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
