@@ -1,0 +1,99 @@
+# `make` lists the targets. Nothing is needed but make and Python 3.11 or newer; another
+# interpreter: make test PYTHON=/path/to/python3.12
+#
+# Each virtual environment is made once and again when pyproject.toml changes or the checkout
+# has moved. All paths are relative to this file, so the checkout may be anywhere.
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& { echo "$$p"; break; }; done)
+
+VENVS := .venv .venv-test .venv-dev .venv-oracle .venv-lower-bounds
+
+# What is installed besides lmkit itself in each of them.
+EXTRAS_.venv :=
+EXTRAS_.venv-test := [test]
+EXTRAS_.venv-dev := [dev]
+EXTRAS_.venv-oracle := [oracle]
+EXTRAS_.venv-lower-bounds := [test]
+CONSTRAINTS_.venv-lower-bounds := --constraint .venv-lower-bounds/lower-bounds.txt
+
+# The demo: each line is shown, then run.
+define DEMO
+lmkit train "$$(lmkit data path builtin --split train)" --order 5 --smoothing modified-kneser-ney --output build/demo.lm
+lmkit perplexity build/demo.lm "$$(lmkit data path builtin --split test)"
+lmkit generate build/demo.lm -n 5 --seed 1
+lmkit counts build/demo.lm "the value of" --top 10
+endef
+export DEMO
+
+PIP_FLAGS := --quiet --quiet --disable-pip-version-check
+PYTEST_FLAGS ?=
+
+# A stamp holds the folder it was made in: scripts inside a virtual environment point there.
+STALE := $(shell for v in $(VENVS); do \
+	[ ! -e $$v/.installed ] || [ "$$(cat $$v/.installed)" = "$$(pwd -P)" ] || rm -f $$v/.installed; \
+	done)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test oracle lower-bounds lint types imports format bench wheel clean venvs
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
+
+demo: .venv/.installed ## Train on the built-in text, measure, generate: the main job on real text
+	@mkdir -p build
+	@PATH="$$(pwd)/.venv/bin:$$PATH"; printf '%s\n' "$$DEMO" | while read -r command; do \
+		printf '\n$$ %s\n' "$$command"; eval "$$command" </dev/null || exit; done
+
+test: .venv-test/.installed ## Run the tests that need neither a compiler nor a heavy package
+	.venv-test/bin/python -m pytest $(PYTEST_FLAGS)
+
+oracle: .venv-oracle/.installed ## Compare with kenlm (compiled here), nltk and torch
+	LMKIT_REQUIRE_ORACLES=1 .venv-oracle/bin/python -m pytest tests/oracle $(PYTEST_FLAGS)
+
+lower-bounds: .venv-lower-bounds/.installed ## Run the tests with the oldest dependencies allowed
+	.venv-lower-bounds/bin/python -m pytest $(PYTEST_FLAGS)
+
+lint: .venv-dev/.installed ## Check style and formatting with ruff
+	.venv-dev/bin/ruff check
+	.venv-dev/bin/ruff format --check
+
+types: .venv-dev/.installed ## Check types with mypy
+	.venv-dev/bin/mypy
+
+imports: .venv-dev/.installed ## Check that imports go down the floors only
+	.venv-dev/bin/lint-imports
+
+format: .venv-dev/.installed ## Format the code and mend what ruff can mend
+	.venv-dev/bin/ruff check --fix-only --quiet
+	.venv-dev/bin/ruff format
+
+bench: .venv-dev/.installed ## Time whole commands, then bulk work inside the process
+	.venv-dev/bin/python benchmarks/run.py
+	.venv-dev/bin/python -m pytest benchmarks $(PYTEST_FLAGS)
+
+wheel: .venv-dev/.installed ## Build the wheel into dist/
+	.venv-dev/bin/python -m pip wheel $(PIP_FLAGS) . --no-deps --wheel-dir dist
+
+clean: ## Remove everything that these targets have made
+	rm -rf $(VENVS) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf .import_linter_cache
+	find lmkit tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+venvs: .venv/.installed .venv-test/.installed .venv-dev/.installed .venv-oracle/.installed
+
+# The second line finds a Python that Debian has split: venv without ensurepip.
+%/.installed: pyproject.toml
+	@"$(or $(PYTHON),false)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Error: lmkit needs Python 3.11 or newer, and '$(or $(PYTHON),python3)' is not." \
+		"Try: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "Error: $(PYTHON) cannot make virtual environments." \
+		"Try: install its venv package (Debian: python3-venv)" >&2; exit 1; }
+	@echo "Installing lmkit$(EXTRAS_$*) in $*" >&2
+	@"$(PYTHON)" -m venv --clear "$*"
+	@$(if $(CONSTRAINTS_$*),"$*/bin/python" .ci/lower_bounds.py pyproject.toml > $*/lower-bounds.txt)
+	@"$*/bin/python" -m pip install $(PIP_FLAGS) $(CONSTRAINTS_$*) --editable '.$(EXTRAS_$*)'
+	@pwd -P > "$@"
