@@ -113,6 +113,20 @@ class NgramBackend:
         return smoothed
 
     @staticmethod
+    def append(
+        model: NgramModel,
+        corpus: Corpus,
+        *,
+        valid: Corpus | None = None,
+        memory: int | None = None,
+        progress: Progress | None = None,
+    ) -> NgramModel:
+        """``model`` with the counts of ``corpus`` added, whose vocabulary extends the model's."""
+        from lmkit.ngram.merging import append
+
+        return append(model, corpus, valid=valid, memory=memory, progress=progress)
+
+    @staticmethod
     def open(path: str | Path) -> NgramModel:
         """Open the model file ``path``."""
         from lmkit.ngram.files import open_ngram_model
