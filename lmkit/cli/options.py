@@ -70,6 +70,12 @@ def text_source(console: Console, text: str | None) -> Path | BinaryIO:
     return console.stdin
 
 
+def say_replaced(console: Console, replaced: int) -> None:
+    """Say what ``--errors replace`` did, if anything."""
+    if replaced:
+        console.remark(f"{replaced} invalid UTF-8 sequences were read as U+FFFD")
+
+
 def chosen_seed(console: Console, seed: int | None) -> int:
     """``seed``, or a fresh one; either is said, so that the run can be had again."""
     if seed is None:

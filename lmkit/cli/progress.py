@@ -17,7 +17,7 @@ Report = Callable[[int, int | None], None]
 INTERVAL = 0.1
 """Seconds between two updates of a bar; calls in between cost next to nothing."""
 
-UNITS = {"bytes": (1e6, "MB"), "tokens": (1e6, "M tokens"), "lines": (1e3, "k lines")}
+UNITS = {"bytes": (1e6, " MB"), "tokens": (1e6, " M tokens"), "lines": (1e3, " k lines")}
 
 
 class ProgressBars:
@@ -44,7 +44,7 @@ class ProgressBars:
             self._console.live = None
 
     def bar(self, title: str, unit: str = "bytes") -> Report | None:
-        """A new bar; ``unit`` is ``bytes``, ``tokens`` or ``lines``."""
+        """A new bar; ``unit`` is ``bytes``, ``tokens``, ``lines`` or empty: plain steps."""
         if not self._shown:
             return None
         rich = self._rich or self._start()
@@ -58,6 +58,21 @@ class ProgressBars:
                 return
             due = now + INTERVAL
             rich.update(task, completed=done, total=total, amount=_amount(done, total, unit))
+
+        return report
+
+    def stages(self) -> Callable[[str, int, int | None], None] | None:
+        """One bar a stage, for work that calls ``report(stage, done, total)``."""
+        if not self._shown:
+            return None
+        bars: dict[str, Report | None] = {}
+
+        def report(stage: str, done: int, total: int | None) -> None:
+            if stage not in bars:
+                bars[stage] = self.bar(stage, "bytes" if stage == "reading" else "")
+            bar = bars[stage]
+            if bar is not None:
+                bar(done, total)
 
         return report
 
@@ -95,6 +110,8 @@ class ProgressBars:
 
 
 def _amount(done: int, total: int | None, unit: str) -> str:
+    if unit not in UNITS:
+        return f"{done}/{total}" if total else str(done)
     size, name = UNITS[unit]
     whole = f"/{total / size:.1f}" if total else ""
-    return f"{done / size:.1f}{whole} {name}"
+    return f"{done / size:.1f}{whole}{name}"
