@@ -63,11 +63,13 @@ def _acquire(path: Path, waiting: Callable[[], None] | None) -> int:
     """An open, locked descriptor of the file that ``path`` names now."""
     told = False
     while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        except FileNotFoundError:  # the last holder has just removed the directory
-            continue
+        except (FileNotFoundError, FileExistsError):
+            if path.parent.exists() and not path.parent.is_dir():
+                raise
+            continue  # the last holder has just removed the directory
         held = False
         try:
             # The last holder may have removed this very file between open and lock.
