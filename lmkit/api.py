@@ -159,6 +159,57 @@ def resmooth(
     return new
 
 
+def prune(
+    model: LanguageModel | str | Path,
+    *,
+    output: str | Path | None = None,
+    entropy: float | None = None,
+    size: int | None = None,
+    cutoffs: Sequence[int] | None = None,
+) -> tuple[list[int], Any]:
+    """A smaller model: by relative entropy, to a number of n-grams, or by count; one of them.
+
+    Returns the numbers of n-grams before, an order each, and the pruned model.
+    """
+    old: Any = load(model) if isinstance(model, str | Path) else model
+    clock, started = time.monotonic(), datetime.now(UTC)
+    pruner = _ability(old, "prune", "it has no n-grams to drop", "an n-gram model")
+    options = {"entropy": entropy, "size": size, "cutoffs": cutoffs and list(cutoffs)}
+    new = pruner(old, entropy=entropy, size=size, cutoffs=cutoffs)
+    new.runs = [*old.runs, run_record("prune", started, clock, None, options, None)]
+    if output is not None:
+        new.save(output)
+    return old.trie.sizes, new
+
+
+def import_model(
+    path: str | Path,
+    *,
+    kind: str | None = None,
+    output: str | Path | None = None,
+    settings: TextSettings | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> LanguageModel:
+    """An n-gram model from an ARPA file (``kind`` ``arpa``), tab-separated counts (``counts``)
+    or Google's layout (``web1t``); None: told from ``path`` itself.
+
+    ``settings`` say how text for the model becomes tokens: split at white space by default.
+    ``options`` of counts are those of training: ``order``, ``smoothing`` and its own.
+    Raises `FormatError` where the file is malformed.
+    """
+    from lmkit.ngram.formats import read_model_of
+
+    clock, started = time.monotonic(), datetime.now(UTC)
+    settings = settings or TextSettings("whitespace")
+    model = read_model_of(path, kind, settings, progress, options)
+    record = run_record("import", started, clock, None, {"format": kind, **options}, None)
+    model.runs = [{**record, "sources": [str(path)]}]
+    if output is not None:
+        model.save(output)
+    return model
+
+
 def _ability(model: LanguageModel, name: str, lack: str, hint: str) -> Any:
     """What the backend of ``model`` calls ``name``; raises `UnsupportedError` without it."""
     ability = getattr(resolve("backend", model.backend), name, None)
