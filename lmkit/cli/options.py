@@ -34,6 +34,12 @@ errors_option = click.option(
     help="Bytes that are no UTF-8: stop there, or read them as U+FFFD and count them.",
 )
 
+special_tokens_option = click.option(
+    "--special-tokens",
+    type=click.Choice(["error", "word", "unknown"]),
+    help="What a literal <s> or </s> in TEXT is.  [default: as MODEL was trained]",
+)
+
 seed_option = click.option(
     "--seed",
     type=click.IntRange(min=0),

@@ -13,9 +13,14 @@ import click
 from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
 from lmkit.cli.layout import integer, number
-from lmkit.cli.options import empty_lines_option, errors_option, say_replaced, text_source
+from lmkit.cli.options import (
+    empty_lines_option,
+    errors_option,
+    say_replaced,
+    special_tokens_option,
+    text_source,
+)
 from lmkit.cli.output import Format, output_formats, write_rows
-from lmkit.cli.progress import ProgressBars
 from lmkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,7 +43,8 @@ FIGURES: dict[str, tuple[str, Callable[[Any], str]]] = {
 
 @command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="MODEL... [TEXT]")
-@empty_lines_option(otherwise="As the model was trained, if neither is given.")
+@empty_lines_option(otherwise="As MODEL was trained, if neither is given.")
+@special_tokens_option
 @errors_option
 @output_formats
 @pass_console
@@ -46,6 +52,7 @@ def perplexity(
     console: Console,
     files: tuple[str, ...],
     skip_empty_lines: bool | None,
+    special_tokens: str | None,
     errors: str,
     fmt: Format,
 ) -> None:
@@ -74,15 +81,18 @@ def perplexity(
 
     from lmkit.api import load
     from lmkit.evaluate.perplexity import perplexity_of
-    from lmkit.text.reading import TextReader
 
     found: list[tuple[str, Perplexity]] = []
     replaced = 0
-    with ProgressBars(console) as bars, Rereadable(source, len(models)) as text_again:
+    with Rereadable(source, len(models)) as text_again:
         for path in models:
-            reader = TextReader(text_again(), errors, progress=bars.bar(path))
-            figures = perplexity_of(load(path), reader, skip_empty_lines=skip_empty_lines)
-            replaced = reader.replaced
+            figures, replaced = perplexity_of(
+                load(path),
+                text_again(),
+                skip_empty_lines=skip_empty_lines,
+                special_tokens=special_tokens,
+                errors=errors,
+            )
             found.append((path, figures))
     say_replaced(console, replaced)
     if fmt == "table":
@@ -99,7 +109,8 @@ def split_files(files: Sequence[str]) -> tuple[list[str], str | None]:
     """
     from lmkit.store.modelfile import is_model_file
 
-    models = [path for path in files if path != "-" and is_model_file(path)]
+    # Looking into a pipe would take its first bytes away.
+    models = [path for path in files if Path(path).is_file() and is_model_file(path)]
     others = [path for path in files if path not in models]
     if not models:
         missing = [path for path in others if path != "-" and not Path(path).exists()]

@@ -14,6 +14,7 @@ from lmkit.cli.options import (
     errors_option,
     model_argument,
     say_replaced,
+    special_tokens_option,
     text_argument,
     text_source,
 )
@@ -45,6 +46,7 @@ LINE_COLUMNS = ["line", "tokens", "oovs", "log10_probability", "perplexity", "te
     help="Filter: write the lines with a perplexity of X or more, as they are.",
 )
 @click.option("--total", is_flag=True, help="Say the figures of the whole text in the end.")
+@special_tokens_option
 @errors_option
 @output_formats
 @pass_console
@@ -56,6 +58,7 @@ def score(
     max_perplexity: float | None,
     min_perplexity: float | None,
     total: bool,
+    special_tokens: str | None,
     errors: str,
     fmt: Format,
 ) -> None:
@@ -84,6 +87,7 @@ def score(
 
     from lmkit.api import load
     from lmkit.evaluate.filtering import filter_lines
+    from lmkit.evaluate.scoring import score_lines
     from lmkit.text.reading import TextReader, iter_line_blocks
 
     scorer = load(model)
@@ -94,37 +98,41 @@ def score(
         blocks = iter_line_blocks(reader)
         if filtering:
             for kept in filter_lines(
-                scorer, blocks, max_perplexity=max_perplexity, min_perplexity=min_perplexity
+                scorer,
+                blocks,
+                max_perplexity=max_perplexity,
+                min_perplexity=min_perplexity,
+                special_tokens=special_tokens,
             ):
                 console.write_lines(kept)
                 console.flush()
         else:
-            _write_scores(console, scorer, blocks, per_token, total, fmt)
+            scored = score_lines(scorer, blocks, special_tokens=special_tokens)
+            _write_scores(console, scorer, scored, per_token, total, fmt)
     say_replaced(console, reader.replaced)
 
 
 def _write_scores(
     console: Console,
     scorer: LanguageModel,
-    blocks: Iterable[list[str]],
+    scored: Iterable[LineScores],
     per_token: bool,
     total: bool,
     fmt: Format,
 ) -> None:
-    from lmkit.evaluate.scoring import score_lines
+    from lmkit.measures import Perplexity
 
     orders = hasattr(scorer, "matched_orders")
     columns = token_columns(orders) if per_token else LINE_COLUMNS
-    figures = None
+    figures = Perplexity(0, 0, 0, 0.0, 0.0, 0.0, 0)
     with RowWriter(console, columns, fmt) as writer:
-        for scores in score_lines(scorer, blocks):
+        for scores in scored:
             rows = token_rows(scorer, scores, orders) if per_token else line_rows(scores)
             writer.write(list(rows))
             console.flush()
             if total:
-                measured = scorer.measure(scores.batch, scores.log_probs)
-                figures = measured if figures is None else figures + measured
-    if figures is not None:
+                figures = figures + scorer.measure(scores.batch, scores.log_probs)
+    if total:
         perplexity = f", perplexity {figures.perplexity:.4f}" if scorer.normalised else ""
         console.remark(
             f"{figures.sentences} lines, {figures.tokens} tokens, {figures.oovs} oovs,"

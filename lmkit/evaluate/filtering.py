@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.errors import UnsupportedError, UsageError
-from lmkit.evaluate.scoring import score_lines
+from lmkit.evaluate.scoring import LineScores, score_lines
 from lmkit.model import LanguageModel
 
 
@@ -24,9 +24,11 @@ def filter_lines(
     *,
     max_perplexity: float | None = None,
     min_perplexity: float | None = None,
+    special_tokens: str | None = None,
 ) -> Iterator[list[str]]:
     """The lines of each block whose perplexity (``</s>`` and unknown words included) lies
-    within the bounds, which are part of the range. A block in, a block out.
+    within the bounds, which are part of the range. A block in, a block out. For
+    ``special_tokens`` see `score_lines`.
 
     Raises `UsageError` for bounds that are no perplexities and `UnsupportedError` for a
     model whose scores are no probabilities.
@@ -41,16 +43,15 @@ def filter_lines(
             "this model gives scores, not probabilities, so lines have no perplexity",
             "a model trained with another smoothing",
         )
-    return _kept(model, blocks, max_perplexity, min_perplexity)
+    return _kept(
+        score_lines(model, blocks, special_tokens=special_tokens), max_perplexity, min_perplexity
+    )
 
 
 def _kept(
-    model: LanguageModel,
-    blocks: Iterable[Sequence[str]],
-    highest: float | None,
-    lowest: float | None,
+    scored: Iterable[LineScores], highest: float | None, lowest: float | None
 ) -> Iterator[list[str]]:
-    for scores in score_lines(model, blocks):
+    for scores in scored:
         keep = keep_mask(scores.log_probability, scores.tokens, highest, lowest)
         yield list(compress(scores.lines, keep.tolist()))
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.model import UNK, Batch, LanguageModel
+from lmkit.text.lexicon import SpecialTokenError
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +51,22 @@ class LineScores:
 
 
 def score_lines(
-    model: LanguageModel, blocks: Iterable[Sequence[str]], first_line: int = 1
+    model: LanguageModel,
+    blocks: Iterable[Sequence[str]],
+    *,
+    first_line: int = 1,
+    special_tokens: str | None = None,
 ) -> Iterator[LineScores]:
-    """Score blocks of lines, each line a sentence, empty ones too."""
+    """Score blocks of lines, each line a sentence, empty ones too, however the model was
+    trained. ``special_tokens`` is what a literal ``<s>`` or ``</s>`` is
+    (`lmkit.text.settings.TextSettings`), None: as the model was trained.
+
+    Raises `TextError`, with the number of the line, where that is an error.
+    """
+    encoder: Any = model.encoder
+    encoder = encoder.with_settings(skip_empty_lines=False, special_tokens=special_tokens)
     for lines in blocks:
-        batch = model.encoder.encode(lines)
+        batch = _encoded(encoder, lines, first_line)
         log_probs, _ = model.score(batch)
         yield LineScores(
             first_line,
@@ -66,6 +79,19 @@ def score_lines(
             model.normalised,
         )
         first_line += len(lines)
+
+
+def _encoded(encoder: Any, lines: Sequence[str], first_line: int) -> Batch:
+    try:
+        batch: Batch = encoder.encode(lines)
+        return batch
+    except SpecialTokenError as error:
+        for number, line in enumerate(lines, first_line):
+            try:
+                encoder.encode([line])
+            except SpecialTokenError as found:
+                raise SpecialTokenError(found.token, f"line {number}") from None
+        raise error
 
 
 def token_texts(model: LanguageModel, batch: Batch) -> list[str]:

@@ -30,6 +30,9 @@ class WordEncoder:
 
     vocabulary = Words()
 
+    def with_settings(self, **changes):
+        return self
+
     def encode(self, lines):
         words = [[*line.split(), "</s>"] for line in lines]
         flat = [word for line in words for word in line]
