@@ -172,7 +172,7 @@ def build_corpus(
     return Corpus(
         settings,
         built,
-        _spelling(stream.lexicon.tokens, counts, int(built.counts[UNK])),
+        spelling_of_rare(stream.lexicon.tokens, counts, int(built.counts[UNK])),
         sentences=int(counts[EOS]),
         characters=int(counts @ widths) + (empty if not stream.tokenizer.end_width else 0),
         reader=reader,
@@ -181,7 +181,9 @@ def build_corpus(
     )
 
 
-def _spelling(tokens: Sequence[str], counts: NDArray[np.int64], unknown: int) -> SpellingModel:
+def spelling_of_rare(
+    tokens: Sequence[str], counts: NDArray[np.int64], unknown: int
+) -> SpellingModel:
     """The spelling model of a text's rare words: those seen once, or where these are few,
     the least frequent ones. ``unknown`` is how often ``<unk>`` stands in the text as the
     model sees it."""

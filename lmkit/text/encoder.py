@@ -46,11 +46,21 @@ class _Known:
     def __init__(self, settings: TextSettings, vocabulary: Any) -> None:
         self.stream = TokenStream(settings)
         self._vocabulary = vocabulary
+        self._renew()
+
+    def _renew(self) -> None:
         self._ids = GrowingArray(np.int32)
         self._widths = GrowingArray(np.int32)
 
-    def __len__(self) -> int:
-        return len(self._ids)
+    @property
+    def full(self) -> bool:
+        """Whether there are so many that they should be forgotten."""
+        return len(self._ids) > MOST_TOKENS_KEPT
+
+    def forget(self) -> None:
+        """Begin anew; numbers got before mean nothing then."""
+        self.stream.forget()
+        self._renew()
 
     def learn(self) -> None:
         """Look up the tokens that the lexicon got since last time."""
@@ -207,7 +217,7 @@ class TextEncoder:
         data = without_empty(chunk.data) if skip_empty else chunk.data
         with self._lock:
             known, self._known = self._known, None
-            if known is None or len(known) > MOST_TOKENS_KEPT:
+            if known is None or known.full:
                 known = _Known(self.settings, self._vocabulary)
             try:
                 numbers = known.stream.numbers(data)
@@ -257,6 +267,8 @@ class TextEncoder:
         for numbers in known.stream.of_chunks(chunks):
             known.learn()
             yield from map(known.batch, _bounded(numbers))
+            if known.full:
+                known.forget()
 
 
 def _one_line(line: str) -> str:

@@ -12,11 +12,12 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-from lmkit.errors import LmkitError, TextError, UsageError
+from lmkit.errors import TextError, UsageError
 from lmkit.text.compression import READ_ERRORS, decompress, kind_of
 
 Source = str | Path | BinaryIO
@@ -93,17 +94,13 @@ class TextReader:
         total = self._total_bytes()
         done = 0
         for source, name in zip(self.sources, self.names, strict=True):
-            stream, raw = _open(source, name)
-            try:
+            before = self.bytes_read
+            with _opened(source, name) as (stream, raw):
                 for chunk in self._chunks(stream, name):
                     yield chunk
                     if self._progress is not None:
-                        self._progress(done + self._position(raw), total)
-                done += self._position(raw)
-            finally:
-                if isinstance(source, str | Path) and str(source) != "-":
-                    stream.close()
-                    raw.close()
+                        self._progress(done + self._position(raw, before), total)
+                done += self._position(raw, before)
 
     def _total_bytes(self) -> int | None:
         total = 0
@@ -119,11 +116,12 @@ class TextReader:
             total += status.st_size
         return total
 
-    def _position(self, raw: IO[bytes]) -> int:
+    def _position(self, raw: IO[bytes], before: int) -> int:
+        """Bytes read of the file ``raw`` (of a pipe, which has no position, decompressed)."""
         try:
             return raw.tell()
         except (OSError, ValueError):
-            return self.bytes_read
+            return self.bytes_read - before
 
     def _chunks(self, stream: IO[bytes], name: str) -> Iterator[TextChunk]:
         offset, line = 0, 1
@@ -146,10 +144,8 @@ class TextReader:
         read: Callable[[int], bytes] = stream.read1 if self._eager else stream.read  # type: ignore[attr-defined]
         pending: list[bytes] = []
         while True:
-            try:
+            with _reading(name):
                 block = read(self._chunk_bytes)
-            except READ_ERRORS as error:
-                raise _unreadable(name, error) from error
             if not block:
                 break
             # A CR at the very end may be half of a CRLF.
@@ -200,32 +196,35 @@ def iter_line_blocks(
             yield lines[start : start + max_lines]
 
 
-def _open(source: Source, name: str) -> tuple[IO[bytes], IO[bytes]]:
-    """The stream of decompressed bytes, and the file below it."""
-    raw: Any
-    if not isinstance(source, str | Path):
-        raw = source
-    elif str(source) == "-":
-        raw = sys.stdin.buffer
-    else:
-        try:
-            raw = open(source, "rb")
-        except (OSError, ValueError) as error:
-            raise _unreadable(name, error) from error
-    try:
-        start = _first_bytes(raw)
-    except OSError as error:
-        raise _unreadable(name, error) from error
-    kind = kind_of(name, start)
-    return (raw if kind is None else decompress(raw, kind, name)), raw
+@contextmanager
+def _opened(source: Source, name: str) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+    """The stream of decompressed bytes, and the file below it; what is opened here is closed."""
+    with ExitStack() as closing:
+        raw: Any
+        if not isinstance(source, str | Path):
+            raw = source
+        elif str(source) == "-":
+            raw = sys.stdin.buffer
+        else:
+            with _reading(name):
+                raw = closing.enter_context(open(source, "rb"))
+        with _reading(name):
+            start = _first_bytes(raw)
+            kind = kind_of(name, start or b"")
+            if kind is not None and start == b"":
+                raise EOFError(f"it is empty, which no {kind} file is")
+        stream = raw
+        if kind is not None:
+            stream = closing.enter_context(decompress(raw, kind, name))
+        yield stream, raw
 
 
-def _first_bytes(raw: Any) -> bytes:
-    """What ``raw`` begins with, left unread; nothing where that cannot be seen."""
+def _first_bytes(raw: Any) -> bytes | None:
+    """What ``raw`` begins with, left unread; None where that cannot be seen."""
     if hasattr(raw, "peek"):
         return bytes(raw.peek(8)[:8])
     if not raw.seekable():
-        return b""
+        return None
     position = raw.tell()
     start = bytes(raw.read(8))
     raw.seek(position)
@@ -251,11 +250,21 @@ def _not_utf8(data: bytes, name: str, offset: int, line: int, start: int) -> Tex
     )
 
 
-def _unreadable(name: str, error: Exception) -> LmkitError:
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    """Makes one `TextError` of whatever goes wrong when ``name`` is opened or read."""
+    try:
+        yield
+    except READ_ERRORS as error:
+        raise _unreadable(name, error) from error
+
+
+def _unreadable(name: str, error: Exception) -> TextError:
     if isinstance(error, IsADirectoryError):
         return TextError(f"{name} is a directory", "the files in it, one by one")
     if isinstance(error, OSError) and error.errno is not None:
-        return TextError(f"cannot read {name}: {(error.strerror or str(error)).lower()}")
+        reason = (error.strerror or str(error)).lower()
+        return TextError(f"cannot read {name}: {reason}")
     return TextError(
         f"{name} is damaged or not whole: {error}".rstrip("."), "making or fetching it again"
     )

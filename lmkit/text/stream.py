@@ -24,8 +24,12 @@ class TokenStream:
     def __init__(self, settings: TextSettings) -> None:
         self.settings = settings
         self.tokenizer: Tokenizer = resolve("tokenizer", settings.tokenizer)()
-        self.lexicon = Lexicon(settings.special_tokens)
         self._normalize = normalizer(settings.normalize, settings.lowercase)
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin a new lexicon; numbers given before are of the old one."""
+        self.lexicon = Lexicon(self.settings.special_tokens)
         self._bulk = self.tokenizer.bulk(self._normalize, self.lexicon)
 
     def numbers(self, sentences: bytes) -> NDArray[np.int32]:
