@@ -19,9 +19,9 @@ from lmkit.cli.output import Format, output_formats, write_rows
 @output_formats
 @pass_console
 def explain(console: Console, model: Path, sentence: str, fmt: Format) -> None:
-    """Show how the probability of each token comes about, order by order.
+    """Show how each probability comes about, order by order.
 
-    For each token of the sentence, from the unigram up: the context of that order, what
+    For each token of SENTENCE under MODEL, from the unigram up: the context of that order, what
     was found of it (the n-gram, only the context, or nothing), the count of the n-gram of
     all that followed the context, and the formula with its numbers: the share that the
     n-gram keeps after discounting, plus what the context leaves to the order below; or,

@@ -19,9 +19,12 @@ from lmkit.errors import ExitCode
 
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Make a model": {
-        "train": ("lmkit.cli.train:train", "Train a model on text."),
+        "train": ("lmkit.cli.train:train", "Train a model on text, and write it to a file."),
         "prune": ("lmkit.cli.prune:prune", "Drop n-grams that a model can do without."),
-        "import": ("lmkit.cli.import_:import_", "Make a model of an ARPA file, or of counts."),
+        "import": (
+            "lmkit.cli.import_:import_",
+            "Make a model of an ARPA file, or of n-gram counts.",
+        ),
     },
     "Use a model": {
         "perplexity": ("lmkit.cli.perplexity:perplexity", "Measure how well models predict text."),
@@ -29,13 +32,25 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "generate": ("lmkit.cli.generate:generate", "Draw sentences from a model."),
     },
     "Look inside": {
-        "counts": ("lmkit.cli.counts:counts", "List what follows a context."),
-        "explain": ("lmkit.cli.explain:explain", "Show how each probability comes about."),
-        "info": ("lmkit.cli.info:info", "Say what a model is, and what made it."),
+        "counts": (
+            "lmkit.cli.counts:counts",
+            "List the likeliest tokens after a context, with their counts.",
+        ),
+        "explain": (
+            "lmkit.cli.explain:explain",
+            "Show how each probability comes about, order by order.",
+        ),
+        "info": (
+            "lmkit.cli.info:info",
+            "Say what a model is, how it reads text, and what made it.",
+        ),
         "tables": ("lmkit.cli.tables:tables", "Add readable tables to a model file."),
     },
     "Beside it": {
-        "export": ("lmkit.cli.export:export", "Write a model for other programs."),
+        "export": (
+            "lmkit.cli.export:export",
+            "Write a model for other programs: KenLM, SRILM, decoders.",
+        ),
         "data": ("lmkit.cli.data:data", "List and fetch data sets."),
         "completion": ("lmkit.cli.completion:completion", "Print the shell's completion script."),
     },

@@ -23,9 +23,9 @@ UNITS = {"bytes": (1e6, " MB"), "tokens": (1e6, " M tokens"), "lines": (1e3, " k
 class ProgressBars:
     """The bars of one command; use it as a context manager.
 
-    `bar` returns None where no bar is to be seen (no terminal, ``--no-progress``,
-    ``--quiet``), so that the library is not bothered at all. Give ``shares_terminal``
-    where results go to the same terminal while the bar would be drawn.
+    `bar` returns None outside of that, and where no bar is to be seen (no terminal,
+    ``--no-progress``, ``--quiet``), so that the library is not bothered at all. Give
+    ``shares_terminal`` where results go to the same terminal while the bar would be drawn.
     """
 
     def __init__(self, console: Console, shares_terminal: bool = False) -> None:
@@ -38,6 +38,7 @@ class ProgressBars:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._shown = False
         if self._rich is not None:
             self._rich.stop()
             self._rich = None

@@ -78,6 +78,23 @@ def test_no_bar_is_drawn_among_results_on_the_same_terminal():
         assert bars.bar("scoring") is not None
 
 
+def test_stages_are_a_bar_each_and_none_after_the_end():
+    console = faked_console(stderr_is_terminal=True)
+    with ProgressBars(console) as bars:
+        report = bars.stages()
+        assert report is not None
+        report("reading", 1_000_000, 2_000_000)
+        report("counting", 1, 3)
+        report("counting", 3, 3)
+    assert isinstance(console.stderr, io.StringIO)
+    drawn = console.stderr.getvalue()
+    assert "1.0/2.0 MB" in drawn
+    assert "3/3" in drawn
+    report("smoothing", 1, 2)
+    assert console.stderr.getvalue() == drawn
+    assert console.live is None
+
+
 def test_a_bar_without_a_known_total_shows_what_is_done():
     console = faked_console(stderr_is_terminal=True)
     with ProgressBars(console) as bars:
