@@ -65,7 +65,7 @@ def test_an_error_that_names_a_file_with_a_line_end_stays_on_one_line(run, faili
     "words, said",
     [
         (["fail", "--count", "x"], "Invalid value for '--count': 'x' is not a valid integer."),
-        (["fail", "--cuont", "1"], "Did you mean '--count'?"),
+        (["fail", "--cuont", "1"], "No such option '--cuont'. Did you mean '--count'?"),
         (["fail", "a", "b"], "Got unexpected extra argument"),
         (["fail", "--count"], "Option '--count' requires an argument."),
     ],
