@@ -1,8 +1,10 @@
-"""A file server on the loopback interface that fails in every way a real one does."""
+"""A file server on the loopback interface that fails in every way a real one does, and what
+the tests of downloads from it share."""
 
 from __future__ import annotations
 
 import hashlib
+import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +12,42 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import pytest
+
+from lmkit.datasets import fetch, get_dataset
 from lmkit.datasets.catalogue import Dataset, Source, catalogue
+from lmkit.datasets.location import home_directory
+from lmkit.errors import DownloadError
 
 COMMIT = "0" * 40
+
+TEXT = random.Random(1).randbytes(300_000)
+"""Longer than a block of the reader, so that a download has a middle."""
+
+ATTEMPTS = 1 + len(fetch.RETRY_DELAYS_SECONDS)
+
+PARTIAL = [".partial", ".partial/small-all.json", ".partial/small-all.partial"]
+"""What is left behind of a download of the data set ``small`` that can go on."""
+
+
+def broken() -> list[int | None]:
+    """All attempts of one call are cut off, each after 100 bytes."""
+    return [100] * ATTEMPTS
+
+
+def left_behind() -> list[str]:
+    """Every file and directory below data/ in the home directory."""
+    data = home_directory() / "data"
+    return sorted(str(path.relative_to(data)) for path in data.rglob("*"))
+
+
+def fails(name: str = "small", **options: bool) -> DownloadError:
+    """The one clear error of a download that must fail."""
+    with pytest.raises(DownloadError) as caught:
+        get_dataset(name, **options)
+    assert "\n" not in str(caught.value)
+    assert caught.value.hint
+    return caught.value
 
 
 def git_blob(content: bytes) -> str:

@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from lmkit.datasets import get_dataset
 from lmkit.errors import DownloadError
 
-from ..mirror import Mirror, running_mirror
+from ..mirror import Mirror, left_behind
 
 # Sentences of our own in the layout of the corpus: a tab, tokens, empty lines between.
 SECOND = "\n\n\tA/at second/od file/nn ,/, 1/2/cd ./.\n\n\n\t``/`` Why/wrb ''/'' ?/.\n\n"
 FIRST = "\n\tThe/at harbour's/nn$ lights/nns went/vbd out/rp ./.\n\n\n"
-
-
-@pytest.fixture
-def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
-    with running_mirror() as server:
-        monkeypatch.setenv("LMKIT_HOME", str(tmp_path))
-        monkeypatch.setenv("LMKIT_DATA_MIRROR", server.url)
-        monkeypatch.setenv("no_proxy", "*")
-        yield server
 
 
 def archive(**members: str) -> bytes:
@@ -48,12 +37,12 @@ def test_words_without_tags(mirror: Mirror) -> None:
         "`` Why '' ?",
         "",
     ]
-    assert sorted(entry.name for entry in (path.parents[1]).rglob("*")) == ["all.txt", "tagged"]
+    assert left_behind() == ["tagged", "tagged/all.txt"]
 
 
 @pytest.mark.parametrize("content", [b"no zip file", archive(README="nothing else")])
-def test_archive_of_something_else(mirror: Mirror, tmp_path: Path, content: bytes) -> None:
+def test_archive_of_something_else(mirror: Mirror, content: bytes) -> None:
     mirror.add("tagged", content, conversion="brown")
     with pytest.raises(DownloadError, match="cannot read tagged: "):
         get_dataset("tagged")
-    assert list((tmp_path / "data").rglob("*")) == []
+    assert left_behind() == []

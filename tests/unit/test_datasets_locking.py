@@ -67,6 +67,12 @@ def test_never_two_holders(lock: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not lock.parent.exists()
 
 
+def test_place_that_is_no_directory(lock: Path) -> None:
+    lock.parent.symlink_to("nowhere")
+    with pytest.raises(NotADirectoryError), exclusive(lock):
+        pytest.fail("there is nothing to hold")
+
+
 def test_killed_process_holds_nothing(lock: Path, root: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(root)}
     command = [sys.executable, "-c", HOLDER, str(lock)]
