@@ -142,7 +142,7 @@ class ModelWriter:
         self.connection.executemany(
             "INSERT INTO blocks VALUES (?, ?)",
             (
-                (block_id(key, number), memoryview(block).cast("B"))
+                (block_id(key, number), block.data.cast("B"))
                 for number, block in enumerate(blocks_of(column))
             ),
         )
