@@ -220,7 +220,7 @@ class CountReading:
             tables.append(ids)
             counts.append(numbers)
         self.tables.clear()
-        assembly = assemble(len(self.words), tables[1:])
+        assembly = assemble(len(self.words), tables[1:], insert_suffixes=True)
         _count(assembly, tables[0][:, 0], counts, notes)
         return assembly.trie
 
