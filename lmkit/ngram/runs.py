@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lmkit.store.columns import Builder, Column
 
-STRIDE = 1 << 16
+STRIDE = 1 << 14
 """Every how many keys a run is sampled to find where to cut."""
 
 Build = Callable[[Any], Builder]

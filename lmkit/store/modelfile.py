@@ -160,6 +160,13 @@ class ModelWriter:
         )
 
 
+class _Connection(sqlite3.Connection):
+    """Lives as long as the columns and vocabularies that read through it, and no longer."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class ModelReader:
     """An open model file, read-only."""
 
@@ -168,7 +175,9 @@ class ModelReader:
         _check_header(self.path)
         address = f"{self.path.absolute().as_uri()}?mode=ro&immutable=1"
         try:
-            self.connection = sqlite3.connect(address, uri=True, check_same_thread=False)
+            self.connection = sqlite3.connect(
+                address, uri=True, check_same_thread=False, factory=_Connection
+            )
             with _damage(self.path):
                 self._check_version()
                 self.meta: dict[str, Any] = {
