@@ -169,10 +169,11 @@ class LanguageModel(ABC):
     def draw_next(
         self, state: State, how: Sampling, generator: np.random.Generator, unknown: bool = False
     ) -> NDArray[np.int64]:
-        """Draw one next token [B] on each stream; ``<unk>`` only where ``unknown``."""
+        """Draw one next token [B] on each stream; ``<unk>`` only where ``unknown``, or where
+        nothing else can follow."""
         log_probs = self.next_log_probs(state)
         if not unknown:
-            log_probs[:, UNK] = -np.inf
+            avoid_unknown(log_probs)
         return draw(log_probs, how, generator)
 
     @abstractmethod
@@ -252,7 +253,7 @@ class LanguageModel(ABC):
         """Draw ``n`` sentences that begin with ``prompt``, each up to ``</s>`` or
         ``max_tokens`` new tokens. The same seed gives the same sentences.
 
-        ``unknown`` allows ``<unk>`` to be drawn.
+        ``unknown`` allows ``<unk>`` to be drawn; else it is only where nothing else can follow.
         """
         how = sampling or Sampling()
         generator = np.random.default_rng(seed)
@@ -277,6 +278,14 @@ class LanguageModel(ABC):
             Generated(self.encoder.decode([t for t in ids if t != EOS]), tuple(ids), float(total))
             for ids, total in zip(drawn, sums, strict=True)
         ]
+
+
+def avoid_unknown(log_probs: NDArray[np.float64]) -> None:
+    """Make ``<unk>`` impossible, in place, in each row [B, V] in which anything else is possible."""
+    only = log_probs[:, UNK].copy()
+    log_probs[:, UNK] = -np.inf
+    stuck = np.isneginf(log_probs.max(axis=1))
+    log_probs[stuck, UNK] = only[stuck]
 
 
 def rebase(batch: Batch, first: int, last: int) -> Batch:

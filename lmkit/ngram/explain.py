@@ -178,7 +178,8 @@ class _Inside:
         share, rest = self.method.shares(block)
         here = int(counts[row - start]) if row >= 0 else 0
         total = int(block.totals[0])
-        sizes = np.bincount(np.minimum(counts, 4), minlength=5)
+        most = self.method.told_apart + 1
+        sizes = np.bincount(np.minimum(counts, most), minlength=most + 1)
         sizes[0] = 0
         formula = self.method.explain(order, here, total, sizes.tolist())
         kept = float(share[row - start]) if row >= 0 else 0.0
