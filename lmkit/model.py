@@ -88,8 +88,19 @@ class Encoder(Protocol):
     def settings(self) -> Any:
         """How text becomes tokens (`lmkit.text.settings.TextSettings`)."""
 
-    def with_settings(self, **changes: Any) -> Encoder:
-        """The same encoder with some settings changed, such as ``skip_empty_lines``."""
+    @property
+    def unit(self) -> str:
+        """``word``, ``character``, ``byte`` or ``subword``: what a token is."""
+
+    def with_settings(
+        self,
+        *,
+        skip_empty_lines: bool | None = None,
+        segment: str | None = None,
+        special_tokens: str | None = None,
+        errors: str | None = None,
+    ) -> Encoder:
+        """The same encoder but for what may differ after training; None: as it is."""
 
     def encode(self, lines: Sequence[str]) -> Batch:
         """One sentence a line."""
@@ -131,6 +142,8 @@ class LanguageModel(ABC):
     """``word``, ``character``, ``byte`` or ``subword``: what a token is."""
     context_length: int | None
     """How many earlier tokens a prediction can depend on; None: all of them."""
+    runs: list[dict[str, Any]]
+    """What made the model, the earliest first: rows of the table ``runs`` of its file."""
     normalised: bool = True
     """Whether the next-token distributions sum to one (stupid backoff's do not)."""
 
@@ -178,7 +191,7 @@ class LanguageModel(ABC):
 
     @abstractmethod
     def save(self, path: str | Path) -> None:
-        """Write the model to one file, atomically: the old file stays until the new one is whole."""
+        """Write the model to one file, atomically: the old one stays until the new one is whole."""
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
@@ -214,9 +227,7 @@ class LanguageModel(ABC):
             total = total + self.measure(batch)
         return total
 
-    def measure(
-        self, batch: Batch, log_probs: NDArray[np.float64] | None = None
-    ) -> Perplexity:
+    def measure(self, batch: Batch, log_probs: NDArray[np.float64] | None = None) -> Perplexity:
         """The figures of one batch, from its ``log_probs`` [T] where they are known already."""
         if log_probs is None:
             log_probs, _ = self.score(batch)
@@ -281,7 +292,7 @@ class LanguageModel(ABC):
 
 
 def avoid_unknown(log_probs: NDArray[np.float64]) -> None:
-    """Make ``<unk>`` impossible, in place, in each row [B, V] in which anything else is possible."""
+    """Make ``<unk>`` impossible, in place, in each row [B, V] where anything else is possible."""
     only = log_probs[:, UNK].copy()
     log_probs[:, UNK] = -np.inf
     stuck = np.isneginf(log_probs.max(axis=1))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lmkit.errors import UnsupportedError, UsageError
+from lmkit.model import Encoder
 from lmkit.ngram.counting import count_ngrams
 from lmkit.ngram.estimation import check_cutoffs, estimate
 from lmkit.ngram.heldout import HeldOut
@@ -17,7 +18,6 @@ from lmkit.registry import resolve
 
 if TYPE_CHECKING:
     from lmkit.text.corpus import Corpus
-    from lmkit.text.encoder import TextEncoder
 
 DEFAULT_ORDER = 5
 DEFAULT_SMOOTHING = "modified-kneser-ney"
@@ -154,7 +154,7 @@ class NgramBackend:
 
 def smooth(
     trie: Trie,
-    encoder: TextEncoder,
+    encoder: Encoder,
     method: Smoothing,
     valid: Corpus | None = None,
     *,

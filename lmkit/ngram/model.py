@@ -89,7 +89,7 @@ class NgramModel(LanguageModel):
     def _uniform(self) -> float:
         return -float(np.log(self.trie[1].size - 1))
 
-    def _log_probs(self, order: int, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    def _log_probs(self, order: int, rows: NDArray[np.integer]) -> NDArray[np.float64]:
         column = self.trie[order].log_prob
         assert column is not None
         return column.take(rows).astype(np.float64)

@@ -104,9 +104,11 @@ def _rows(
     level = trie[order]
     columns = [getattr(level, name) for name in _numbers(trie, order)]
     for rows, owners, sizes in trie.context_blocks(order):
-        ids = range(rows.start, rows.stop) if level.token is None else level.token.read(
-            rows.start, rows.stop
-        ).tolist()
+        ids = (
+            range(rows.start, rows.stop)
+            if level.token is None
+            else level.token.read(rows.start, rows.stop).tolist()
+        )
         words = [tokens[i] for i in ids]
         before = [
             context
