@@ -65,7 +65,8 @@ class CountEvidence:
         counts = self.counts(order)
         totals = np.zeros(highest + 2, np.int64)
         for start in range(0, len(counts), 1 << 20):
-            capped = np.minimum(counts[start : start + (1 << 20)], highest + 1)
+            here = counts[start : start + (1 << 20)].astype(np.int64)
+            capped = np.minimum(here, highest + 1)
             totals += np.bincount(capped, minlength=highest + 2)
         totals[0] = 0
         return totals[: highest + 1].tolist()
