@@ -306,7 +306,7 @@ def _values(column: Column | None, rows: NDArray[np.int64]) -> NDArray[np.float6
 def _duplicate(
     name: str, trie: Trie, order: int, rows: NDArray[np.int64], entries: Entries
 ) -> FormatError:
-    by_row = np.argsort(rows, kind="stable")
+    by_row = np.lexsort((entries.lines, rows))
     second = by_row[1:][rows[by_row[1:]] == rows[by_row[:-1]]]
     line = int(entries.lines[second].min())
     return malformed(name, line, f"this n-gram of order {order} stands in the file twice")
