@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lmkit.errors import ModelFileError
 from lmkit.ngram.trie import Level, Trie
 from lmkit.store.columns import MemoryColumn
+from lmkit.store.damage import damage
 from lmkit.store.modelfile import ModelReader, ModelWriter
 from lmkit.store.vocabulary import StoredVocabulary
 from lmkit.text.encoder import TextEncoder
@@ -68,28 +68,31 @@ def open_ngram_model(path: str | Path) -> NgramModel:
     from lmkit.ngram.model import NgramModel
 
     reader = ModelReader(path)
-    try:
+    with damage(path):
         meta = reader.meta
-        levels = [
-            _level(reader, order, size) for order, size in enumerate(meta["sizes"], 1)
-        ]
+        levels = [_level(reader, order, meta["sizes"]) for order in range(1, meta["order"] + 1)]
         facts = {key: meta[key] for key in ("smoothing", "pruned", "normalised", "unit", "text")}
         encoder = TextEncoder(
             TextSettings.from_dict(meta["text"]), StoredVocabulary(reader), _spelling(reader)
         )
-    except KeyError as error:
-        raise ModelFileError(
-            f"{path} lacks {error.args[0]!r}: it is damaged", "train it again, or restore a copy"
-        ) from error
-    return NgramModel(Trie(levels), encoder, facts, reader.runs())
+        return NgramModel(Trie(levels), encoder, facts, reader.runs())
 
 
-def _level(reader: ModelReader, order: int, size: int) -> Level:
-    level = Level(size)
+def _level(reader: ModelReader, order: int, sizes: list[int]) -> Level:
+    level = Level(sizes[order - 1])
+    needed = {"log_prob"}
+    if order > 1:
+        needed |= {"token", "suffix"}
+    if order < len(sizes):
+        needed |= {"first_child", "log_backoff"}
     for field in fields(Level)[1:]:
         name = f"{order}.{field.name}"
-        if reader.has_column(name):
-            setattr(level, field.name, reader.column(name))
+        if field.name not in needed and not reader.has_column(name):
+            continue
+        column = reader.column(name)
+        if len(column) != level.size + (field.name == "first_child"):
+            raise ValueError(f"the column {name!r} has {len(column):,} entries")
+        setattr(level, field.name, column)
     return level
 
 
@@ -108,10 +111,11 @@ class _LazySpelling:
 
     def _load(self) -> SpellingModel:
         if self._model is None:
-            arrays: dict[str, Any] = dict(self._reader.meta["spelling"])
-            for name in self._reader.column_names("spelling."):
-                arrays[name.removeprefix("spelling.")] = self._reader.column(name).array()
-            self._model = SpellingModel.from_arrays(arrays)
+            with damage(self._reader.path):
+                arrays: dict[str, Any] = dict(self._reader.meta["spelling"])
+                for name in self._reader.column_names("spelling."):
+                    arrays[name.removeprefix("spelling.")] = self._reader.column(name).array()
+                self._model = SpellingModel.from_arrays(arrays)
         return self._model
 
     def log_probs(self, spellings: Any) -> Any:
