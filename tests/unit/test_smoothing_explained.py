@@ -17,7 +17,7 @@ CASES = [(name, form) for name in names("smoothing") for form in resolve("smooth
 
 
 def value(formula: str) -> tuple[float, float]:
-    """What the formula comes to, and what it says that it does; the same where it says only that."""
+    """What the formula comes to, and what it says that it does (the same where it has no more)."""
     left, _, right = formula.partition(" = ")
     if not right:
         return (float(formula.partition(",")[0]),) * 2
