@@ -34,8 +34,7 @@ def write_tables(path: str | Path, progress: Progress | None = None) -> dict[str
         writer.pause()
         database = sqlite_utils.Database(writer.connection)
         _drop(database, model.order)
-        rows = fill_tables(writer.connection, database, model, progress)
-    return rows
+        return fill_tables(writer.connection, database, model, progress)
 
 
 def drop_tables(path: str | Path) -> None:

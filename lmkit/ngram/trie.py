@@ -116,7 +116,7 @@ class Trie:
             target = int(first[begin]) + BLOCK_ROWS
             end = int(np.searchsorted(first, target, side="right")) - 1
             end = min(max(end, begin + 1), contexts)
-            sizes = np.diff(first[begin : end + 1].astype(np.int64))
+            sizes: NDArray[np.int64] = np.diff(first[begin : end + 1].astype(np.int64))
             yield slice(int(first[begin]), int(first[end])), slice(begin, end), sizes
             begin = end
 
