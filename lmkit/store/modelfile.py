@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import socket
 import sqlite3
 import struct
@@ -59,13 +60,17 @@ class ModelWriter:
         self._temporary = Path(name)
         try:
             if copy_of is not None:
-                import shutil
-
                 shutil.copyfile(copy_of, self._temporary)
             self.connection = sqlite3.connect(self._temporary, isolation_level=None)
-            self._prepare(new=copy_of is None)
-        except BaseException:
+            try:
+                self._prepare(new=copy_of is None)
+            except BaseException:
+                self.connection.close()
+                raise
+        except BaseException as error:
             self._temporary.unlink(missing_ok=True)
+            if isinstance(error, sqlite3.OperationalError | OSError):
+                raise _cannot_write(self.path, error) from error
             raise
 
     def _prepare(self, new: bool) -> None:
