@@ -145,6 +145,19 @@ class NgramBackend:
         return prune_by_cutoffs(model, tuple(cutoffs or ()))
 
     @staticmethod
+    def export(model: NgramModel, path: str | Path, kind: str) -> None:
+        """Write ``model`` in the format ``kind``: ``arpa`` or ``counts``."""
+        from lmkit.ngram.arpa_writing import write_arpa
+        from lmkit.ngram.countfiles import write_counts
+
+        writers = {"arpa": write_arpa, "counts": write_counts}
+        if kind not in writers:
+            raise UsageError(
+                f"there is no format {kind!r} to write", f"one of {', '.join(writers)}"
+            )
+        writers[kind](model, path)
+
+    @staticmethod
     def open(path: str | Path) -> NgramModel:
         """Open the model file ``path``."""
         from lmkit.ngram.files import open_ngram_model
