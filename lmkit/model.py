@@ -219,9 +219,7 @@ class LanguageModel(ABC):
         elif isinstance(text, Path):
             batches = self.encoder.encode_file(text)
         else:
-            batches = self.encoder.encode_stream(
-                text.splitlines() if isinstance(text, str) else text
-            )
+            batches = self.encoder.encode_stream(_lines(text) if isinstance(text, str) else text)
         total = Perplexity(0, 0, 0, 0.0, 0.0, 0.0, 0)
         for batch in batches:
             total = total + self.measure(batch)
@@ -289,6 +287,12 @@ class LanguageModel(ABC):
             Generated(self.encoder.decode([t for t in ids if t != EOS]), tuple(ids), float(total))
             for ids, total in zip(drawn, sums, strict=True)
         ]
+
+
+def _lines(text: str) -> list[str]:
+    """``text`` cut where a file is: at LF, CRLF and CR, and at nothing else."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return lines if lines[-1] else lines[:-1]
 
 
 def avoid_unknown(log_probs: NDArray[np.float64]) -> None:
