@@ -59,10 +59,12 @@ class Batch:
 
     def sentence_sums(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
         """Sum of ``values`` [T] over each sentence: [S]."""
-        totals = np.concatenate(([0.0], np.cumsum(values, dtype=np.float64)))
-        if np.isfinite(totals[-1]):
-            return totals[self.offsets[1:]] - totals[self.offsets[:-1]]
-        return np.add.reduceat(values.astype(np.float64), self.offsets[:-1])
+        # Differences of a running sum would let a sentence's sum depend on those before it.
+        sums: NDArray[np.float64] = np.zeros(len(self))
+        some = np.flatnonzero(np.diff(self.offsets))
+        if len(some):
+            sums[some] = np.add.reduceat(values.astype(np.float64), self.offsets[some])
+        return sums
 
 
 class State(Protocol):
