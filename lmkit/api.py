@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -39,7 +39,7 @@ def load(path: str | Path) -> LanguageModel:
 
 
 def train(
-    *texts: str | Path,
+    *texts: str | Path | BinaryIO,
     output: str | Path | None = None,
     backend: str = "ngram",
     valid: str | Path | None = None,
@@ -53,8 +53,8 @@ def train(
     progress: Progress | None = None,
     **options: Any,
 ) -> LanguageModel:
-    """Train a model on the files ``texts`` (``-``: standard input), and save it to ``output``
-    where that is given.
+    """Train a model on ``texts`` (files, ``-`` for standard input, or binary streams), and save
+    it to ``output`` where that is given.
 
     ``settings`` say how text becomes tokens (`lmkit.text.settings.TextSettings`); ``min_count``,
     ``vocabulary_size`` and ``vocabulary`` (a file or words) limit the vocabulary. ``options``
@@ -101,14 +101,14 @@ def train(
 
 def append(
     model: LanguageModel | str | Path,
-    *texts: str | Path,
+    *texts: str | Path | BinaryIO,
     output: str | Path | None = None,
     valid: str | Path | None = None,
     errors: str = "strict",
     memory: int | None = None,
     progress: Progress | None = None,
 ) -> LanguageModel:
-    """Add the files ``texts`` to what ``model`` was trained on, and save the result to
+    """Add ``texts`` (as in `train`) to what ``model`` was trained on, and save the result to
     ``output`` where that is given.
 
     With a whole vocabulary and all counts the result is what training on all the text would
@@ -210,10 +210,13 @@ def import_model(
     return model
 
 
-def export_model(model: LanguageModel | str | Path, path: str | Path, kind: str = "arpa") -> None:
+def export_model(
+    model: LanguageModel | str | Path, path: str | Path | BinaryIO, kind: str = "arpa"
+) -> None:
     """Write ``model`` for other programs: ``kind`` ``arpa`` (probabilities in the backoff form) or
-    ``counts`` (n-grams and their counts). ``-`` is standard output; the end of ``path`` says how
-    it is compressed. What is there stays until the new file is whole.
+    ``counts`` (n-grams and their counts). ``path`` may be ``-`` for standard output, or a binary
+    stream; the end of its name says how it is compressed. A file that is there stays until the
+    new one is whole.
 
     Raises `UnsupportedError` for a model that has no n-grams, no backoff form, or not all counts.
     """

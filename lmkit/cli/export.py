@@ -38,6 +38,9 @@ def export(console: Console, model: Path, output: Path, kind: str) -> None:
     from lmkit.cli.ngrams_only import require_ngrams
 
     opened = require_ngrams(load(model), model)
+    if str(output) == "-":
+        console.out.flush()
+        export_model(opened, console.out.buffer, kind)
+        return
     export_model(opened, output, kind)
-    if str(output) != "-":
-        console.remark(f"{output}: {sum(opened.trie.sizes):,} n-grams")
+    console.remark(f"{output}: {sum(opened.trie.sizes):,} n-grams")

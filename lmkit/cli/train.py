@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -18,7 +18,7 @@ from lmkit.cli.model_options import (
     text_settings,
     text_settings_options,
 )
-from lmkit.cli.options import MODEL, MemorySize, errors_option, output_option
+from lmkit.cli.options import MODEL, MemorySize, errors_option, output_option, text_source
 from lmkit.cli.progress import ProgressBars
 from lmkit.errors import UsageError
 
@@ -116,13 +116,13 @@ def train(
         lmkit train more.txt --append model.lm --output model.lm
     """
     options = {key: value for key, value in given.items() if value is not None}
-    texts = _texts(console, texts, options)
+    sources = _texts(console, texts, options)
     if options.get("backend", "ngram") == "ngram":
         check_method_options(options)
     valid, errors = options.get("valid"), options["errors"]
     with ProgressBars(console) as bars:
         progress = bars.stages()
-        model = _train(texts, output, options, progress)
+        model = _train(sources, output, options, progress)
         if tables:
             from lmkit.ngram.tables import write_tables
 
@@ -132,7 +132,9 @@ def train(
         _held_out(console, model, valid, errors)
 
 
-def _texts(console: Console, texts: tuple[str, ...], options: dict[str, Any]) -> tuple[str, ...]:
+def _texts(
+    console: Console, texts: tuple[str, ...], options: dict[str, Any]
+) -> tuple[Path | BinaryIO, ...]:
     """What to train on; nothing where counts are smoothed anew."""
     from lmkit.store.modelfile import is_model_file
 
@@ -147,12 +149,12 @@ def _texts(console: Console, texts: tuple[str, ...], options: dict[str, Any]) ->
     if not texts and "base" not in options:
         if console.stdin_is_terminal or console.stdin is None:
             raise UsageError("no TEXT to train on", "a file name, or - for standard input")
-        return ("-",)
-    return texts
+        texts = ("-",)
+    return tuple(text_source(console, text) for text in texts)
 
 
 def _train(
-    texts: tuple[str, ...],
+    texts: tuple[Path | BinaryIO, ...],
     output: Path,
     options: dict[str, Any],
     progress: Any,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from lmkit.errors import UnsupportedError, UsageError
 from lmkit.model import Encoder
@@ -145,7 +145,7 @@ class NgramBackend:
         return prune_by_cutoffs(model, tuple(cutoffs or ()))
 
     @staticmethod
-    def export(model: NgramModel, path: str | Path, kind: str) -> None:
+    def export(model: NgramModel, path: str | Path | BinaryIO, kind: str) -> None:
         """Write ``model`` in the format ``kind``: ``arpa`` or ``counts``."""
         from lmkit.ngram.arpa_writing import write_arpa
         from lmkit.ngram.countfiles import write_counts

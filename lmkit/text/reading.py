@@ -45,6 +45,8 @@ def source_name(source: Source) -> str:
     if isinstance(source, str | Path):
         return "standard input" if str(source) == "-" else str(source)
     name = getattr(source, "name", None)
+    if name == "<stdin>":
+        return "standard input"
     return name if isinstance(name, str) else "a stream"
 
 
