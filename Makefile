@@ -74,8 +74,9 @@ bench: .venv-dev/.installed ## Time whole commands, then bulk work inside the pr
 	.venv-dev/bin/python benchmarks/run.py
 	.venv-dev/bin/python -m pytest benchmarks $(PYTEST_FLAGS)
 
-wheel: .venv-dev/.installed ## Build the wheel into dist/
+wheel: .venv-dev/.installed ## Build the wheel into dist/ and check what it holds
 	.venv-dev/bin/python -m pip wheel $(PIP_FLAGS) . --no-deps --wheel-dir dist
+	.venv-dev/bin/python .ci/check_wheel.py
 
 clean: ## Remove everything that these targets have made
 	rm -rf $(VENVS) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 import lmkit
-from lmkit.errors import ModelFileError
+from lmkit.errors import ModelFileError, UnsupportedError
 from lmkit.model import LanguageModel
 from lmkit.registry import resolve
 from lmkit.store.modelfile import ModelReader
 from lmkit.text.corpus import Corpus, build_corpus
 from lmkit.text.settings import TextSettings
-from lmkit.text.vocabulary import read_vocabulary
+from lmkit.text.vocabulary import Vocabulary, read_vocabulary
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -79,7 +79,7 @@ def train(
         memory=memory,
         progress=reading(progress),
     )
-    held_out = valid_corpus(valid, corpus, settings, errors)
+    held_out = valid_corpus(valid, corpus.vocabulary, settings, errors)
     if memory is not None:
         options["memory"] = memory
     model: LanguageModel = trainer.train(corpus, held_out, progress=progress, **options)
@@ -99,13 +99,133 @@ def train(
     return model
 
 
+def append(
+    model: LanguageModel | str | Path,
+    *texts: str | Path,
+    output: str | Path | None = None,
+    valid: str | Path | None = None,
+    errors: str = "strict",
+    memory: int | None = None,
+    progress: Progress | None = None,
+) -> LanguageModel:
+    """Add the files ``texts`` to what ``model`` was trained on, and save the result to
+    ``output`` where that is given.
+
+    With a whole vocabulary and all counts the result is what training on all the text would
+    have given. A limited vocabulary stays as it is. Raises `UnsupportedError` where the model's
+    kind, or what it has kept, does not allow that.
+    """
+    old = load(model) if isinstance(model, str | Path) else model
+    clock, started = time.monotonic(), datetime.now(UTC)
+    appender = _ability(old, "append", "text cannot be added to it", "training on all the text")
+    corpus = build_corpus(
+        list(texts),
+        old.encoder.settings,
+        base=old.vocabulary,
+        errors=errors,
+        memory=memory,
+        progress=reading(progress),
+    )
+    held_out = valid_corpus(valid, corpus.vocabulary, old.encoder.settings, errors)
+    new: LanguageModel = appender(old, corpus, valid=held_out, memory=memory, progress=progress)
+    new.runs.append(run_record("append", started, clock, corpus, {}, None))
+    if output is not None:
+        new.save(output)
+    return new
+
+
+def resmooth(
+    model: LanguageModel | str | Path,
+    *,
+    output: str | Path | None = None,
+    valid: str | Path | None = None,
+    errors: str = "strict",
+    progress: Progress | None = None,
+    **options: Any,
+) -> LanguageModel:
+    """Another smoothing of the counts that ``model`` keeps, without its text.
+
+    ``options``: ``smoothing``, ``order``, ``prune``, ``memory`` and those of the smoothing
+    method. Raises `UnsupportedError` where the model has no counts, or lost some by pruning.
+    """
+    old = load(model) if isinstance(model, str | Path) else model
+    clock, started = time.monotonic(), datetime.now(UTC)
+    smoother = _ability(old, "resmooth", "it cannot be smoothed anew", "an n-gram model")
+    held_out = valid_corpus(valid, old.vocabulary, old.encoder.settings, errors)
+    new: LanguageModel = smoother(old, held_out, progress=progress, **options)
+    new.runs.append(run_record("resmooth", started, clock, None, options, None))
+    if output is not None:
+        new.save(output)
+    return new
+
+
+def prune(
+    model: LanguageModel | str | Path,
+    *,
+    output: str | Path | None = None,
+    entropy: float | None = None,
+    size: int | None = None,
+    cutoffs: Sequence[int] | None = None,
+) -> tuple[list[int], Any]:
+    """A smaller model: by relative entropy, to a number of n-grams, or by count; one of them.
+
+    Returns the numbers of n-grams before, an order each, and the pruned model.
+    """
+    old: Any = load(model) if isinstance(model, str | Path) else model
+    clock, started = time.monotonic(), datetime.now(UTC)
+    pruner = _ability(old, "prune", "it has no n-grams to drop", "an n-gram model")
+    options = {"entropy": entropy, "size": size, "cutoffs": cutoffs and list(cutoffs)}
+    new = pruner(old, entropy=entropy, size=size, cutoffs=cutoffs)
+    new.runs = [*old.runs, run_record("prune", started, clock, None, options, None)]
+    if output is not None:
+        new.save(output)
+    return old.trie.sizes, new
+
+
+def import_model(
+    path: str | Path,
+    *,
+    kind: str | None = None,
+    output: str | Path | None = None,
+    settings: TextSettings | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> LanguageModel:
+    """An n-gram model from an ARPA file (``kind`` ``arpa``), tab-separated counts (``counts``)
+    or Google's layout (``web1t``); None: told from ``path`` itself.
+
+    ``settings`` say how text for the model becomes tokens: split at white space by default.
+    ``options`` of counts are those of training: ``order``, ``smoothing`` and its own.
+    Raises `FormatError` where the file is malformed.
+    """
+    from lmkit.ngram.formats import read_model_of
+
+    clock, started = time.monotonic(), datetime.now(UTC)
+    settings = settings or TextSettings("whitespace")
+    model = read_model_of(path, kind, settings, progress, options)
+    record = run_record("import", started, clock, None, {"format": kind, **options}, None)
+    model.runs = [{**record, "sources": [str(path)]}]
+    if output is not None:
+        model.save(output)
+    return model
+
+
+def _ability(model: LanguageModel, name: str, lack: str, hint: str) -> Any:
+    """What the backend of ``model`` calls ``name``; raises `UnsupportedError` without it."""
+    ability = getattr(resolve("backend", model.backend), name, None)
+    if ability is None:
+        raise UnsupportedError(f"this is a model of the backend {model.backend!r}: {lack}", hint)
+    return ability
+
+
 def valid_corpus(
-    path: str | Path | None, corpus: Corpus, settings: TextSettings, errors: str
+    path: str | Path | None, vocabulary: Any, settings: TextSettings, errors: str
 ) -> Corpus | None:
-    """The held-out text in ``path`` with the vocabulary of ``corpus``."""
+    """The held-out text in ``path`` as ids of ``vocabulary``, which it does not extend."""
     if path is None:
         return None
-    return build_corpus([path], settings, base=corpus.vocabulary.frozen(), errors=errors)
+    fixed = Vocabulary(vocabulary.tokens, limited=True)
+    return build_corpus([path], settings, base=fixed, errors=errors)
 
 
 def reading(progress: Progress | None) -> Callable[[int, int | None], None] | None:

@@ -8,8 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# A busy machine is no failure. With CI set, Hypothesis uses its own profile, which has no
+# deadline either and draws the same examples in each run.
+settings.register_profile("lmkit", deadline=None)
+if "CI" not in os.environ:
+    settings.load_profile("lmkit")
 
 
 def find_shared_data() -> Path | None:

@@ -86,6 +86,14 @@ class _Shared(click.Command):
             self.epilog = f"\b\n{EXAMPLE}\n" + _indented(inspect.cleandoc("\n" + example))
         self.params = [*self.params, *common_options()]
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            # The parser does not always say which command it was; the hint needs it.
+            error.ctx = error.ctx or ctx
+            raise
+
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         option = super().get_help_option(ctx)
         if option is not None:

@@ -116,7 +116,7 @@ def _list_files(console: Console, fmt: Format) -> None:
 @click.option("--force", is_flag=True, help="Fetch or make it anew, even where it is there.")
 @pass_console
 def get(console: Console, name: str, splits: tuple[str, ...], force: bool) -> None:
-    """Fetch a data set and print the paths of its files.
+    """Fetch the data set NAME and print the paths of its files.
 
     What was fetched before is not fetched again. A download that broke off goes on where
     it stopped; each file is checked before it is put in place. LMKIT_DATA_MIRROR names
@@ -156,7 +156,7 @@ def get(console: Console, name: str, splits: tuple[str, ...], force: bool) -> No
 @split_option
 @pass_console
 def path(console: Console, name: str, splits: tuple[str, ...]) -> None:
-    """Print the paths of a data set's files, one a line.
+    """Print the paths of the files of the data set NAME, one a line.
 
     The built-in corpus is written where it is missing. Any other data set must have been
     fetched before.

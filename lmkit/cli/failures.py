@@ -73,6 +73,11 @@ def explain(error: BaseException) -> tuple[str, str, int]:
 
 def _of_click(error: click.ClickException) -> str:
     text = error.format_message().strip()
+    if isinstance(error, click.NoSuchOption):
+        # Said in the same words by every version of click.
+        text = f"No such option {error.option_name!r}."
+        if error.possibilities:
+            text += f" Did you mean {' or '.join(map(repr, error.possibilities))}?"
     if not text.endswith((".", "?")):
         text += "."
     context = getattr(error, "ctx", None)

@@ -19,23 +19,38 @@ from lmkit.errors import ExitCode
 
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Make a model": {
-        "train": ("lmkit.cli.train:train", "Train a language model on text."),
-        "prune": ("lmkit.cli.prune:prune", "Make an n-gram model smaller."),
-        "import": ("lmkit.cli.import_:import_", "Make a model from an ARPA or counts file."),
+        "train": ("lmkit.cli.train:train", "Train a model on text, and write it to a file."),
+        "prune": ("lmkit.cli.prune:prune", "Drop n-grams that a model can do without."),
+        "import": (
+            "lmkit.cli.import_:import_",
+            "Make a model of an ARPA file, or of n-gram counts.",
+        ),
     },
-    "Use it": {
+    "Use a model": {
         "perplexity": ("lmkit.cli.perplexity:perplexity", "Measure how well models predict text."),
         "score": ("lmkit.cli.score:score", "Score each line or token of text, or filter lines."),
         "generate": ("lmkit.cli.generate:generate", "Draw sentences from a model."),
     },
     "Look inside": {
-        "info": ("lmkit.cli.info:info", "Show what a model is and what trained it."),
-        "counts": ("lmkit.cli.counts:counts", "List what follows a context, and how likely."),
-        "explain": ("lmkit.cli.explain:explain", "Show how each probability comes about."),
-        "tables": ("lmkit.cli.tables:tables", "Write readable tables into a model file."),
-        "export": ("lmkit.cli.export:export", "Write a model as an ARPA or counts file."),
+        "counts": (
+            "lmkit.cli.counts:counts",
+            "List the likeliest tokens after a context, with their counts.",
+        ),
+        "explain": (
+            "lmkit.cli.explain:explain",
+            "Show how each probability comes about, order by order.",
+        ),
+        "info": (
+            "lmkit.cli.info:info",
+            "Say what a model is, how it reads text, and what made it.",
+        ),
+        "tables": ("lmkit.cli.tables:tables", "Add readable tables to a model file."),
     },
     "Beside it": {
+        "export": (
+            "lmkit.cli.export:export",
+            "Write a model for other programs: KenLM, SRILM, decoders.",
+        ),
         "data": ("lmkit.cli.data:data", "List and fetch data sets."),
         "completion": ("lmkit.cli.completion:completion", "Print the shell's completion script."),
     },

@@ -34,6 +34,12 @@ errors_option = click.option(
     help="Bytes that are no UTF-8: stop there, or read them as U+FFFD and count them.",
 )
 
+special_tokens_option = click.option(
+    "--special-tokens",
+    type=click.Choice(["error", "word", "unknown"]),
+    help="What a literal <s> or </s> in TEXT is.  [default: as MODEL was trained]",
+)
+
 seed_option = click.option(
     "--seed",
     type=click.IntRange(min=0),
@@ -68,6 +74,12 @@ def text_source(console: Console, text: str | None) -> Path | BinaryIO:
     if console.stdin is None:
         raise UsageError("no TEXT, and standard input is closed", "a file name")
     return console.stdin
+
+
+def say_replaced(console: Console, replaced: int) -> None:
+    """Say what ``--errors replace`` did, if anything."""
+    if replaced:
+        console.remark(f"{replaced} invalid UTF-8 sequences were read as U+FFFD")
 
 
 def chosen_seed(console: Console, seed: int | None) -> int:

@@ -92,9 +92,11 @@ class RowWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            return
         if self._format == "table":
             self._write(self._layout.rest())
-        elif self._format == "json" and kind is None:
+        elif self._format == "json":
             self._write("[]\n" if self._separator == "[" else "]\n")
 
     def _write_table(self, rows: Sequence[Row]) -> None:

@@ -17,15 +17,15 @@ Report = Callable[[int, int | None], None]
 INTERVAL = 0.1
 """Seconds between two updates of a bar; calls in between cost next to nothing."""
 
-UNITS = {"bytes": (1e6, "MB"), "tokens": (1e6, "M tokens"), "lines": (1e3, "k lines")}
+UNITS = {"bytes": (1e6, " MB"), "tokens": (1e6, " M tokens"), "lines": (1e3, " k lines")}
 
 
 class ProgressBars:
     """The bars of one command; use it as a context manager.
 
-    `bar` returns None where no bar is to be seen (no terminal, ``--no-progress``,
-    ``--quiet``), so that the library is not bothered at all. Give ``shares_terminal``
-    where results go to the same terminal while the bar would be drawn.
+    `bar` returns None outside of that, and where no bar is to be seen (no terminal,
+    ``--no-progress``, ``--quiet``), so that the library is not bothered at all. Give
+    ``shares_terminal`` where results go to the same terminal while the bar would be drawn.
     """
 
     def __init__(self, console: Console, shares_terminal: bool = False) -> None:
@@ -38,13 +38,14 @@ class ProgressBars:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._shown = False
         if self._rich is not None:
             self._rich.stop()
             self._rich = None
             self._console.live = None
 
     def bar(self, title: str, unit: str = "bytes") -> Report | None:
-        """A new bar; ``unit`` is ``bytes``, ``tokens`` or ``lines``."""
+        """A new bar; ``unit`` is ``bytes``, ``tokens``, ``lines`` or empty: plain steps."""
         if not self._shown:
             return None
         rich = self._rich or self._start()
@@ -58,6 +59,21 @@ class ProgressBars:
                 return
             due = now + INTERVAL
             rich.update(task, completed=done, total=total, amount=_amount(done, total, unit))
+
+        return report
+
+    def stages(self) -> Callable[[str, int, int | None], None] | None:
+        """One bar a stage, for work that calls ``report(stage, done, total)``."""
+        if not self._shown:
+            return None
+        bars: dict[str, Report | None] = {}
+
+        def report(stage: str, done: int, total: int | None) -> None:
+            if stage not in bars:
+                bars[stage] = self.bar(stage, "bytes" if stage == "reading" else "")
+            bar = bars[stage]
+            if bar is not None:
+                bar(done, total)
 
         return report
 
@@ -95,6 +111,8 @@ class ProgressBars:
 
 
 def _amount(done: int, total: int | None, unit: str) -> str:
+    if unit not in UNITS:
+        return f"{done}/{total}" if total else str(done)
     size, name = UNITS[unit]
     whole = f"/{total / size:.1f}" if total else ""
-    return f"{done / size:.1f}{whole} {name}"
+    return f"{done / size:.1f}{whole}{name}"

@@ -1,7 +1,7 @@
 """The built-in corpus: English that is on every machine with Python.
 
 CPython carries the reference texts of its language for ``help()``, in
-``pydoc_data.topics``: some 65,000 words, of which about 43,000 are running text
+``pydoc_data.topics``: some 65,000 words, of which about 42,000 are running text
 that is not there twice. They differ a little from one Python version to the next.
 
 The fixed rule, in the order of the steps:
@@ -33,8 +33,9 @@ LEAST_WORDS = 4
 _UNDERLINE = re.compile(r"\s*([*=~^\"#-])\1{2,}\s*")
 _ITEM = re.compile(r"\s*(?:[*-]|\d+\.|\[\d+\])\s+(?=\S)")
 _NOT_PROSE = re.compile(
-    r"::=|>>>|^[|+#>]|^\(Pdb\)|^(?:class|def|async|if|while|with|for|import)\b.*[:)]$"
+    r"::=|>>>| # |^[|+#>]|^\(Pdb\)|^(?:class|def|async|if|while|with|for|import)\b.*[:)]$"
 )
+_PUNCTUATION = re.compile(r"\w[\"')]*[.,:;](?:\s|$)")
 _END = re.compile(r"[.!?:;][\"')\]”’]*(?: \[\d+\])*$")
 _START = re.compile(r"[\"'(“‘*]*[A-Z]|[\"*]\w")
 _BROKEN_WORD = re.compile(r"(?<=\w-)\s(?=[a-z])(?!(?:and|or|to)\b)")
@@ -108,7 +109,7 @@ def _is_prose(lines: list[str], block: str) -> bool:
     """
     if _NOT_PROSE.search(block) or len(block.split()) < LEAST_WORDS:
         return False
-    if any(len(line) < FILLED_WIDTH for line in lines[:-1]):
+    if not _PUNCTUATION.search(block) or any(len(line) < FILLED_WIDTH for line in lines[:-1]):
         return False
     return len(lines) > 2 or bool(_START.match(block) and _END.search(block))
 
@@ -120,6 +121,7 @@ def to_sentences(block: str) -> list[str]:
     there, where a space and a capital letter or a quoted name follow; not after
     an initial or a common abbreviation.
     """
+    block = _FOOTNOTE.sub("", block)
     sentences, start = [], 0
     for end in _SENTENCE_END.finditer(block):
         if not _ABBREVIATION.search(block[start : end.start()]):
@@ -130,6 +132,6 @@ def to_sentences(block: str) -> list[str]:
 
 
 def _without_markup(sentence: str) -> str:
-    for pattern, replacement in ((_FOOTNOTE, ""), (_EMPHASIS, r"\2"), (_CODE, r"\1")):
+    for pattern, replacement in ((_EMPHASIS, r"\2"), (_CODE, r"\1")):
         sentence = pattern.sub(replacement, sentence)
     return _BROKEN_WORD.sub("", sentence).strip()

@@ -221,7 +221,7 @@ def _describe(error: object) -> str:
     if isinstance(error, http.client.IncompleteRead):
         return "the connection closed too early"
     if isinstance(error, ssl.SSLCertVerificationError):
-        reason = getattr(error, "verify_message", "") or error.reason
+        reason = getattr(error, "verify_message", "") or str(error)
         return f"the server's certificate is not trusted ({reason})"
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return " ".join(text.split())

@@ -6,6 +6,7 @@ killed process never leaves a locked data set behind.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -14,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 POLL_SECONDS = 0.1
+OPEN_ATTEMPTS = 100
 
 if sys.platform == "win32":
     import msvcrt
@@ -63,11 +65,7 @@ def _acquire(path: Path, waiting: Callable[[], None] | None) -> int:
     """An open, locked descriptor of the file that ``path`` names now."""
     told = False
     while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        except FileNotFoundError:  # the last holder has just removed the directory
-            continue
+        descriptor = _open(path)
         held = False
         try:
             # The last holder may have removed this very file between open and lock.
@@ -81,6 +79,17 @@ def _acquire(path: Path, waiting: Callable[[], None] | None) -> int:
             waiting()
             told = True
         time.sleep(POLL_SECONDS)
+
+
+def _open(path: Path) -> int:
+    """Open the lock file, made where it is missing, with its directory."""
+    for _ in range(OPEN_ATTEMPTS):
+        # Between the two steps the last holder may remove the directory.
+        with suppress(FileNotFoundError, FileExistsError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        time.sleep(0.001)
+    raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path.parent))
 
 
 def _same_file(descriptor: int, path: Path) -> bool:

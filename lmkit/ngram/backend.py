@@ -113,6 +113,38 @@ class NgramBackend:
         return smoothed
 
     @staticmethod
+    def append(
+        model: NgramModel,
+        corpus: Corpus,
+        *,
+        valid: Corpus | None = None,
+        memory: int | None = None,
+        progress: Progress | None = None,
+    ) -> NgramModel:
+        """``model`` with the counts of ``corpus`` added, whose vocabulary extends the model's."""
+        from lmkit.ngram.merging import append
+
+        return append(model, corpus, valid=valid, memory=memory, progress=progress)
+
+    @staticmethod
+    def prune(
+        model: NgramModel,
+        *,
+        entropy: float | None = None,
+        size: int | None = None,
+        cutoffs: Sequence[int] | None = None,
+    ) -> NgramModel:
+        """``model`` without the n-grams that matter least, by one of the three measures."""
+        from lmkit.ngram.entropy import prune_by_entropy, prune_to_size
+        from lmkit.ngram.pruning import prune_by_cutoffs
+
+        if entropy is not None:
+            return prune_by_entropy(model, entropy)
+        if size is not None:
+            return prune_to_size(model, size)
+        return prune_by_cutoffs(model, tuple(cutoffs or ()))
+
+    @staticmethod
     def open(path: str | Path) -> NgramModel:
         """Open the model file ``path``."""
         from lmkit.ngram.files import open_ngram_model

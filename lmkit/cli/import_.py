@@ -1,0 +1,57 @@
+"""``lmkit import``: models and counts that other programs made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lmkit.cli.command import command
+from lmkit.cli.console import Console, pass_console
+from lmkit.cli.model_options import ngram_options, text_settings, text_settings_options
+from lmkit.cli.options import output_option
+from lmkit.cli.progress import ProgressBars
+
+
+@command("import")
+@click.argument("file", type=click.Path(), metavar="FILE")
+@output_option
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["arpa", "counts", "web1t"]),
+    help="What FILE is.  [default: by its name and first lines]",
+)
+@ngram_options
+@text_settings_options
+@pass_console
+def import_(console: Console, file: str, output: Path, kind: str | None, **given: Any) -> None:
+    """Make a model of an ARPA file, or of n-gram counts.
+
+    FILE may be compressed (.gz, .bz2, .xz). An ARPA file from KenLM, SRILM or by hand
+    keeps its probabilities. Counts are lines "n-gram TAB count", and are smoothed as
+    training would; web1t is Google's layout, a directory with 1gms, 2gms, ... or one
+    file. Text is split at white space unless --tokenizer says otherwise.
+
+    Example:
+
+        lmkit import model.arpa --output imported.lm
+        lmkit import counts.tsv --format counts --smoothing witten-bell --output counted.lm
+    """
+    from lmkit.api import import_model
+
+    options = {key: value for key, value in given.items() if value is not None}
+    settings = text_settings(options, tokenizer="whitespace")
+    with ProgressBars(console) as bars:
+        model = import_model(
+            file,
+            kind=kind,
+            output=output,
+            settings=settings,
+            progress=bars.stages(),
+            **options,
+        )
+    for note in model.describe().get("notes", []):
+        console.remark(f"note: {note}")
+    console.remark(f"{output}: {sum(model.describe()['ngrams']):,} n-grams")

@@ -1,0 +1,24 @@
+"""What commands say that look inside n-gram models, of other models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lmkit.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from lmkit.model import LanguageModel
+    from lmkit.ngram.model import NgramModel
+
+
+def require_ngrams(model: LanguageModel, path: Path) -> NgramModel:
+    """``model``, which must be made of n-grams; raises `UnsupportedError` where it is not."""
+    from lmkit.ngram.model import NgramModel
+
+    if not isinstance(model, NgramModel):
+        raise UnsupportedError(
+            f"{path} is a model of the backend {model.backend!r}, not of n-grams",
+            "a model that lmkit train --backend ngram made",
+        )
+    return model

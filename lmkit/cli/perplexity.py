@@ -1,0 +1,180 @@
+"""``lmkit perplexity``: how well models predict a text."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+import click
+
+from lmkit.cli.command import command
+from lmkit.cli.console import Console, pass_console
+from lmkit.cli.layout import integer, number
+from lmkit.cli.options import (
+    empty_lines_option,
+    errors_option,
+    say_replaced,
+    special_tokens_option,
+    text_source,
+)
+from lmkit.cli.output import Format, output_formats, write_rows
+from lmkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from lmkit.measures import Perplexity
+
+FIGURES: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "sentences": ("sentences", integer),
+    "tokens": ("tokens, with </s>", integer),
+    "oovs": ("unknown words (oovs)", integer),
+    "log10_probability": ("log10 probability", number),
+    "perplexity": ("perplexity", number),
+    "perplexity_excluding_oovs": ("perplexity excluding oovs", number),
+    "srilm_ppl": ("SRILM ppl", number),
+    "srilm_ppl1": ("SRILM ppl1", number),
+    "bits_per_token": ("bits per token", number),
+    "bits_per_character": ("bits per character", number),
+}
+"""The figures in the order of the keys, each with its name and form for people."""
+
+
+@command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="MODEL... [TEXT]")
+@empty_lines_option(otherwise="As MODEL was trained, if neither is given.")
+@special_tokens_option
+@errors_option
+@output_formats
+@pass_console
+def perplexity(
+    console: Console,
+    files: tuple[str, ...],
+    skip_empty_lines: bool | None,
+    special_tokens: str | None,
+    errors: str,
+    fmt: Format,
+) -> None:
+    """Measure how well models predict text.
+
+    A file that is an lmkit model is a MODEL, the other one is TEXT. The figures:
+
+      perplexity                 every token counts, </s> and unknown words too
+      perplexity excluding oovs  without the unknown words
+      SRILM ppl, ppl1            as SRILM gives them: without unknown words, and
+                                 ppl1 without </s> in the number of tokens
+      bits per token             log2 of the perplexity
+      bits per character         a code length for the text itself, in which unknown
+                                 words pay for their spelling: compare it between
+                                 models with different vocabularies or tokens
+
+    --json is an array with one object a model, always.
+
+    Example:
+
+        lmkit perplexity model.lm text.txt
+        lmkit perplexity model.lm text.txt --json
+    """
+    models, text = split_files(files)
+    source = text_source(console, text)
+
+    from lmkit.api import load
+    from lmkit.evaluate.perplexity import perplexity_of
+
+    found: list[tuple[str, Perplexity]] = []
+    replaced = 0
+    with Rereadable(source, len(models)) as text_again:
+        for path in models:
+            figures, replaced = perplexity_of(
+                load(path),
+                text_again(),
+                skip_empty_lines=skip_empty_lines,
+                special_tokens=special_tokens,
+                errors=errors,
+            )
+            found.append((path, figures))
+    say_replaced(console, replaced)
+    if fmt == "table":
+        write_figures(console, found)
+        return
+    rows = [(path, *figures.as_dict().values()) for path, figures in found]
+    write_rows(console, rows, ["model", *FIGURES], fmt)
+
+
+def split_files(files: Sequence[str]) -> tuple[list[str], str | None]:
+    """The models among ``files``, and TEXT.
+
+    Raises `UsageError` where there is no model or more than one other file.
+    """
+    from lmkit.store.modelfile import is_model_file
+
+    # Looking into a pipe would take its first bytes away.
+    models = [path for path in files if Path(path).is_file() and is_model_file(path)]
+    others = [path for path in files if path not in models]
+    if not models:
+        missing = [path for path in others if path != "-" and not Path(path).exists()]
+        if missing:
+            raise UsageError(f"there is no file {missing[0]}", "the name of a model file")
+        raise UsageError(
+            f"no lmkit model among {', '.join(others)}", "lmkit train TEXT --output MODEL.lm"
+        )
+    if len(others) > 1:
+        raise UsageError(
+            f"only one file can be TEXT, and these are no lmkit models: {', '.join(others)}",
+            "cat FILES | lmkit perplexity MODEL -, or lmkit info FILE to see what is wrong with it",
+        )
+    return models, others[0] if others else None
+
+
+class Rereadable:
+    """Lets several readers have one source, one after the other; a context manager that
+    gives a callable for the source.
+
+    A file is opened anew by each. What can be read only once (standard input, a pipe) is
+    copied to a temporary file if there is more than one reader.
+    """
+
+    def __init__(self, source: Path | BinaryIO, readers: int) -> None:
+        self._source = source
+        self._copy: BinaryIO | None = None
+        once = not isinstance(source, Path) or (source.exists() and not source.is_file())
+        if once and readers > 1 and not (isinstance(source, Path) and source.is_dir()):
+            self._copy = cast(BinaryIO, tempfile.TemporaryFile())
+
+    def __enter__(self) -> Callable[[], Path | BinaryIO]:
+        if self._copy is not None:
+            if isinstance(self._source, Path):
+                with self._source.open("rb") as stream:
+                    shutil.copyfileobj(stream, self._copy)
+            else:
+                shutil.copyfileobj(self._source, self._copy)
+        return self._again
+
+    def _again(self) -> Path | BinaryIO:
+        if self._copy is None:
+            return self._source
+        self._copy.seek(0)
+        return self._copy
+
+    def __exit__(self, *_: object) -> None:
+        if self._copy is not None:
+            self._copy.close()
+
+
+def write_figures(console: Console, found: Sequence[tuple[str, Perplexity]]) -> None:
+    """A column a model where they fit, else a row a model."""
+    columns = [
+        [path, *(form(getattr(figures, key)) for key, (_, form) in FIGURES.items())]
+        for path, figures in found
+    ]
+    names = ["model", *(name for name, _ in FIGURES.values())]
+    first = max(map(len, names))
+    widths = [max(map(len, column)) for column in columns]
+    if len(found) > 1 and first + sum(widths) + 2 * len(widths) > max(console.width, 80):
+        rows = [(path, *(getattr(figures, key) for key in FIGURES)) for path, figures in found]
+        write_rows(console, rows, ["model", *FIGURES])
+        return
+    for line, name in enumerate(names):
+        cells = [column[line].rjust(width) for column, width in zip(columns, widths, strict=True)]
+        console.write_line("  ".join([name.ljust(first), *cells]))

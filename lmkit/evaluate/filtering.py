@@ -1,0 +1,73 @@
+"""Choosing lines of text by their perplexity, a block at a time.
+
+Perplexity filtering of raw text as in CCNet (Wenzek et al. 2020): lines that a model of
+good text finds likely are kept, or those that it does not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmkit.errors import UnsupportedError, UsageError
+from lmkit.evaluate.scoring import LineScores, score_lines
+from lmkit.model import LanguageModel
+
+
+def filter_lines(
+    model: LanguageModel,
+    blocks: Iterable[Sequence[str]],
+    *,
+    max_perplexity: float | None = None,
+    min_perplexity: float | None = None,
+    special_tokens: str | None = None,
+) -> Iterator[list[str]]:
+    """The lines of each block whose perplexity (``</s>`` and unknown words included) lies
+    within the bounds, which are part of the range. A block in, a block out. For
+    ``special_tokens`` see `score_lines`.
+
+    Raises `UsageError` for bounds that are no perplexities and `UnsupportedError` for a
+    model whose scores are no probabilities.
+    """
+    for name, bound in (("max", max_perplexity), ("min", min_perplexity)):
+        if bound is not None and not bound > 0:
+            raise UsageError(
+                f"{name}-perplexity must be above 0, not {bound:g}", "a number like 300"
+            )
+    if not model.normalised:
+        raise UnsupportedError(
+            "this model gives scores, not probabilities, so lines have no perplexity",
+            "a model trained with another smoothing",
+        )
+    return _kept(
+        score_lines(model, blocks, special_tokens=special_tokens), max_perplexity, min_perplexity
+    )
+
+
+def _kept(
+    scored: Iterable[LineScores], highest: float | None, lowest: float | None
+) -> Iterator[list[str]]:
+    for scores in scored:
+        keep = keep_mask(scores.log_probability, scores.tokens, highest, lowest)
+        yield list(compress(scores.lines, keep.tolist()))
+
+
+def keep_mask(
+    log_probability: NDArray[np.float64],
+    tokens: NDArray[np.int64],
+    max_perplexity: float | None,
+    min_perplexity: float | None,
+) -> NDArray[np.bool_]:
+    """Which lines [S] lie within the bounds, from their summed log-probability [S] and
+    their number of tokens [S]."""
+    surprise = -log_probability / tokens
+    keep = np.ones(len(tokens), dtype=bool)
+    if max_perplexity is not None:
+        keep &= surprise <= math.log(max_perplexity)
+    if min_perplexity is not None:
+        keep &= surprise >= math.log(min_perplexity)
+    return keep

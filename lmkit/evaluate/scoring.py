@@ -1,0 +1,109 @@
+"""Scores of lines and of their tokens, block by block, with any `LanguageModel`.
+
+``S`` is the number of lines of a block and ``T`` of its tokens, ``</s>`` of each line
+included. Log-probabilities are natural logarithms; arrays run in the order of the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmkit.model import UNK, Batch, LanguageModel
+from lmkit.text.lexicon import SpecialTokenError
+
+
+@dataclass(frozen=True, slots=True)
+class LineScores:
+    """A scored block of lines.
+
+    ``first_line`` counts from 1. ``log_probs`` [T] are the tokens', ``log_probability``
+    [S] their sums over each line, ``tokens`` [S] and ``oovs`` [S] their numbers.
+    ``normalised`` says whether the scores are probabilities.
+    """
+
+    first_line: int
+    lines: Sequence[str]
+    batch: Batch
+    log_probs: NDArray[np.float64]
+    log_probability: NDArray[np.float64]
+    tokens: NDArray[np.int64]
+    oovs: NDArray[np.int64]
+    normalised: bool
+
+    @property
+    def perplexity(self) -> NDArray[np.float64]:
+        """[S]: of each line, ``</s>`` and unknown words included; nan where the scores
+        are no probabilities."""
+        if not self.normalised:
+            return np.full(len(self.lines), np.nan)
+        with np.errstate(over="ignore"):
+            return np.exp(-self.log_probability / self.tokens)
+
+    @property
+    def token_lines(self) -> NDArray[np.int64]:
+        """[T]: the number of the line that each token is in."""
+        return np.repeat(np.arange(len(self.lines)) + self.first_line, self.tokens)
+
+
+def score_lines(
+    model: LanguageModel,
+    blocks: Iterable[Sequence[str]],
+    *,
+    first_line: int = 1,
+    special_tokens: str | None = None,
+) -> Iterator[LineScores]:
+    """Score blocks of lines, each line a sentence, empty ones too, however the model was
+    trained. ``special_tokens`` is what a literal ``<s>`` or ``</s>`` is
+    (`lmkit.text.settings.TextSettings`), None: as the model was trained.
+
+    Raises `TextError`, with the number of the line, where that is an error.
+    """
+    encoder: Any = model.encoder
+    encoder = encoder.with_settings(skip_empty_lines=False, special_tokens=special_tokens)
+    for lines in blocks:
+        batch = _encoded(encoder, lines, first_line)
+        log_probs, _ = model.score(batch)
+        yield LineScores(
+            first_line,
+            lines,
+            batch,
+            log_probs,
+            batch.sentence_sums(log_probs),
+            np.diff(batch.offsets),
+            batch.sentence_sums((batch.ids == UNK).astype(np.float64)).astype(np.int64),
+            model.normalised,
+        )
+        first_line += len(lines)
+
+
+def _encoded(encoder: Any, lines: Sequence[str], first_line: int) -> Batch:
+    try:
+        batch: Batch = encoder.encode(lines)
+        return batch
+    except SpecialTokenError as error:
+        for number, line in enumerate(lines, first_line):
+            try:
+                encoder.encode([line])
+            except SpecialTokenError as found:
+                raise SpecialTokenError(found.token, f"line {number}") from None
+        raise error
+
+
+def token_texts(model: LanguageModel, batch: Batch) -> list[str]:
+    """The token behind each id of ``batch`` [T]; unknown words as they were spelt."""
+    distinct, places = np.unique(batch.ids, return_inverse=True)
+    tokens = model.vocabulary.tokens
+    known = [tokens[token] for token in distinct.tolist()]
+    texts = [known[place] for place in places.tolist()]
+    if batch.unknown is not None:
+        spellings = batch.unknown.spellings
+        for position, kind in zip(
+            batch.unknown.positions.tolist(), batch.unknown.types.tolist(), strict=True
+        ):
+            texts[position] = spellings[kind]
+    return texts

@@ -1,0 +1,116 @@
+"""Readable tables ``ngrams_1`` to ``ngrams_N`` in a model file, for sqlite3, sqlite-utils and
+Datasette.
+
+They are derived from the packed columns, which stay the truth: they can be dropped and made
+again. sqlite-utils makes the tables, their indexes and a view; the rows go in through
+``executemany``, which takes some 1.5 microseconds a row, a tenth of its ``insert_all``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from lmkit.errors import UnsupportedError
+from lmkit.ngram.model import NgramModel
+from lmkit.ngram.trie import Trie
+from lmkit.store.modelfile import ModelReader, ModelWriter
+
+Progress = Callable[[str, int, int], None]
+
+
+def write_tables(path: str | Path, progress: Progress | None = None) -> dict[str, int]:
+    """Add the readable tables to the model file ``path`` (made anew where they are there) and
+    return their names and numbers of rows. The file is replaced as a whole, atomically.
+
+    Raises `UnsupportedError` for a model that is not made of n-grams.
+    """
+    import sqlite_utils
+
+    model = _open(path)
+    with ModelWriter(path, copy_of=path) as writer:
+        database = sqlite_utils.Database(writer.connection)
+        _drop(database, model.order)
+        rows = fill_tables(writer.connection, database, model, progress)
+    return rows
+
+
+def drop_tables(path: str | Path) -> None:
+    """Remove the readable tables from the model file ``path``, and give their room back."""
+    import sqlite_utils
+
+    model = _open(path)
+    with ModelWriter(path, copy_of=path) as writer:
+        _drop(sqlite_utils.Database(writer.connection), model.order)
+        writer.connection.execute("COMMIT")
+        writer.connection.execute("VACUUM")
+        writer.connection.execute("BEGIN")
+
+
+def _open(path: str | Path) -> NgramModel:
+    from lmkit.ngram.files import open_ngram_model
+
+    if ModelReader(path).meta.get("backend") != NgramModel.backend:
+        raise UnsupportedError(f"{path} is not made of n-grams, so it has no tables of them")
+    return open_ngram_model(path)
+
+
+def _drop(database: Any, order: int) -> None:
+    for n in range(1, order + 1):
+        database.table(f"ngrams_{n}").drop(ignore=True)
+
+
+def fill_tables(
+    connection: Any, database: Any, model: NgramModel, progress: Progress | None
+) -> dict[str, int]:
+    """Create and fill the tables of ``model`` in ``database``, an open sqlite-utils one."""
+    made = {}
+    contexts = [""]
+    for order in range(1, model.order + 1):
+        if progress is not None:
+            progress("tables", order - 1, model.order)
+        name = f"ngrams_{order}"
+        names = ["id", "context", "token", *_numbers(model.trie, order)]
+        kinds: dict[str, type] = {"id": int, "context": str, "token": str, "count": int}
+        database.table(name).create({key: kinds.get(key, float) for key in names}, pk="id")
+        places = ", ".join("?" * len(names))
+        here: list[str] | None = [] if order < model.order else None
+        connection.executemany(
+            f"INSERT INTO {name} VALUES ({places})", _rows(model, order, contexts, here)
+        )
+        database.table(name).create_index(["context", "token"])
+        made[name] = model.trie[order].size
+        contexts = here or []
+    return made
+
+
+def _numbers(trie: Trie, order: int) -> list[str]:
+    return [
+        name
+        for name in ("count", "log_prob", "log_backoff")
+        if getattr(trie[order], name) is not None
+    ]
+
+
+def _rows(
+    model: NgramModel, order: int, contexts: list[str], here: list[str] | None
+) -> Iterator[tuple[Any, ...]]:
+    """Rows of the table of ``order``; collects in ``here`` the n-grams themselves."""
+    trie, tokens = model.trie, model.vocabulary.tokens
+    level = trie[order]
+    columns = [getattr(level, name) for name in _numbers(trie, order)]
+    for rows, owners, sizes in trie.context_blocks(order):
+        ids = range(rows.start, rows.stop) if level.token is None else level.token.read(
+            rows.start, rows.stop
+        ).tolist()
+        words = [tokens[i] for i in ids]
+        before = [
+            context
+            for context, size in zip(contexts[owners], sizes.tolist(), strict=True)
+            for _ in range(size)
+        ]
+        if here is not None:
+            here += [f"{c} {w}" if c else w for c, w in zip(before, words, strict=True)]
+        numbers = [column.read(rows.start, rows.stop).tolist() for column in columns]
+        yield from zip(range(rows.start, rows.stop), before, words, *numbers, strict=True)

@@ -1,0 +1,106 @@
+"""Compressed files: which kind a file is, and the stream of what it holds."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import zlib
+from typing import IO, Any
+
+from lmkit.errors import TextError
+
+_SUFFIXES = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".lzma": "xz", ".zst": "zstd"}
+# None of these can begin a UTF-8 text, except bzip2's: it is taken with its block's mark.
+_MAGIC = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+
+
+class DamagedError(EOFError):
+    """A compressed stream that ends too early or does not decode."""
+
+
+READ_ERRORS: tuple[type[Exception], ...] = (
+    OSError,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    ValueError,
+)
+
+
+def kind_of(name: str, start: bytes) -> str | None:
+    """The compression of a file, by the end of its name or else by its first bytes; None
+    where it has none."""
+    for suffix, kind in _SUFFIXES.items():
+        if name.endswith(suffix):
+            return kind
+    for magic, kind in _MAGIC.items():
+        if start.startswith(magic):
+            return kind
+    return "bzip2" if start[:3] == b"BZh" and start[4:8] == b"1AY&" else None
+
+
+def decompress(raw: IO[bytes], kind: str, name: str) -> IO[bytes]:
+    """The decompressed stream of ``raw``. Damage shows as one of `READ_ERRORS` when it is read.
+
+    Raises `TextError` where zstd is not installed.
+    """
+    stream: Any
+    if kind == "gzip":
+        stream = gzip.GzipFile(fileobj=raw, mode="rb")
+    elif kind == "bzip2":
+        stream = bz2.BZ2File(raw)
+    elif kind == "xz":
+        stream = lzma.LZMAFile(raw)
+    else:
+        stream = io.BufferedReader(_ZstdStream(raw, name), 1 << 17)
+    return stream
+
+
+class _ZstdStream(io.RawIOBase):
+    """A zstd file of one or more frames. (The package's own stream takes a file that was
+    cut short for a whole one.)"""
+
+    def __init__(self, raw: IO[bytes], name: str) -> None:
+        try:
+            import zstandard
+        except ImportError:
+            raise TextError(
+                f"{name} is compressed with zstd, which needs the package zstandard",
+                "pip install 'lmkit[zstd]'",
+            ) from None
+        self._error = zstandard.ZstdError
+        self._new = zstandard.ZstdDecompressor().decompressobj
+        self._raw = raw
+        self._frame: Any = None
+        self._input = b""
+        self._ready = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._ready:
+            if not self._input:
+                self._input = self._raw.read(1 << 17)
+                if not self._input:
+                    if self._frame is not None:
+                        raise DamagedError("the last frame is cut short")
+                    return 0
+            self._ready = memoryview(self._decoded())
+        size = min(len(buffer), len(self._ready))
+        buffer[:size] = self._ready[:size]
+        self._ready = self._ready[size:]
+        return size
+
+    def _decoded(self) -> bytes:
+        frame = self._frame = self._frame or self._new()
+        try:
+            data: bytes = frame.decompress(self._input)
+        except self._error as error:
+            raise DamagedError(str(error)) from error
+        self._input = b""
+        if frame.eof:
+            self._input, self._frame = frame.unused_data, None
+        return data

@@ -1,0 +1,292 @@
+"""Text to batches of token ids, and back.
+
+A `TextEncoder` keeps the tokens it has met, so each distinct one is asked of the
+vocabulary once: a short line costs a look-up or two, a long text a few array operations.
+Batches are as `lmkit.model.Batch` says. The length of a sentence's reference text is
+
+- for ``whitespace`` and ``word``: its tokens joined by single spaces, in code points,
+  plus one for the end of the line (so an empty sentence has 1);
+- for ``char`` and ``byte``: the code points of the line, plus one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmkit.errors import TextError
+from lmkit.model import BOS, EOS, UNK, Batch, UnknownWords
+from lmkit.registry import resolve
+from lmkit.text.growing import GrowingArray
+from lmkit.text.lexicon import SpecialTokenError, text_token, vocabulary_token
+from lmkit.text.reading import Source, TextChunk, TextReader
+from lmkit.text.segmentation import without_empty
+from lmkit.text.settings import TextSettings
+from lmkit.text.spelling import SpellingModel
+from lmkit.text.stream import TokenStream
+from lmkit.text.tokenizers.base import Tokenizer
+
+BATCH_TOKENS = 500_000
+"""A batch of a stream has at most so many tokens, unless one sentence alone has more."""
+MOST_TOKENS_KEPT = 2_000_000
+_BLOCK_CHARACTERS = 1 << 20
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+class _Known:
+    """The tokens met so far, with their ids and widths: what makes batches of text."""
+
+    def __init__(self, settings: TextSettings, vocabulary: Any) -> None:
+        self.stream = TokenStream(settings)
+        self._vocabulary = vocabulary
+        self._renew()
+
+    def _renew(self) -> None:
+        self._ids = GrowingArray(np.int32)
+        self._widths = GrowingArray(np.int32)
+
+    @property
+    def full(self) -> bool:
+        """Whether there are so many that they should be forgotten."""
+        return len(self._ids) > MOST_TOKENS_KEPT
+
+    def forget(self) -> None:
+        """Begin anew; numbers got before mean nothing then."""
+        self.stream.forget()
+        self._renew()
+
+    def learn(self) -> None:
+        """Look up the tokens that the lexicon got since last time."""
+        known, tokens = len(self._ids), self.stream.lexicon.tokens
+        if known == len(tokens):
+            return
+        new = tokens[known:]
+        policy = self.stream.settings.special_tokens
+        ids = self._vocabulary.ids_of([vocabulary_token(token, policy) for token in new])
+        widths = self.stream.tokenizer.widths(new)
+        if known == 0:
+            ids[:3] = UNK, BOS, EOS
+            widths[EOS] = self.stream.tokenizer.end_width
+        self._ids.extend(ids)
+        self._widths.extend(widths)
+
+    def ids(self, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+        """The vocabulary's ids for lexicon numbers [n]."""
+        ids: NDArray[np.int32] = self._ids.values[numbers] if len(numbers) else numbers
+        return ids
+
+    def batch(self, numbers: NDArray[np.int32]) -> Batch:
+        """Whole sentences in lexicon numbers [n] as a batch."""
+        ids = self.ids(numbers)
+        offsets = np.concatenate(([0], np.flatnonzero(numbers == EOS) + 1))
+        if not len(numbers):
+            return Batch(ids, offsets, None, np.zeros(0, np.int64))
+        widths = np.add.reduceat(self._widths.values[numbers], offsets[:-1], dtype=np.int64)
+        return Batch(ids, offsets, self._unknown(numbers, ids), np.maximum(widths, 1))
+
+    def _unknown(self, numbers: NDArray[np.int32], ids: NDArray[np.int32]) -> UnknownWords | None:
+        positions = np.flatnonzero(ids == UNK)
+        if not len(positions):
+            return None
+        distinct, types = np.unique(numbers[positions], return_inverse=True)
+        tokens = self.stream.lexicon.tokens
+        spellings = tuple(tokens[number] for number in distinct.tolist())
+        return UnknownWords(positions, types.astype(np.int32), spellings)
+
+
+class TextEncoder:
+    """Encodes text as the settings say, with the ids of ``vocabulary``.
+
+    ``vocabulary`` needs only ``ids_of`` and ``tokens[i]``. ``spelling`` may be a function
+    that loads the spelling model when it is first wanted. ``errors`` is what invalid
+    UTF-8 does (``"strict"`` raises `TextError`, ``"replace"`` goes on); ``replaced``
+    counts what was replaced.
+    """
+
+    def __init__(
+        self,
+        settings: TextSettings,
+        vocabulary: Any,
+        spelling: SpellingModel | Callable[[], SpellingModel | None] | None = None,
+        errors: str = "strict",
+    ) -> None:
+        self.settings = settings
+        self.errors = errors
+        self.replaced = 0
+        self._vocabulary = vocabulary
+        self._spelling = spelling
+        self._known: _Known | None = None
+        self._lock = Lock()
+
+    def __reduce__(self) -> Any:
+        return TextEncoder, (self.settings, self._vocabulary, self._spelling, self.errors)
+
+    @property
+    def vocabulary(self) -> Any:
+        return self._vocabulary
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        tokenizer: Tokenizer = resolve("tokenizer", self.settings.tokenizer)()
+        return tokenizer
+
+    @property
+    def unit(self) -> str:
+        """What a token is: ``word``, ``character`` or ``byte``."""
+        return self.tokenizer.unit
+
+    @property
+    def spelling(self) -> SpellingModel | None:
+        """How unknown words are spelt, where that is known."""
+        if callable(self._spelling):
+            self._spelling = self._spelling()
+        return self._spelling
+
+    def with_settings(
+        self,
+        *,
+        skip_empty_lines: bool | None = None,
+        segment: str | None = None,
+        special_tokens: str | None = None,
+        errors: str | None = None,
+    ) -> TextEncoder:
+        """An encoder of the same vocabulary that differs in what may differ after training."""
+        given = {
+            "skip_empty_lines": skip_empty_lines,
+            "segment": segment,
+            "special_tokens": special_tokens,
+        }
+        changes: Any = {name: value for name, value in given.items() if value is not None}
+        return TextEncoder(
+            replace(self.settings, **changes),
+            self._vocabulary,
+            self._spelling,
+            errors=errors or self.errors,
+        )
+
+    def encode(self, lines: Sequence[str]) -> Batch:
+        """One sentence a line, an empty one too (unless empty lines are skipped).
+
+        Lines are taken as sentences whatever ``segment`` says; line ends within one are
+        white space. Raises `TextError` for a literal ``<s>`` or ``</s>`` where that is an
+        error, and for text that cannot be UTF-8.
+        """
+        known, numbers = self._numbers(lines, self.settings.skip_empty_lines)
+        return known.batch(numbers)
+
+    def encode_stream(self, lines: Iterable[str]) -> Iterator[Batch]:
+        """Batches of at most `BATCH_TOKENS`, the lines segmented as in a file."""
+        return self._batches(self._chunks_of(lines))
+
+    def encode_file(self, path: Source) -> Iterator[Batch]:
+        """Batches of at most `BATCH_TOKENS` from a file, ``-`` or a binary stream."""
+        reader = TextReader(path, self.errors)
+        yield from self._batches(reader)
+        self.replaced += reader.replaced
+
+    def encode_prompt(self, text: str) -> NDArray[np.int32]:
+        """Ids of ``text``, without a final ``</s>``."""
+        known, numbers = self._numbers([text], False)
+        return known.ids(numbers[:-1])
+
+    def decode(self, ids: Sequence[int] | NDArray[np.integer]) -> str:
+        """The text of ``ids``; ``<s>`` and ``</s>`` say nothing."""
+        tokens = self._vocabulary.tokens
+        return self.tokenizer.join(
+            [
+                text_token(tokens[number], self.settings.special_tokens)
+                for number in map(int, ids)
+                if number not in (BOS, EOS)
+            ]
+        )
+
+    def spelling_log_probs(self, spellings: Sequence[str]) -> NDArray[np.float64] | None:
+        """log p(spelling | unknown word) [n], natural; None where there is no such model."""
+        return None if self.spelling is None else self.spelling.log_probs(spellings)
+
+    def _numbers(self, lines: Sequence[str], skip_empty: bool) -> tuple[_Known, NDArray[np.int32]]:
+        """The lexicon numbers of lines that are sentences, and the lexicon they are of."""
+        chunk = self._chunk(lines, 1) if len(lines) else TextChunk(b"", "", 1)
+        data = without_empty(chunk.data) if skip_empty else chunk.data
+        with self._lock:
+            known, self._known = self._known, None
+            if known is None or known.full:
+                known = _Known(self.settings, self._vocabulary)
+            try:
+                numbers = known.stream.numbers(data)
+            except SpecialTokenError as error:
+                raise known.stream.located(error, chunk) from None
+            known.learn()
+            self._known = known
+        return known, numbers
+
+    def _chunks_of(self, lines: Iterable[str]) -> Iterator[TextChunk]:
+        """``lines`` in chunks of bounded size."""
+        block: list[str] = []
+        size, first = 0, 1
+        for line in lines:
+            block.append(line)
+            size += len(line) + 1
+            if size >= _BLOCK_CHARACTERS:
+                yield self._chunk(block, first)
+                first += len(block)
+                block, size = [], 0
+        if block:
+            yield self._chunk(block, first)
+
+    def _chunk(self, lines: Sequence[str], first_line: int) -> TextChunk:
+        """``lines`` as the reader would give them."""
+        text = "\n".join(lines) + "\n"
+        if "\r" in text or text.count("\n") != len(lines):
+            text = "\n".join(map(_one_line, lines)) + "\n"
+        try:
+            data = text.encode()
+        except UnicodeEncodeError as error:
+            if self.errors == "strict":
+                number = first_line + text.count("\n", 0, error.start)
+                raise TextError(
+                    f"line {number} has the lone surrogate U+{ord(text[error.start]):04X},"
+                    " which is no text",
+                    "--errors replace",
+                ) from None
+            text, count = _SURROGATES.subn("\N{REPLACEMENT CHARACTER}", text)
+            self.replaced += count
+            data = text.encode()
+        return TextChunk(data, "", first_line)
+
+    def _batches(self, chunks: Iterable[TextChunk]) -> Iterator[Batch]:
+        # A lexicon of its own, which nothing else can change or forget between two batches.
+        known = _Known(self.settings, self._vocabulary)
+        for numbers in known.stream.of_chunks(chunks):
+            known.learn()
+            yield from map(known.batch, _bounded(numbers))
+            if known.full:
+                known.forget()
+
+
+def _one_line(line: str) -> str:
+    """``line`` without its line end, others within it as spaces."""
+    line = line.replace("\r\n", "\n").replace("\r", "\n")
+    return line.removesuffix("\n").replace("\n", " ")
+
+
+def _bounded(numbers: NDArray[np.int32]) -> Iterator[NDArray[np.int32]]:
+    """``numbers`` in parts of whole sentences, of at most `BATCH_TOKENS` where possible."""
+    if len(numbers) <= BATCH_TOKENS:
+        yield numbers
+        return
+    ends = np.flatnonzero(numbers == EOS) + 1
+    start = 0
+    while start < len(numbers):
+        fits = int(np.searchsorted(ends, start + BATCH_TOKENS, side="right"))
+        first = int(np.searchsorted(ends, start, side="right"))
+        stop = int(ends[max(fits - 1, first)])
+        yield numbers[start:stop]
+        start = stop

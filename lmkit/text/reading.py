@@ -1,0 +1,270 @@
+"""Reading text files: whole lines of checked UTF-8, in chunks of bounded size.
+
+Plain files, gzip, bzip2, xz and (with the optional package ``zstandard``) zstd files,
+open binary streams, and ``-`` for standard input. Only LF, CRLF and a lone CR end a
+line; the other characters that Unicode counts as line ends are ordinary text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, BinaryIO
+
+from lmkit.errors import TextError, UsageError
+from lmkit.text.compression import READ_ERRORS, decompress, kind_of
+
+Source = str | Path | BinaryIO
+Progress = Callable[[int, int | None], None]
+
+CHUNK_BYTES = 4 << 20
+_BOM = b"\xef\xbb\xbf"
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class TextChunk:
+    """Whole lines of one source: valid UTF-8, each line ended by one LF.
+
+    ``first_line`` is the number of its first line, counted from 1.
+    """
+
+    data: bytes
+    source: str
+    first_line: int
+
+
+def source_name(source: Source) -> str:
+    """What messages call ``source``."""
+    if isinstance(source, str | Path):
+        return "standard input" if str(source) == "-" else str(source)
+    name = getattr(source, "name", None)
+    return name if isinstance(name, str) else "a stream"
+
+
+class TextReader:
+    """The text of ``sources``, one after the other, as an iterator of `TextChunk`.
+
+    ``errors`` is ``"strict"`` (invalid UTF-8 raises) or ``"replace"`` (each invalid
+    sequence becomes U+FFFD, counted in ``replaced``). A chunk has about ``chunk_bytes``;
+    only a longer line makes a longer one. ``eager`` hands lines on as soon as they
+    arrive, for streams that somebody waits at. ``progress`` is called with the bytes
+    read so far and the bytes there are (None where that is unknown).
+
+    While and after it is read: ``replaced``, ``bytes_read`` (decompressed) and ``sha256``
+    of those bytes, all sources together.
+
+    Raises `TextError` for what cannot be read or is not UTF-8.
+    """
+
+    def __init__(
+        self,
+        sources: Source | Sequence[Source],
+        errors: str = "strict",
+        *,
+        chunk_bytes: int = CHUNK_BYTES,
+        eager: bool = False,
+        progress: Progress | None = None,
+    ) -> None:
+        if errors not in ("strict", "replace"):
+            raise UsageError(f"errors cannot be {errors!r}", "one of strict, replace")
+        single = isinstance(sources, str | Path) or not isinstance(sources, Sequence)
+        self.sources: tuple[Source, ...] = (sources,) if single else tuple(sources)  # type: ignore[assignment, arg-type]
+        self.names = tuple(map(source_name, self.sources))
+        self.errors = errors
+        self.replaced = 0
+        self.bytes_read = 0
+        self._chunk_bytes = chunk_bytes
+        self._eager = eager
+        self._progress = progress
+        self._hash = hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        """Of the decompressed bytes read so far."""
+        return self._hash.hexdigest()
+
+    def __iter__(self) -> Iterator[TextChunk]:
+        total = self._total_bytes()
+        done = 0
+        for source, name in zip(self.sources, self.names, strict=True):
+            before = self.bytes_read
+            with _opened(source, name) as (stream, raw):
+                for chunk in self._chunks(stream, name):
+                    yield chunk
+                    if self._progress is not None:
+                        self._progress(done + self._position(raw, before), total)
+                done += self._position(raw, before)
+
+    def _total_bytes(self) -> int | None:
+        total = 0
+        for source in self.sources:
+            if not isinstance(source, str | Path) or str(source) == "-":
+                return None
+            try:
+                status = os.stat(source)
+            except OSError:
+                return None
+            if not stat.S_ISREG(status.st_mode):
+                return None
+            total += status.st_size
+        return total
+
+    def _position(self, raw: IO[bytes], before: int) -> int:
+        """Bytes read of the file ``raw`` (of a pipe, which has no position, decompressed)."""
+        try:
+            return raw.tell()
+        except (OSError, ValueError):
+            return self.bytes_read - before
+
+    def _chunks(self, stream: IO[bytes], name: str) -> Iterator[TextChunk]:
+        offset, line = 0, 1
+        for data in self._pieces(stream, name):
+            self._hash.update(data)
+            self.bytes_read += len(data)
+            text = self._checked(data, name, offset, line)
+            if offset == 0 and text.startswith(_BOM):
+                text = text[len(_BOM) :]
+            offset += len(data)
+            text = _with_lf(text)
+            if text:
+                if not text.endswith(b"\n"):
+                    text += b"\n"
+                yield TextChunk(text, name, line)
+                line += text.count(b"\n")
+
+    def _pieces(self, stream: IO[bytes], name: str) -> Iterator[bytes]:
+        """The bytes of ``stream``, cut behind line ends."""
+        read: Callable[[int], bytes] = stream.read1 if self._eager else stream.read  # type: ignore[attr-defined]
+        pending: list[bytes] = []
+        while True:
+            with _reading(name):
+                block = read(self._chunk_bytes)
+            if not block:
+                break
+            # A CR at the very end may be half of a CRLF.
+            cut = max(block.rfind(b"\n"), block.rfind(b"\r", 0, len(block) - 1)) + 1
+            pending.append(block[:cut] if cut else block)
+            if cut:
+                yield b"".join(pending)
+                pending = [block[cut:]]
+        if last := b"".join(pending):
+            yield last
+
+    def _checked(self, data: bytes, name: str, offset: int, line: int) -> bytes:
+        """``data`` if it is UTF-8, else what ``errors`` says."""
+        if data.isascii():
+            return data
+        try:
+            data.decode()
+        except UnicodeDecodeError as error:
+            if self.errors == "strict":
+                raise _not_utf8(data, name, offset, line, error.start) from None
+            mended = data.decode(errors="replace").encode()
+            self.replaced += mended.count(_REPLACEMENT) - data.count(_REPLACEMENT)
+            return mended
+        return data
+
+
+def read_lines(source: Source | TextReader, errors: str = "strict") -> Iterator[str]:
+    """The lines of a source, without their line ends, as soon as they arrive."""
+    for block in iter_line_blocks(source, errors):
+        yield from block
+
+
+def iter_line_blocks(
+    source: Source | TextReader,
+    errors: str = "strict",
+    *,
+    max_lines: int = 10_000,
+    max_bytes: int = 1 << 20,
+) -> Iterator[list[str]]:
+    """Lists of lines, at most ``max_lines`` and about ``max_bytes`` each; lines that have
+    arrived are not kept waiting for more. Give a `TextReader` to have its counts later."""
+    if not isinstance(source, TextReader):
+        source = TextReader(source, errors, chunk_bytes=max_bytes, eager=True)
+    for chunk in source:
+        lines = chunk.data.decode().split("\n")
+        lines.pop()
+        for start in range(0, len(lines), max_lines):
+            yield lines[start : start + max_lines]
+
+
+@contextmanager
+def _opened(source: Source, name: str) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+    """The stream of decompressed bytes, and the file below it; what is opened here is closed."""
+    with ExitStack() as closing:
+        raw: Any
+        if not isinstance(source, str | Path):
+            raw = source
+        elif str(source) == "-":
+            raw = sys.stdin.buffer
+        else:
+            with _reading(name):
+                raw = closing.enter_context(open(source, "rb"))
+        with _reading(name):
+            start = _first_bytes(raw)
+            kind = kind_of(name, start or b"")
+            if kind is not None and start == b"":
+                raise EOFError(f"it is empty, which no {kind} file is")
+        stream = raw
+        if kind is not None:
+            stream = closing.enter_context(decompress(raw, kind, name))
+        yield stream, raw
+
+
+def _first_bytes(raw: Any) -> bytes | None:
+    """What ``raw`` begins with, left unread; None where that cannot be seen."""
+    if hasattr(raw, "peek"):
+        return bytes(raw.peek(8)[:8])
+    if not raw.seekable():
+        return None
+    position = raw.tell()
+    start = bytes(raw.read(8))
+    raw.seek(position)
+    return start
+
+
+def _with_lf(data: bytes) -> bytes:
+    if b"\r" not in data:
+        return data
+    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+def _not_utf8(data: bytes, name: str, offset: int, line: int, start: int) -> TextError:
+    line += _with_lf(data[:start]).count(b"\n")
+    if offset == 0 and data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        hint = "converting it: it looks like UTF-16 (iconv -f utf-16 -t utf-8)"
+    else:
+        hint = "--errors replace, or converting the file (iconv -f latin1 -t utf-8)"
+    return TextError(
+        f"{name}, line {line}: byte 0x{data[start]:02x} at offset {offset + start}"
+        " is not valid UTF-8",
+        hint,
+    )
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    """Makes one `TextError` of whatever goes wrong when ``name`` is opened or read."""
+    try:
+        yield
+    except READ_ERRORS as error:
+        raise _unreadable(name, error) from error
+
+
+def _unreadable(name: str, error: Exception) -> TextError:
+    if isinstance(error, IsADirectoryError):
+        return TextError(f"{name} is a directory", "the files in it, one by one")
+    if isinstance(error, OSError) and error.errno is not None:
+        reason = (error.strerror or str(error)).lower()
+        return TextError(f"cannot read {name}: {reason}")
+    return TextError(
+        f"{name} is damaged or not whole: {error}".rstrip("."), "making or fetching it again"
+    )

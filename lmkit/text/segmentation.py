@@ -1,0 +1,62 @@
+"""What one sentence is: a line, a paragraph, or what ends like a sentence.
+
+The reader's lines come in, and sentences go out in the same form: whole chunks of UTF-8,
+one sentence a line. Paragraphs are separated by blank lines; no paragraph goes on from
+one file to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from lmkit.text.reading import TextChunk
+from lmkit.text.settings import TextSettings
+
+BLANKS = " \t\x00"
+"""A line of nothing else is empty (for every tokenizer, so that all skip the same lines)."""
+_BLANKS = BLANKS.encode()
+
+
+def segment(chunks: Iterable[TextChunk], settings: TextSettings) -> Iterator[bytes]:
+    """The sentences of ``chunks``, one a line, as ``settings`` has them."""
+    if settings.segment == "line":
+        for chunk in chunks:
+            data = without_empty(chunk.data) if settings.skip_empty_lines else chunk.data
+            if data:
+                yield data
+        return
+    for paragraphs in _paragraphs(chunks):
+        if settings.segment == "sentence":
+            from lmkit.text.sentences import split_sentences
+
+            text = "\n".join(map(split_sentences, paragraphs.decode().split("\n")))
+            paragraphs = text.encode()
+        yield paragraphs
+
+
+def without_empty(lines: bytes) -> bytes:
+    """``lines`` without the empty ones."""
+    return b"".join(line for line in lines.splitlines(keepends=True) if line.strip(_BLANKS + b"\n"))
+
+
+def _paragraphs(chunks: Iterable[TextChunk]) -> Iterator[bytes]:
+    """Each paragraph as one line, its own lines joined by spaces."""
+    open_lines: list[bytes] = []
+    source: str | None = None
+    for chunk in chunks:
+        done: list[bytes] = []
+        lines = [line.strip(_BLANKS) for line in chunk.data.split(b"\n")]
+        lines.pop()
+        if chunk.source != source:
+            lines.insert(0, b"")
+            source = chunk.source
+        for line in lines:
+            if line:
+                open_lines.append(line)
+            elif open_lines:
+                done.append(b" ".join(open_lines))
+                open_lines = []
+        if done:
+            yield b"\n".join(done) + b"\n"
+    if open_lines:
+        yield b" ".join(open_lines) + b"\n"

@@ -1,0 +1,231 @@
+"""What a tokenizer is, and how whole texts are driven through one.
+
+A tokenizer names its unit, cuts one line into tokens (`Tokenizer.tokenize`) and puts
+tokens together again (`Tokenizer.join`). That is enough for a new one. Large texts go
+through a `Bulk`, which `Tokenizer.bulk` makes: the three here keep Python's loop off the
+tokens, each where its tokenizer allows it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import count
+from typing import ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmkit.model import EOS
+from lmkit.text.growing import GrowingArray
+from lmkit.text.lexicon import LINE_END, Lexicon, newest
+from lmkit.text.normalization import Normalizer
+
+
+class Bulk(Protocol):
+    """A text on its way through a tokenizer."""
+
+    def __call__(self, text: bytes) -> NDArray[np.int32]:
+        """The lexicon's number of every token of ``text`` [n]. ``text`` is UTF-8 and holds
+        whole lines; each LF is an end of sentence."""
+
+
+class Tokenizer(ABC):
+    """Cuts a line into tokens."""
+
+    name: ClassVar[str]
+    unit: ClassVar[str]
+    default_normalize: ClassVar[str] = "nfc"
+    end_width: ClassVar[int] = 0
+    """What the end of a sentence adds to the length of the reference text, beside the
+    widths of its tokens. (A sentence is never shorter than 1.)"""
+
+    @abstractmethod
+    def tokenize(self, text: str) -> list[str]:
+        """The tokens of one line."""
+
+    @abstractmethod
+    def join(self, tokens: Sequence[str]) -> str:
+        """The line that ``tokens`` make, as a person would write it."""
+
+    def widths(self, tokens: Sequence[str]) -> NDArray[np.int32]:
+        """What each of ``tokens`` [n] adds to the length of the reference text: its code
+        points and the space or line end behind it."""
+        return np.fromiter(map(len, tokens), np.int32, len(tokens)) + np.int32(1)
+
+    def bulk(self, normalize: Normalizer | None, lexicon: Lexicon) -> Bulk:
+        """What tokenizes whole texts, with the tokens of ``lexicon``."""
+        return LineBulk(self, normalize, lexicon)
+
+
+class PieceTokenizer(Tokenizer):
+    """A tokenizer none of whose tokens holds a space, tab, CR or NUL, and which cuts what
+    stands between those the same way wherever it stands."""
+
+    @abstractmethod
+    def tokenize_lines(self, text: str) -> list[str]:
+        """The tokens of several lines, with `LINE_END` behind the tokens of each line."""
+
+    def tokenize(self, text: str) -> list[str]:
+        return self.tokenize_lines(text.replace("\n", " ") + "\n")[:-1]
+
+    def bulk(self, normalize: Normalizer | None, lexicon: Lexicon) -> Bulk:
+        return PieceBulk(self, normalize, lexicon)
+
+
+class LineBulk:
+    """Any tokenizer, a line at a time."""
+
+    def __init__(
+        self, tokenizer: Tokenizer, normalize: Normalizer | None, lexicon: Lexicon
+    ) -> None:
+        self._tokenizer = tokenizer
+        self._normalize = normalize
+        self._lexicon = lexicon
+
+    def __call__(self, text: bytes) -> NDArray[np.int32]:
+        decoded = text.decode()
+        if self._normalize is not None:
+            decoded = self._normalize(decoded)
+        tokens: list[str] = []
+        for line in decoded.split("\n")[:-1]:
+            tokens += self._tokenizer.tokenize(line)
+            tokens.append(LINE_END)
+        return self._lexicon.numbers_of(tokens)
+
+
+class PieceBulk:
+    """A `PieceTokenizer`: each distinct piece between spaces is tokenized once.
+
+    Pieces are numbered by a dictionary that C code drives. Piece ``i`` has the tokens
+    ``_tokens[_starts[i]:_starts[i + 1]]``; piece 0 is the end of a line.
+    """
+
+    # Never part of UTF-8 text, so they can stand for what must not be mixed up with it:
+    # the end of a line, and the two bytes that bytes.split() splits at but KenLM does not.
+    _END = b"\xff"
+    _KEPT = ((b"\x0b", b"\xfd"), (b"\x0c", b"\xfe"))
+    _MOST_PIECES = 2_000_000
+    _SLICE = 4 << 20
+
+    def __init__(
+        self, tokenizer: PieceTokenizer, normalize: Normalizer | None, lexicon: Lexicon
+    ) -> None:
+        self._tokenizer = tokenizer
+        self._normalize = normalize
+        self._lexicon = lexicon
+        self._forget()
+
+    def _forget(self) -> None:
+        self._pieces: defaultdict[bytes, int] = defaultdict(count().__next__)
+        self._pieces[self._END]
+        self._tokens = GrowingArray(np.int32, [EOS])
+        self._starts = GrowingArray(np.int64, [0, 1])
+        self._single = True
+
+    def __call__(self, text: bytes) -> NDArray[np.int32]:
+        parts = [self._numbers(part) for part in self._slices(text)]
+        return parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0, np.int32), *parts])
+
+    def _slices(self, text: bytes) -> Iterator[bytes]:
+        """``text`` in parts of some megabytes, cut at spaces."""
+        start = 0
+        while len(text) - start > 2 * self._SLICE:
+            cut = text.find(b" ", start + self._SLICE, start + 2 * self._SLICE) + 1
+            if not cut:
+                cut = text.find(b"\n", start + self._SLICE) + 1
+            yield text[start:cut]
+            start = cut
+        yield text[start:] if start else text
+
+    def _numbers(self, text: bytes) -> NDArray[np.int32]:
+        if b"\x00" in text:
+            text = text.replace(b"\x00", b" ")
+        for byte, stand_in in self._KEPT:
+            if byte in text:
+                text = text.replace(byte, stand_in)
+        split = text.replace(b"\n", b" \xff ").split()
+        if len(self._pieces) > self._MOST_PIECES:
+            self._forget()
+        known = len(self._pieces)
+        numbers = np.fromiter(map(self._pieces.__getitem__, split), np.int64, len(split))
+        if new := newest(self._pieces, known):
+            self._learn(new)
+        starts, tokens = self._starts.values, self._tokens.values
+        if self._single:
+            return tokens[numbers]
+        return gather(tokens, starts[numbers], starts[numbers + 1])
+
+    def _learn(self, pieces: list[bytes]) -> None:
+        """Tokenize new pieces, in the order in which they were numbered."""
+        joined = b"\n".join(pieces)
+        for byte, stand_in in self._KEPT:
+            joined = joined.replace(stand_in, byte)
+        text = joined.decode() + "\n"
+        if self._normalize is not None:
+            text = self._normalize(text)
+        numbers = self._lexicon.numbers_of(self._tokenizer.tokenize_lines(text))
+        ends = np.flatnonzero(numbers == EOS)
+        # The tokens before the k-th end are k fewer than its position: ends are left out.
+        behind = ends - np.arange(len(ends)) + len(self._tokens)
+        self._single &= bool((ends == np.arange(1, 2 * len(ends), 2)).all())
+        self._starts.extend(behind)
+        self._tokens.extend(numbers[numbers != EOS])
+
+
+def gather(
+    flat: NDArray[np.int32], starts: NDArray[np.int64], stops: NDArray[np.int64]
+) -> NDArray[np.int32]:
+    """``flat[starts[i]:stops[i]]`` of all ``i`` behind each other."""
+    lengths = stops - starts
+    before = np.cumsum(lengths)
+    total = int(before[-1]) if len(before) else 0
+    return flat[np.repeat(starts - before + lengths, lengths) + np.arange(total)]
+
+
+class SymbolBulk(ABC):
+    """A tokenizer whose tokens are single symbols, which are small integers: one look-up
+    in a table for each."""
+
+    _SAMPLE = 1 << 16
+
+    def __init__(self, normalize: Normalizer | None, lexicon: Lexicon) -> None:
+        self._normalize = normalize
+        self._lexicon = lexicon
+        self._table = np.full(128, -1, np.int32)
+        self._table[ord("\n")] = EOS
+
+    @abstractmethod
+    def symbols(self, text: bytes) -> NDArray[np.integer]:
+        """The symbols of ``text`` [n]; a line ends with 10."""
+
+    @abstractmethod
+    def token(self, symbol: int) -> str:
+        """The token that ``symbol`` is."""
+
+    def __call__(self, text: bytes) -> NDArray[np.int32]:
+        if self._normalize is not None:
+            text = self._normalize(text.decode()).encode()
+        symbols = self.symbols(text)
+        if not len(symbols):
+            return np.zeros(0, np.int32)
+        largest = int(symbols.max())
+        if largest >= len(self._table):
+            new = np.full(largest + 1, -1, np.int32)
+            new[: len(self._table)] = self._table
+            self._table = new
+        numbers = self._table[symbols]
+        sample = self._SAMPLE
+        # Nearly all new symbols are among the first few: seeing to those alone saves
+        # sorting the whole text.
+        while len(unseen := symbols[numbers < 0]):
+            self._learn(unseen[:sample])
+            numbers = self._table[symbols]
+            sample *= 4
+        return numbers
+
+    def _learn(self, unseen: NDArray[np.integer]) -> None:
+        distinct, first = np.unique(unseen, return_index=True)
+        distinct = distinct[np.argsort(first)]
+        self._table[distinct] = self._lexicon.numbers_of(list(map(self.token, distinct.tolist())))

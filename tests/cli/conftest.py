@@ -1,0 +1,85 @@
+"""Running a command line: inside this process with any terminal, or in one of its own."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lmkit.cli.main import main
+
+from .support import Result, clean_environment, faked_console, run_python, written
+
+
+@pytest.fixture
+def run() -> Callable[..., Result]:
+    """``run("score", path, stdin=b"...", stdout_is_terminal=True)``: a command line in this
+    process, on a console of memory."""
+
+    def runner(*words: str | Path, stdin: bytes = b"", **facts: Any) -> Result:
+        console = faked_console(stdin, **facts)
+        status = main([str(word) for word in words], console)
+        assert isinstance(console.stderr, io.StringIO)
+        return Result(int(status), written(console), console.stderr.getvalue())
+
+    return runner
+
+
+@pytest.fixture
+def process() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """``process("score", path, env={...})``: a command line in a process of its own."""
+
+    def runner(
+        *words: str | Path, env: Mapping[str, str] | None = None, **settings: Any
+    ) -> subprocess.CompletedProcess[str]:
+        return run_python("-m", "lmkit", *map(str, words), env=env, **settings)
+
+    return runner
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    """The environment for a process that imports this lmkit."""
+    return clean_environment()
+
+
+@pytest.fixture(scope="session")
+def small_text(tmp_path_factory: pytest.TempPathFactory, zipf_lines: list[str]) -> Path:
+    """A file of 300 lines, some of them empty."""
+    path = tmp_path_factory.mktemp("text") / "text.txt"
+    path.write_text("".join(f"{line}\n" for line in zipf_lines[:300]), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def small_model(tmp_path_factory: pytest.TempPathFactory, small_text: Path) -> Path:
+    """A trigram model of `small_text`: modified Kneser-Ney, words between spaces."""
+    return _trained(tmp_path_factory, small_text, "model.lm", order=3)
+
+
+@pytest.fixture(scope="session")
+def stupid_model(tmp_path_factory: pytest.TempPathFactory, small_text: Path) -> Path:
+    """A model of `small_text` whose scores are no probabilities."""
+    return _trained(tmp_path_factory, small_text, "stupid.lm", order=3, smoothing="stupid-backoff")
+
+
+def _trained(
+    factory: pytest.TempPathFactory, text: Path, name: str, *, skip: bool = False, **options: Any
+) -> Path:
+    from lmkit.api import train
+    from lmkit.text.settings import TextSettings
+
+    path = factory.mktemp("model") / name
+    settings = TextSettings(tokenizer="whitespace", skip_empty_lines=skip)
+    train(text, output=path, settings=settings, **options)
+    return path
+
+
+@pytest.fixture(scope="session")
+def skipping_model(tmp_path_factory: pytest.TempPathFactory, small_text: Path) -> Path:
+    """A model of `small_text` that was trained without its empty lines."""
+    return _trained(tmp_path_factory, small_text, "skipping.lm", skip=True, order=2)

@@ -1,0 +1,61 @@
+"""What the tests of the command line share: consoles of memory, and processes."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lmkit.cli.console import Console
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command line wrote, and its exit status."""
+
+    status: int
+    out: str
+    err: str
+
+
+def faked_console(stdin: bytes = b"", **facts: Any) -> Console:
+    """A console on memory; ``facts`` are its other attributes."""
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="backslashreplace", newline="\n")
+    return Console(io.BytesIO(stdin), out, io.StringIO(), **facts)
+
+
+def written(console: Console) -> str:
+    """What was written to the standard output of a faked console."""
+    assert isinstance(console.stdout, io.TextIOWrapper)
+    console.stdout.flush()
+    buffer = console.stdout.buffer
+    assert isinstance(buffer, io.BytesIO)
+    return buffer.getvalue().decode()
+
+
+def run_python(
+    *words: str, env: Mapping[str, str] | None = None, **settings: Any
+) -> subprocess.CompletedProcess[str]:
+    """A Python process that can import this lmkit, without what the caller's shell sets."""
+    settings = {"capture_output": True, "encoding": "utf-8", "timeout": 60, **settings}
+    return subprocess.run(
+        python_command(words), env={**clean_environment(), **(env or {})}, check=False, **settings
+    )
+
+
+def python_command(words: Sequence[str]) -> list[str]:
+    return [sys.executable, *words]
+
+
+def clean_environment() -> dict[str, str]:
+    ours = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for name in ("LMKIT_DEBUG", "NO_COLOR"):
+        ours.pop(name, None)
+    return ours

@@ -1,0 +1,116 @@
+"""Streams, remarks and progress bars."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from lmkit.cli.progress import ProgressBars
+
+from .support import faked_console, run_python, written
+
+SHOW = """
+from lmkit.cli.console import Console
+console = Console.of_process()
+console.write_line("héllo 東京")
+console.write_bytes("bytes\\n".encode())
+console.write_line("name \\udcff")
+console.remark("a remárk")
+console.flush()
+"""
+
+
+@pytest.mark.parametrize("locale", ["C", "en_US.ISO-8859-1", "POSIX"])
+def test_output_is_utf_8_with_line_feeds_whatever_the_locale(locale):
+    env = {"LC_ALL": locale, "PYTHONIOENCODING": "latin-1", "PYTHONCOERCECLOCALE": "0"}
+    result = run_python("-c", SHOW, env=env, encoding=None)
+    assert result.stdout == "héllo 東京\nbytes\nname \\udcff\n".encode()
+    assert result.stderr == "a remárk\n".encode()
+
+
+def test_quiet_silences_remarks_and_nothing_else():
+    console = faked_console(quiet=True)
+    console.remark("beside")
+    console.write_line("result")
+    assert isinstance(console.stderr, io.StringIO)
+    assert (written(console), console.stderr.getvalue()) == ("result\n", "")
+
+
+def test_a_bar_is_drawn_on_a_terminal():
+    console = faked_console(stderr_is_terminal=True)
+    with ProgressBars(console) as bars:
+        report = bars.bar("reading")
+        assert report is not None
+        report(5_000_000, 10_000_000)
+        console.remark("a [bold]remark[/bold]")
+        report(10_000_000, 10_000_000)
+    assert isinstance(console.stderr, io.StringIO)
+    drawn = console.stderr.getvalue()
+    assert "reading" in drawn
+    assert "10.0/10.0 MB" in drawn
+    assert "a [bold]remark[/bold]" in drawn
+    assert console.live is None
+    assert written(console) == ""
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {},
+        {"stderr_is_terminal": True, "progress": False},
+        {"stderr_is_terminal": True, "quiet": True},
+    ],
+)
+def test_no_bar_is_drawn_where_nobody_sees_or_wants_it(facts):
+    console = faked_console(**facts)
+    with ProgressBars(console) as bars:
+        assert bars.bar("reading") is None
+    assert isinstance(console.stderr, io.StringIO)
+    assert console.stderr.getvalue() == ""
+
+
+def test_no_bar_is_drawn_among_results_on_the_same_terminal():
+    both = {"stderr_is_terminal": True, "stdout_is_terminal": True}
+    with ProgressBars(faked_console(**both), shares_terminal=True) as bars:
+        assert bars.bar("scoring") is None
+    with ProgressBars(faked_console(stderr_is_terminal=True), shares_terminal=True) as bars:
+        assert bars.bar("scoring") is not None
+
+
+def test_stages_are_a_bar_each_and_none_after_the_end():
+    console = faked_console(stderr_is_terminal=True)
+    with ProgressBars(console) as bars:
+        report = bars.stages()
+        assert report is not None
+        report("reading", 1_000_000, 2_000_000)
+        report("counting", 1, 3)
+        report("counting", 3, 3)
+    assert isinstance(console.stderr, io.StringIO)
+    drawn = console.stderr.getvalue()
+    assert "1.0/2.0 MB" in drawn
+    assert "3/3" in drawn
+    report("smoothing", 1, 2)
+    assert console.stderr.getvalue() == drawn
+    assert console.live is None
+
+
+def test_a_bar_without_a_known_total_shows_what_is_done():
+    console = faked_console(stderr_is_terminal=True)
+    with ProgressBars(console) as bars:
+        report = bars.bar("reading", "lines")
+        assert report is not None
+        report(1500, None)
+    assert isinstance(console.stderr, io.StringIO)
+    assert "1.5 k lines" in console.stderr.getvalue()
+
+
+def test_rich_is_imported_only_for_a_bar():
+    program = (
+        "import io, sys\n"
+        "from lmkit.cli.console import Console\n"
+        "from lmkit.cli.progress import ProgressBars\n"
+        "with ProgressBars(Console(None, None, io.StringIO())) as bars: bars.bar('x')\n"
+        "print('rich' in sys.modules)"
+    )
+    assert run_python("-c", program).stdout == "False\n"
