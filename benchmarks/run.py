@@ -4,8 +4,10 @@
     python benchmarks/run.py --only train
 
 Each command runs in a process of its own; the time is wall time, the memory the peak resident
-set of that process. ``limit`` is what the project promises on two cores. NumPy is not imported
-here: a child's peak counts the memory of the process that it was forked from.
+set of that process. Where ``CPU s`` (all its threads, user and system) is well below the wall
+time, the machine was busy with something else and the times say little. ``limit`` is what the
+project promises on two cores. NumPy is not imported here: a child's peak counts the memory of
+the process that it was forked from.
 """
 
 from __future__ import annotations
@@ -44,9 +46,10 @@ class Task:
 
 @dataclass(frozen=True)
 class Run:
-    """One process: wall seconds, and peak resident set in MB (10^6 bytes)."""
+    """One process: wall and CPU seconds, and peak resident set in MB (10^6 bytes)."""
 
     seconds: float
+    cpu_seconds: float
     megabytes: float
 
 
@@ -69,7 +72,8 @@ def run_once(task: Task) -> Run:
             stderr.seek(0)
             sys.exit(f"Error: {task.name} failed:\n{stderr.read().decode(errors='replace')}")
     unit = 1 if sys.platform == "darwin" else 1024
-    return Run(seconds, usage.ru_maxrss * unit / 1e6)
+    cpu_seconds = usage.ru_utime + usage.ru_stime
+    return Run(seconds, cpu_seconds, usage.ru_maxrss * unit / 1e6)
 
 
 def tasks(corpora: Path, work: Path) -> list[Task]:
@@ -122,6 +126,7 @@ def row(task: Task, runs: Sequence[Run]) -> dict[str, object]:
         "seconds": round(seconds, 3),
         "fastest": round(min(run.seconds for run in runs), 3),
         "slowest": round(max(run.seconds for run in runs), 3),
+        "cpu_seconds": round(statistics.median(run.cpu_seconds for run in runs), 3),
         "tokens": task.tokens,
         "tokens_per_second": None if task.tokens is None else round(task.tokens / seconds),
         "peak_megabytes": round(megabytes),
@@ -133,8 +138,8 @@ def row(task: Task, runs: Sequence[Run]) -> dict[str, object]:
 
 def print_table(rows: Sequence[dict[str, object]]) -> None:
     """The rows for people, as a Markdown table."""
-    print("| task | median s | fastest–slowest | tokens/s | peak MB | limit | |")
-    print("|---|--:|--:|--:|--:|--:|---|")
+    print("| task | median s | fastest–slowest | CPU s | tokens/s | peak MB | limit | |")
+    print("|---|--:|--:|--:|--:|--:|--:|---|")
     for one in rows:
         rate, seconds, size = (
             one[key] for key in ("tokens_per_second", "seconds_limit", "megabytes_limit")
@@ -142,8 +147,8 @@ def print_table(rows: Sequence[dict[str, object]]) -> None:
         limits = [f"{seconds:g} s" if seconds else "", f"{size:g} MB" if size else ""]
         print(
             f"| {one['task']} | {one['seconds']:.2f} | {one['fastest']:.2f}–{one['slowest']:.2f}"
-            f" | {f'{rate:,}' if rate else ''} | {one['peak_megabytes']:,}"
-            f" | {', '.join(filter(None, limits))} | {'' if one['kept'] else 'EXCEEDED'} |"
+            f" | {one['cpu_seconds']:.2f} | {f'{rate:,}' if rate else ''}"
+            f" | {one['peak_megabytes']:,} | {', '.join(filter(None, limits))} | {'' if one['kept'] else 'EXCEEDED'} |"
         )
 
 

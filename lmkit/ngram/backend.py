@@ -175,6 +175,7 @@ def smooth(
     facts = {
         "smoothing": {
             "name": method.name,
+            "options": {name: getattr(method, name) for name in method.options},
             "parameters": method.parameters(),
             "notes": method.notes,
         },

@@ -79,7 +79,7 @@ def count_ngrams(
     counts = np.zeros(vocabulary_size, np.int64)
     for start, stop in _stretches(len(tokens), workspace):
         counts += np.bincount(tokens.read(start, stop), minlength=vocabulary_size)
-    levels = [Level(vocabulary_size, count=MemoryColumn(_narrowed(counts)))]
+    levels = [Level(vocabulary_size, count=MemoryColumn(narrowed(counts)))]
     rows = tokens
     for n in range(2, order + 1):
         if progress is not None:
@@ -129,7 +129,7 @@ def _count_order(
         if not top:
             local.append(places)
     merged = merge_runs(runs, workspace.builder) if len(runs) > 1 else runs[0]
-    level, first_child = _columns(merged, contexts, token_bits, workspace)
+    level, first_child = columns_of_run(merged, contexts, token_bits, workspace)
     if top:
         return level, first_child, tokens
     if len(runs) == 1:
@@ -185,7 +185,7 @@ def _sort_stretch(
     return run, found
 
 
-def _columns(
+def columns_of_run(
     run: Run, contexts: int, token_bits: int, workspace: Workspace
 ) -> tuple[Level, Column]:
     """Unpack the keys of ``run`` into the columns of a level, and count its contexts' children."""
@@ -205,7 +205,8 @@ def _columns(
     return level, MemoryColumn(first_child)
 
 
-def _narrowed(counts: NDArray[np.int64]) -> NDArray[Any]:
+def narrowed(counts: NDArray[np.int64]) -> NDArray[Any]:
+    """``counts`` in the smallest type that holds them."""
     return counts.astype(narrow(int(counts.max(initial=0))))
 
 

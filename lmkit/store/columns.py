@@ -249,5 +249,6 @@ def blocks_of(column: Column) -> Iterator[NDArray[Any]]:
 
 
 def narrow(largest: int) -> np.dtype[Any]:
-    """The smallest unsigned type, of at most 64 bits, that holds ``largest``."""
-    return np.min_scalar_type(int(largest))
+    """The smallest unsigned type of at most 32 bits that holds ``largest``, else int64: NumPy
+    does not count (``bincount``) in unsigned 64-bit numbers."""
+    return np.dtype(np.int64) if largest >= 2**32 else np.min_scalar_type(int(largest))
