@@ -1,4 +1,4 @@
-"""Check that the newest wheel in dist/ holds every file of lmkit/, the licence, and nothing else."""
+"""Check that the newest wheel in dist/ holds every file of lmkit/, the licence, no more."""
 
 import sys
 import zipfile

@@ -148,7 +148,8 @@ def print_table(rows: Sequence[dict[str, object]]) -> None:
         print(
             f"| {one['task']} | {one['seconds']:.2f} | {one['fastest']:.2f}–{one['slowest']:.2f}"
             f" | {one['cpu_seconds']:.2f} | {f'{rate:,}' if rate else ''}"
-            f" | {one['peak_megabytes']:,} | {', '.join(filter(None, limits))} | {'' if one['kept'] else 'EXCEEDED'} |"
+            f" | {one['peak_megabytes']:,} | {', '.join(filter(None, limits))}"
+            f" | {'' if one['kept'] else 'EXCEEDED'} |"
         )
 
 

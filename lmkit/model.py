@@ -84,6 +84,13 @@ class Encoder(Protocol):
     @property
     def vocabulary(self) -> Any: ...
 
+    @property
+    def settings(self) -> Any:
+        """How text becomes tokens (`lmkit.text.settings.TextSettings`)."""
+
+    def with_settings(self, **changes: Any) -> Encoder:
+        """The same encoder with some settings changed, such as ``skip_empty_lines``."""
+
     def encode(self, lines: Sequence[str]) -> Batch:
         """One sentence a line."""
 

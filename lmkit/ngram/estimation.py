@@ -9,8 +9,8 @@ its context.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import cached_property
+from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,18 +19,15 @@ from numpy.typing import NDArray
 from lmkit.errors import UsageError
 from lmkit.model import BOS, EOS, UNK
 from lmkit.ngram.counting import Workspace
-from lmkit.ngram.smoothing.base import Block, Smoothing, over
+from lmkit.ngram.heldout import Occurrences, in_training_text
+from lmkit.ngram.smoothing.base import NOTHING_LEFT, Block, Smoothing, over
 from lmkit.ngram.trie import Trie
-
-NOTHING_LEFT = 1e-10
-"""A lower order with less mass than this on the tokens that a context does not list has, up to
-rounding, none there."""
 
 
 class CountEvidence:
     """Counts as a smoothing method wants them (`lmkit.ngram.smoothing.base.Evidence`)."""
 
-    def __init__(self, trie: Trie, continuation: bool, held_out: Any = None) -> None:
+    def __init__(self, trie: Trie, continuation: bool, held_out: Occurrences | None = None) -> None:
         self.trie = trie
         self.order = trie.order
         self.events = trie[1].size - 1
@@ -38,7 +35,7 @@ class CountEvidence:
         self._held_out = held_out
         self._adjusted: tuple[int, NDArray[Any]] | None = None
 
-    def held_out(self) -> Any:
+    def held_out(self) -> Occurrences | None:
         return self._held_out
 
     def counts(self, order: int) -> NDArray[Any]:
@@ -73,10 +70,17 @@ class CountEvidence:
         totals[0] = 0
         return totals[: highest + 1].tolist()
 
-    def blocks(self, order: int) -> Iterator[Block]:
-        counts = self.counts(order)
-        for rows, _, sizes in self.trie.context_blocks(order):
-            yield Block.of(order, counts[rows], sizes, self.events)
+    def context_sums(self, order: int, values: NDArray[Any]) -> NDArray[np.int64]:
+        running = np.zeros(len(values) + 1, np.int64)
+        np.cumsum(values, out=running[1:])
+        if order == 1:
+            return running[-1:]
+        children = self.trie[order - 1].first_child
+        assert children is not None
+        return np.diff(running[children.array()])
+
+    def left_one_out(self, most: int) -> Occurrences:
+        return in_training_text(self.trie, most)
 
 
 def left_contexts(trie: Trie, order: int) -> NDArray[np.int64]:
@@ -94,7 +98,7 @@ def estimate(
     method: Smoothing,
     *,
     cutoffs: tuple[int, ...] = (),
-    held_out: Any = None,
+    held_out: Occurrences | None = None,
     memory: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[NDArray[np.bool_] | None]:
@@ -108,11 +112,14 @@ def estimate(
     method.fit(evidence)
     kept = kept_by_cutoffs(trie, cutoffs)
     workspace = Workspace.bounded(memory)
+    uniform = _uniform(trie[1].size, kept[0])
     lower: NDArray[np.float64] | None = None
     for order in range(1, trie.order + 1):
         if progress is not None:
             progress(order - 1, trie.order)
-        lower = _estimate_order(trie, order, method, evidence, kept[order - 1], lower, workspace)
+        lower = _estimate_order(
+            trie, order, method, evidence, kept[order - 1], uniform, lower, workspace
+        )
     return kept
 
 
@@ -122,30 +129,29 @@ def _estimate_order(
     method: Smoothing,
     evidence: CountEvidence,
     kept: NDArray[np.bool_] | None,
+    uniform: NDArray[np.float64],
     lower: NDArray[np.float64] | None,
     workspace: Workspace,
 ) -> NDArray[np.float64]:
     """Fill ``log_prob`` of ``order`` and ``log_backoff`` below; returns the probabilities."""
     level = trie[order]
     counts = evidence.counts(order)
+    events = int(np.count_nonzero(uniform))
     probabilities = np.empty(level.size if order < trie.order else 0)
     log_prob, log_backoff = workspace.builder(np.float32), workspace.builder(np.float32)
     for rows, _, sizes in trie.context_blocks(order):
         block = Block.of(order, counts[rows], sizes, evidence.events)
         share, rest = method.shares(block)
         if lower is None:
-            below = _uniform(len(share), kept)
-            listed = block.counts > 0
+            below = uniform
         else:
             assert level.suffix is not None
             below = lower[level.suffix.read(rows.start, rows.stop)]
-            listed = None
         if kept is not None:
-            listed = kept[rows] if listed is None else listed & kept[rows]
             dropped = np.where(kept[rows], 0.0, share)
             share = share - dropped
             rest = rest + block.sum(dropped)
-        prob, weight = _distribute(method, block, share, rest, below, listed)
+        prob, weight = _distribute(method, block, share, rest, below, events)
         if lower is None:
             prob[BOS] = 0.0
         if order < trie.order:
@@ -173,29 +179,28 @@ def _distribute(
     share: NDArray[np.float64],
     rest: NDArray[np.float64],
     below: NDArray[np.float64],
-    listed: NDArray[np.bool_] | None,
+    events: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Probability [R] of each n-gram and backoff weight [C] of each context, in the method's
-    form. ``listed`` (None: all) are the n-grams that have a probability of their own."""
+    form. An n-gram without a share of its own has what a token gets that the context does not
+    list; ``events`` is how many tokens there are, listed or not."""
     if method.form == "interpolated":
         return share + block.spread(rest) * below, rest
-    listed = np.ones(len(share), bool) if listed is None else listed
-    if method.form == "floor":
-        weight = over(rest, block.events - block.sum(listed))
-        weight[block.totals == 0] = 1 / block.events
-        return np.where(listed, share, block.spread(weight)), weight
     if method.form == "constant":
         weight = np.full(len(rest), method.weight)
+        return np.where(share > 0, share, method.weight * below), weight
+    listed = share > 0
+    if method.form == "floor":
+        left = events - block.sum(listed)
+        below = np.ones(len(share))
     else:
         left = 1 - block.sum(np.where(listed, below, 0.0))
-        full = left < NOTHING_LEFT
-        weight = over(rest, np.where(full, 0.0, left))
+    full = left < NOTHING_LEFT
+    weight = over(rest, np.where(full, 0.0, left))
+    if full.any():
         # Nothing is left below for the rest to go to: the listed n-grams share it.
         share = share * block.spread(np.where(full, over(np.ones(len(rest)), 1 - rest), 1.0))
-        weight[block.sizes == 0] = 1.0
-    if block.order == 1:
-        share = np.where(listed, share, block.spread(weight) * below)
-    return share, weight
+    return np.where(listed, share, block.spread(weight) * below), weight
 
 
 def kept_by_cutoffs(trie: Trie, cutoffs: tuple[int, ...]) -> list[NDArray[np.bool_] | None]:
@@ -228,7 +233,5 @@ def check_cutoffs(cutoffs: tuple[int, ...], order: int) -> None:
             f"there are {len(cutoffs)} cutoffs ({shown}) for a model of order {order}",
             "at most one an order",
         )
-    if any(k < 0 for k in cutoffs) or any(a > b for a, b in zip(cutoffs, cutoffs[1:], strict=False)):
-        raise UsageError(
-            f"cutoffs may neither be negative nor decrease: {shown}", "--prune 0,0,1"
-        )
+    if any(k < 0 for k in cutoffs) or any(a > b for a, b in pairwise(cutoffs)):
+        raise UsageError(f"cutoffs may neither be negative nor decrease: {shown}", "--prune 0,0,1")

@@ -1,59 +1,73 @@
-"""Reading models and counts of other programs: which reader a file is for."""
+"""Which format of other programs a file is in, and the model that it holds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import re
+import stat
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from lmkit.errors import UsageError
+from lmkit.ngram.arpa import read_arpa
+from lmkit.ngram.countfiles import read_counts
 from lmkit.ngram.model import NgramModel
-from lmkit.text.reading import read_lines
+from lmkit.ngram.web1t import is_web1t_name, read_web1t
+from lmkit.text.reading import TextReader
 from lmkit.text.settings import TextSettings
 
-LINES_LOOKED_AT = 100
-"""How many lines may stand before ``\\data\\`` in an ARPA file."""
+Progress = Callable[[str, int, int], None]
+
+KINDS = ("arpa", "counts", "web1t")
+
+_LOOKED_AT = 1 << 16
+_DATA = re.compile(rb"^\\data\\[ \t]*$", re.MULTILINE)
 
 
 def read_model_of(
     path: str | Path,
     kind: str | None,
-    settings: TextSettings,
-    progress: Callable[..., None] | None,
-    options: dict[str, Any],
+    settings: TextSettings | None,
+    progress: Progress | None,
+    options: Mapping[str, Any],
 ) -> NgramModel:
-    """The model in ``path``: an ``arpa`` file, ``counts`` or ``web1t``; None: as it looks.
+    """The model that ``path`` holds. ``kind`` is one of `KINDS`; None: told from the file.
 
-    Raises `UsageError` for smoothing options with an ARPA file, which has its probabilities.
+    ``options`` are those of `read_counts`; an ARPA file has none. Raises what the readers
+    raise, and `UsageError` for a kind or options that make no sense.
     """
     kind = kind or kind_of_file(path)
-    if kind == "arpa":
-        if options:
-            shown = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(options))
-            raise UsageError(
-                f"an ARPA file has its probabilities already, so {shown} cannot be given",
-                "leaving it out, or --format counts for a file of counts",
-            )
-        from lmkit.ngram.arpa import read_arpa
-
-        return read_arpa(path, settings, progress)
-    if kind == "counts":
-        from lmkit.ngram.countfiles import read_counts
-
-        return read_counts(path, settings=settings, progress=progress, **options)
-    from lmkit.ngram.web1t import read_web1t
-
-    return read_web1t(path, settings=settings, progress=progress, **options)
+    if kind not in KINDS:
+        raise UsageError(f"there is no format {kind!r}", f"one of {', '.join(KINDS)}")
+    if kind != "arpa":
+        reader = read_counts if kind == "counts" else read_web1t
+        return reader(path, settings=settings, progress=progress, **options)
+    given = [name for name, value in options.items() if value is not None]
+    if given:
+        shown = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(given))
+        raise UsageError(
+            f"an ARPA file has its probabilities already, so {shown} cannot be given",
+            "leaving it out, or --format counts for a file of counts",
+        )
+    return read_arpa(path, settings, progress)
 
 
 def kind_of_file(path: str | Path) -> str:
-    """``arpa``, ``counts`` or ``web1t``, by the first lines of ``path``, or its being a
-    directory."""
-    if Path(path).is_dir():
+    """Which of `KINDS` the file (or directory) ``path`` is.
+
+    Raises `UsageError` for standard input and pipes, which can be read only once.
+    """
+    try:
+        mode = None if str(path) == "-" else os.stat(path).st_mode
+    except OSError:
+        mode = stat.S_IFREG  # Reading it will say what is wrong.
+    if mode is None or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise UsageError(
+            "what is no file cannot be looked at before it is read",
+            f"--format {' or '.join(KINDS)}",
+        )
+    if stat.S_ISDIR(mode) or is_web1t_name(Path(path).name):
         return "web1t"
-    for number, line in enumerate(read_lines(path)):
-        if line.strip() == "\\data\\":
-            return "arpa"
-        if number >= LINES_LOOKED_AT:
-            break
-    return "counts"
+    start = next(iter(TextReader(path, chunk_bytes=_LOOKED_AT)), None)
+    return "arpa" if start is not None and _DATA.search(start.data) else "counts"

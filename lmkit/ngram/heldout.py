@@ -1,7 +1,9 @@
-"""Held-out text against a trie: which n-gram of each order stands at each of its tokens.
+"""Where the n-grams of a trie stand in a text: what the methods learn from that fit parameters
+to a likelihood (interpolation weights by EM, discounts by search).
 
-What the methods that learn from held-out text work with: interpolation weights by EM,
-discounts by search. ``T`` is the number of tokens of the text, ``</s>`` included.
+Held-out text is looked up in the trie. The training text is not needed again: the n-grams of
+the highest order, with those that begin with ``<s>`` below it, are its tokens with their
+histories, and their counts say how often. ``T`` is the number of tokens, ``</s>`` included.
 """
 
 from __future__ import annotations
@@ -16,20 +18,37 @@ from lmkit.ngram.lookup import find_children
 from lmkit.ngram.trie import Trie
 
 
-class HeldOut:
+class Occurrences:
     """``rows[n - 1]`` [T]: row at order n of the n-gram that ends at each token, -1 where the
     trie has none. ``contexts[n - 1]`` [T]: row at order n - 1 of its context, -1 where the trie
-    has none or the sentence has not begun that long ago (0 for the empty context, n = 1)."""
+    has none or the sentence has not begun that long ago (0 for the empty context, n = 1).
+    ``weights`` [T]: how often each stands there."""
 
-    def __init__(self, trie: Trie, chunks: Iterable[NDArray[np.int32]]) -> None:
-        pieces = [_locate(trie, ids) for ids in chunks if len(ids)]
-        self.rows = [np.concatenate([rows[n] for rows, _ in pieces]) for n in range(trie.order)]
-        self.contexts = [
-            np.concatenate([contexts[n] for _, contexts in pieces]) for n in range(trie.order)
-        ]
+    def __init__(
+        self,
+        rows: list[NDArray[np.int64]],
+        contexts: list[NDArray[np.int64]],
+        weights: NDArray[np.float64],
+    ) -> None:
+        self.rows = rows
+        self.contexts = contexts
+        self.weights = weights
 
     def __len__(self) -> int:
-        return len(self.rows[0])
+        return len(self.weights)
+
+
+class HeldOut(Occurrences):
+    """The tokens of a text that was not trained on, in ``chunks`` of ids as for counting."""
+
+    def __init__(self, trie: Trie, chunks: Iterable[NDArray[np.int32]]) -> None:
+        nothing = [np.empty(0, np.int64)] * trie.order
+        pieces = [(nothing, nothing), *(_locate(trie, ids) for ids in chunks if len(ids))]
+        rows, contexts = (
+            [np.concatenate([piece[which][n] for piece in pieces]) for n in range(trie.order)]
+            for which in (0, 1)
+        )
+        super().__init__(rows, contexts, np.ones(len(rows[0])))
 
 
 def _locate(
@@ -50,3 +69,60 @@ def _locate(
         found = np.full(len(tokens), -1, np.int64)
         found[words] = here
     return rows, contexts
+
+
+def in_training_text(trie: Trie, most: int) -> Occurrences:
+    """The tokens of the text that ``trie`` was counted on, equal ones together. Of more than
+    ``most`` it takes ``most``, at equal distances, each of which stands for its neighbours."""
+    starts, counts = [], []
+    for order in range(1, trie.order + 1):
+        start, stop = (0, trie[order].size) if order == trie.order else trie.bos_range(order)
+        column = trie[order].count
+        assert column is not None
+        here = column.read(start, stop).astype(np.int64)
+        if order == 1:
+            here[BOS - start] = 0
+        starts.append(start)
+        counts.append(here)
+    sizes = [len(here) for here in counts]
+    chosen, weights = _sample(np.concatenate(counts), most)
+    longest = np.searchsorted(np.cumsum(sizes), chosen, side="right")
+    chosen += (np.array(starts) - np.cumsum([0, *sizes[:-1]]))[longest]
+    return Occurrences(*_with_suffixes(trie, longest + 1, chosen), weights)
+
+
+def _sample(counts: NDArray[np.int64], most: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    running = np.cumsum(counts)
+    total = int(running[-1])
+    if total <= most:
+        chosen = np.flatnonzero(counts)
+        return chosen, counts[chosen].astype(np.float64)
+    points = (np.arange(most) + 0.5) * (total / most)
+    places = np.searchsorted(running, points, side="right").astype(np.int64)
+    chosen, times = np.unique(places, return_counts=True)
+    return chosen, times.astype(np.float64) * (total / most)
+
+
+def _with_suffixes(
+    trie: Trie, lengths: NDArray[np.int64], longest: NDArray[np.int64]
+) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
+    """Rows and contexts, as in `Occurrences`, of the n-grams in the rows ``longest`` of the
+    orders ``lengths`` and of all that they end with."""
+    rows, contexts = [], []
+    here = np.full(len(longest), -1, np.int64)
+    for order in range(trie.order, 0, -1):
+        here = np.where(lengths == order, longest, here)
+        rows.append(here)
+        if order == 1:
+            contexts.append(np.zeros(len(here), np.int64))
+            break
+        first_child, suffix = trie[order - 1].first_child, trie[order].suffix
+        assert first_child is not None and suffix is not None
+        known = np.flatnonzero(here >= 0)
+        before = np.full(len(here), -1, np.int64)
+        before[known] = np.searchsorted(first_child.array(), here[known], side="right") - 1
+        contexts.append(before)
+        below = np.full(len(here), -1, np.int64)
+        below[known] = suffix.take(here[known])
+        here = below
+    return rows[::-1], contexts[::-1]

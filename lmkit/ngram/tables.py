@@ -30,6 +30,8 @@ def write_tables(path: str | Path, progress: Progress | None = None) -> dict[str
 
     model = _open(path)
     with ModelWriter(path, copy_of=path) as writer:
+        # sqlite-utils has transactions of its own, in each of its versions differently.
+        writer.pause()
         database = sqlite_utils.Database(writer.connection)
         _drop(database, model.order)
         rows = fill_tables(writer.connection, database, model, progress)
@@ -42,10 +44,9 @@ def drop_tables(path: str | Path) -> None:
 
     model = _open(path)
     with ModelWriter(path, copy_of=path) as writer:
+        writer.pause()
         _drop(sqlite_utils.Database(writer.connection), model.order)
-        writer.connection.execute("COMMIT")
         writer.connection.execute("VACUUM")
-        writer.connection.execute("BEGIN")
 
 
 def _open(path: str | Path) -> NgramModel:
@@ -76,9 +77,11 @@ def fill_tables(
         database.table(name).create({key: kinds.get(key, float) for key in names}, pk="id")
         places = ", ".join("?" * len(names))
         here: list[str] | None = [] if order < model.order else None
+        connection.execute("BEGIN")
         connection.executemany(
             f"INSERT INTO {name} VALUES ({places})", _rows(model, order, contexts, here)
         )
+        connection.execute("COMMIT")
         database.table(name).create_index(["context", "token"])
         made[name] = model.trie[order].size
         contexts = here or []

@@ -7,9 +7,12 @@ All of them answer the same three questions, so that code above need not know:
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import sqlite3
 import tempfile
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any, Protocol
@@ -17,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from lmkit.errors import ModelFileError
+from lmkit.errors import LmkitError, ModelFileError
 
 BLOCK_BYTES = 1 << 16
 """Size of a packed block. Smaller blocks make one look-up cheaper, larger ones a bulk load;
@@ -67,10 +70,43 @@ class MemoryColumn:
         return self._array
 
 
-class ScratchColumn:
-    """A column in an unnamed temporary file, which vanishes with the process."""
+class _ScratchFile:
+    """An unnamed temporary file, which vanishes with the last object that uses it."""
 
-    def __init__(self, file: Any, dtype: DTypeLike, length: int) -> None:
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+        with self._trouble():
+            self._file = tempfile.TemporaryFile(dir=directory, buffering=0)
+        weakref.finalize(self, self._file.close)
+
+    @contextlib.contextmanager
+    def _trouble(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise LmkitError(
+                f"cannot keep intermediate results in {self._directory}: {error.strerror}",
+                "another directory for temporary files (TMPDIR), or more --memory",
+            ) from error
+
+    def write(self, data: memoryview) -> None:
+        with self._trouble():
+            while len(data):
+                data = data[self._file.write(data) :]
+
+    def read_into(self, data: memoryview, place: int) -> None:
+        with self._trouble():
+            while len(data):
+                got = os.preadv(self._file.fileno(), [data], place)
+                if got == 0:
+                    raise OSError(errno.EIO, "a scratch file ended too early")
+                data, place = data[got:], place + got
+
+
+class ScratchColumn:
+    """A column in an unnamed temporary file."""
+
+    def __init__(self, file: _ScratchFile, dtype: DTypeLike, length: int) -> None:
         self._file = file
         self._dtype = np.dtype(dtype)
         self._length = length
@@ -85,14 +121,7 @@ class ScratchColumn:
     def read(self, start: int, stop: int) -> NDArray[Any]:
         stop = min(stop, self._length)
         values = np.empty(max(stop - start, 0), self._dtype)
-        view = memoryview(values).cast("B")
-        done = 0
-        while done < len(view):
-            place = start * self._dtype.itemsize + done
-            got = os.preadv(self._file.fileno(), [view[done:]], place)
-            if got <= 0:
-                raise OSError("a scratch file ended too early")
-            done += got
+        self._file.read_into(values.data.cast("B"), start * self._dtype.itemsize)
         return values
 
     def take(self, rows: NDArray[np.integer]) -> NDArray[Any]:
@@ -109,7 +138,7 @@ class Builder:
         self._dtype = np.dtype(dtype)
         self._pieces: list[NDArray[Any]] = []
         self._length = 0
-        self._file = None if directory is None else tempfile.TemporaryFile(dir=directory)
+        self._file = None if directory is None else _ScratchFile(directory)
 
     def append(self, values: NDArray[Any]) -> None:
         values = np.ascontiguousarray(values, self._dtype)
@@ -117,11 +146,10 @@ class Builder:
         if self._file is None:
             self._pieces.append(values)
         else:
-            self._file.write(memoryview(values).cast("B"))
+            self._file.write(values.data.cast("B"))
 
     def finish(self) -> Column:
         if self._file is not None:
-            self._file.flush()
             return ScratchColumn(self._file, self._dtype, self._length)
         if len(self._pieces) == 1:
             return MemoryColumn(self._pieces[0])

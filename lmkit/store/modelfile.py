@@ -100,7 +100,7 @@ class ModelWriter:
 
     def _finish(self) -> None:
         try:
-            self.connection.execute("COMMIT")
+            self.pause()
             self.connection.close()
             with open(self._temporary, "rb") as file:
                 os.fsync(file.fileno())
@@ -110,6 +110,11 @@ class ModelWriter:
             _sync_directory(self.path.parent)
         except (sqlite3.OperationalError, OSError) as error:
             raise _cannot_write(self.path, error) from error
+
+    def pause(self) -> None:
+        """End the open transaction, for what brings transactions of its own."""
+        if self.connection.in_transaction:
+            self.connection.execute("COMMIT")
 
     def meta(self, values: dict[str, Any]) -> None:
         """Set ``values``, each a JSON value, under their keys."""
@@ -137,7 +142,7 @@ class ModelWriter:
         self.connection.executemany(
             "INSERT INTO blocks VALUES (?, ?)",
             (
-                (block_id(key, number), memoryview(block).cast("B"))
+                (block_id(key, number), block.data.cast("B"))
                 for number, block in enumerate(blocks_of(column))
             ),
         )

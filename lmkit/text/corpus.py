@@ -9,6 +9,7 @@ when the chunks are asked for (for a whole vocabulary they are the same).
 from __future__ import annotations
 
 import tempfile
+import weakref
 from collections.abc import Iterator, Sequence
 from typing import IO
 
@@ -82,6 +83,7 @@ class _Kept:
         if on_disk:
             with _Spilling():
                 self._file = tempfile.TemporaryFile(prefix="lmkit-")
+            weakref.finalize(self, self._file.close)
 
     def append(self, numbers: NDArray[np.int32]) -> None:
         self.tokens += len(numbers)

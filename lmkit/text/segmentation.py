@@ -42,14 +42,12 @@ def without_empty(lines: bytes) -> bytes:
 def _paragraphs(chunks: Iterable[TextChunk]) -> Iterator[bytes]:
     """Each paragraph as one line, its own lines joined by spaces."""
     open_lines: list[bytes] = []
-    source: str | None = None
     for chunk in chunks:
         done: list[bytes] = []
         lines = [line.strip(_BLANKS) for line in chunk.data.split(b"\n")]
         lines.pop()
-        if chunk.source != source:
+        if chunk.first_line == 1:
             lines.insert(0, b"")
-            source = chunk.source
         for line in lines:
             if line:
                 open_lines.append(line)

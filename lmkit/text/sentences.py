@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import re
 
+# Quantifiers are possessive, and nothing begins inside a run of marks: linear time.
 _END = re.compile(
-    r"(?P<mark>[.!?…]+)[ ]?(?P<closing>[\"'”’»)\]]*)(?P<gap>\s+)(?P<next>[\"'“‘«(\[¿¡]*[ ]?\w)"
-    r"|(?P<wide>[。！？]+[」』”’）]*)(?P<wide_gap>\s*)(?=[^\s。！？])"
+    r"(?<![.!?…])(?P<mark>[.!?…]++)[ ]?(?P<closing>[\"'”’»)\]]*+)(?P<gap>\s++)"
+    r"(?P<next>[\"'“‘«(\[¿¡]*+[ ]?\w)"
+    r"|(?<![。！？])(?P<wide>[。！？]++[」』”’）]*+)(?P<wide_gap>\s*+)(?=\S)"
 )
 _WORD_BEFORE = re.compile(r"([^\W\d_](?:[\w.'’-]*\w)?)\s?$")
 _NEXT_WORD = re.compile(r"\W*([\w'’-]+)")
@@ -60,7 +62,7 @@ def _is_end(text: str, found: re.Match[str]) -> bool:
     if not (first.isupper() or first.istitle() or first.isdigit() or _is_caseless(first)):
         return False
     if found["mark"] != ".":
-        return True
+        return found.start() > 0
     before = _WORD_BEFORE.search(text, max(0, found.start() - 40), found.start())
     word = before[1] if before else ""
     if word.lower() in _NEVER_LAST:

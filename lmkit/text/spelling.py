@@ -56,9 +56,9 @@ class SpellingModel:
         self.characters = characters
         self.literal_weight = literal_weight
         self._symbols = len(characters) + _FIRST_CHARACTER
-        self._levels: list[_Level] = []
+        self.levels: list[_Level] = []
         for keys, counts in ngrams:
-            self._levels.append(self._level(keys, counts))
+            self.levels.append(self._level(keys, counts))
 
     @classmethod
     def train(
@@ -110,7 +110,7 @@ class SpellingModel:
             "characters": self.characters,
             "literal_weight": np.array([self.literal_weight]),
         }
-        for length, level in enumerate(self._levels, 1):
+        for length, level in enumerate(self.levels, 1):
             arrays[f"keys_{length}"] = level.keys
             arrays[f"counts_{length}"] = level.counts.astype(np.int32)
         return arrays
@@ -132,12 +132,12 @@ class SpellingModel:
         )
 
     def _level(self, keys: NDArray[np.int64], counts: NDArray[np.int64]) -> _Level:
-        if not self._levels:
+        if not self.levels:
             outcomes = counts[keys != _BEGIN]
             return _Level(
                 keys, counts, np.array([outcomes.sum()], float), np.array([len(outcomes)], float)
             )
-        rows = len(self._levels[-1].keys)
+        rows = len(self.levels[-1].keys)
         contexts = keys // self._symbols
         return _Level(
             keys,
@@ -152,7 +152,7 @@ class SpellingModel:
         probabilities = np.full(len(symbols), 1.0 / (self._symbols - 1))
         begins = symbols == _BEGIN
         rows = np.zeros(len(symbols), np.int64)
-        for length, level in enumerate(self._levels, 1):
+        for length, level in enumerate(self.levels, 1):
             contexts = np.zeros(len(symbols), np.int64) if length == 1 else _behind(rows)
             if length > 1:
                 contexts[begins] = -1

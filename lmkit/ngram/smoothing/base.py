@@ -27,6 +27,10 @@ from lmkit.errors import UsageError
 
 Form = Literal["interpolated", "backoff", "floor", "constant"]
 
+NOTHING_LEFT = 1e-10
+"""A lower order with less mass than this on the tokens that a context does not list has, up to
+rounding, none there."""
+
 
 @dataclass(slots=True)
 class Block:
@@ -53,7 +57,8 @@ class Block:
 
     def sum(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """``values`` [R] summed over each context: [C]."""
-        return np.bincount(self.places, values, minlength=len(self.sizes))
+        sums = np.bincount(self.places, values, minlength=len(self.sizes))
+        return np.asarray(sums, np.float64)
 
     def spread(self, values: NDArray[Any]) -> NDArray[Any]:
         """``values`` [C] repeated for each n-gram: [R]."""
@@ -74,14 +79,25 @@ class Evidence(Protocol):
     @property
     def events(self) -> int: ...
 
+    @property
+    def trie(self) -> Any:
+        """The n-grams themselves (`lmkit.ngram.trie.Trie`)."""
+
     def counts_of_counts(self, order: int, highest: int) -> list[int]:
         """How many n-grams of ``order`` have count 0, 1, ... ``highest`` (entry 0 is 0)."""
 
-    def blocks(self, order: int) -> Any:
-        """The blocks (`Block`) of ``order``."""
+    def counts(self, order: int) -> NDArray[Any]:
+        """The counts [R] of ``order``, as the method wants them (`Smoothing.continuation`)."""
+
+    def context_sums(self, order: int, values: NDArray[Any]) -> NDArray[np.int64]:
+        """``values`` [R], whole numbers, of the n-grams of ``order`` summed over each of their
+        contexts, the rows of the order below (at order 1: the empty one)."""
 
     def held_out(self) -> Any:
-        """Occurrences in held-out text (`lmkit.ngram.heldout.HeldOut`), or None without one."""
+        """Occurrences in held-out text (`lmkit.ngram.heldout.Occurrences`), or None without."""
+
+    def left_one_out(self, most: int) -> Any:
+        """Occurrences in the training text itself, a sample of ``most`` where there are more."""
 
 
 class Smoothing(ABC):
@@ -128,6 +144,11 @@ class Smoothing(ABC):
     def restore(self, parameters: dict[str, Any]) -> None:
         """Take up the `parameters` of a fitted method of the same name."""
         self.form = parameters["form"]
+
+    @property
+    def told_apart(self) -> int:
+        """Up to which count `explain` wants to know how many n-grams have it."""
+        return 3
 
     @abstractmethod
     def explain(self, order: int, count: int, total: int, sizes: list[int]) -> str:

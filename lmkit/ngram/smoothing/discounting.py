@@ -52,7 +52,7 @@ class Discounting(Smoothing):
                 self.discounts_.append(given[order - 1])
                 continue
             estimates = self.estimate(evidence.counts_of_counts(order, self.levels + 1))
-            if estimates is None:
+            if estimates is None or not self._allowed(estimates):
                 estimates = list(self.fallback)
                 self.notes.append(
                     f"order {order}: the counts of counts do not determine the discounts; "
@@ -93,6 +93,14 @@ class Discounting(Smoothing):
                         f"--discount {','.join(f'{d:g}' for d in self.fallback)}",
                     )
         return lists[:order]
+
+    def _allowed(self, discounts: list[float]) -> bool:
+        """Whether the estimated ``discounts`` leave something to unseen words, and take no more
+        than the counts; in the backoff form, where an n-gram has nothing but its share, less."""
+        below = self.form == "backoff"
+        return all(
+            0 < d < count or (d == count and not below) for count, d in enumerate(discounts, 1)
+        )
 
     def shares(self, block: Block) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         table = np.array([0.0, *self.discounts_[block.order - 1]])

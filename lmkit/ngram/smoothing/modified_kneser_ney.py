@@ -25,5 +25,4 @@ class ModifiedKneserNey(Discounting):
         if not (n[1] and n[2] and n[3]):
             return None
         y = n[1] / (n[1] + 2 * n[2])
-        discounts = [k - (k + 1) * y * n[k + 1] / n[k] for k in (1, 2, 3)]
-        return discounts if all(0 <= d <= k for k, d in enumerate(discounts, 1)) else None
+        return [k - (k + 1) * y * n[k + 1] / n[k] for k in (1, 2, 3)]

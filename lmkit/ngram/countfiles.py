@@ -1,0 +1,285 @@
+"""Counts files: lines ``w1 ... wn <TAB> count``, in any order, n-grams of any lengths.
+
+Written are the raw counts of every order, those with ``<s>``, ``</s>`` and ``<unk>`` too. Read
+are such files, SRILM's, and lists of words with counts. What a longer n-gram contains and no
+line gives is inserted, with the larger of two sums: of the counts of what continues it, and
+of what it is the rest of. In counts of a text both are at most the true count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmkit.errors import FormatError, UsageError
+from lmkit.model import BOS, EOS, UNK
+from lmkit.ngram.assembly import Assembly, Table, assemble, well_formed
+from lmkit.ngram.backend import (
+    DEFAULT_SMOOTHING,
+    make_smoothing,
+    require_full_counts,
+    smooth,
+)
+from lmkit.ngram.escapes import unescaped
+from lmkit.ngram.estimation import check_cutoffs
+from lmkit.ngram.fields import BadFieldError, Fields, WordTable, fields_by_size
+from lmkit.ngram.model import NgramModel
+from lmkit.ngram.ngram_lines import NgramLines, formatted
+from lmkit.ngram.trie import Trie
+from lmkit.store.atomic import Target, open_target
+from lmkit.store.columns import MemoryColumn, narrow
+from lmkit.text.corpus import spelling_of_rare
+from lmkit.text.encoder import TextEncoder
+from lmkit.text.reading import TextReader
+from lmkit.text.settings import TextSettings
+from lmkit.text.vocabulary import SPECIAL, Vocabulary
+
+if TYPE_CHECKING:
+    from lmkit.text.corpus import Corpus
+
+Progress = Callable[[str, int, int], None]
+
+CHUNK_BYTES = 1 << 20
+LARGEST = 2**63 - 1
+
+
+def write_counts(model: NgramModel, path: Target, progress: Progress | None = None) -> None:
+    """Write all counts of ``model`` to ``path``, atomically: the n-gram with single spaces, a
+    tab, the count, one order after the other. ``-`` is standard output; the end of the name
+    says how the file is compressed.
+
+    Raises `UnsupportedError` where the model has no counts, or lost some by pruning.
+    """
+    require_full_counts(model, "exported as counts")
+    trie = model.trie
+    total, done = sum(trie.sizes), 0
+    with open_target(path) as file:
+        lines = NgramLines(trie, model.vocabulary.tokens)
+        for order in range(1, trie.order + 1):
+            column = trie[order].count
+            assert column is not None
+
+            def number(rows: slice, column: Any = column) -> NDArray[Any]:
+                return formatted(column.read(rows.start, rows.stop), "\t%d\n")
+
+            for block, size in lines.blocks(order, [], [number]):
+                file.write(block)
+                done += size
+                if progress is not None:
+                    progress("writing", done, total)
+
+
+def read_counts(
+    path: str | Path,
+    *,
+    smoothing: str = DEFAULT_SMOOTHING,
+    order: int | None = None,
+    settings: TextSettings | None = None,
+    valid: Corpus | None = None,
+    prune: Sequence[int] = (),
+    memory: int | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> NgramModel:
+    """A model from the counts in ``path``, which may be compressed; ``-`` is standard input.
+
+    The counts of equal lines are added up. N-grams longer than ``order`` are passed over
+    (None: the longest in the file). ``smoothing``, ``valid``, ``prune``, ``memory`` and
+    ``options`` are those of `NgramBackend.train`; ``settings`` say how text becomes tokens
+    (the default: it is tokenized already). The model's notes tell what the file lacked.
+
+    Raises `FormatError` with the line and the reason for a malformed file, `TextError` for
+    one that cannot be read, `UsageError` for options that make no sense.
+    """
+    return read_count_files(
+        [path],
+        {},
+        smoothing=smoothing,
+        order=order,
+        settings=settings,
+        valid=valid,
+        prune=prune,
+        memory=memory,
+        progress=progress,
+        **options,
+    )
+
+
+def read_count_files(
+    paths: Sequence[str | Path],
+    aliases: Mapping[bytes, int],
+    *,
+    smoothing: str = DEFAULT_SMOOTHING,
+    order: int | None = None,
+    settings: TextSettings | None = None,
+    valid: Corpus | None = None,
+    prune: Sequence[int] = (),
+    memory: int | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> NgramModel:
+    """`read_counts` for several files that belong together; ``aliases`` are other names of the
+    special tokens, with their ids."""
+    settings = settings or TextSettings(tokenizer="whitespace")
+    method = make_smoothing(smoothing, **options)
+    if order is not None and order < 1:
+        raise UsageError(f"the order must be at least 1, not {order}", "--order 3")
+    if order is not None:
+        check_cutoffs(tuple(prune), order)
+    reading = CountReading(aliases, order)
+
+    def report(done: int, total: int | None) -> None:
+        if progress is not None:
+            progress("reading", done, total or 0)
+
+    for chunk in TextReader(list(paths), chunk_bytes=CHUNK_BYTES, progress=report):
+        reading.feed(chunk.data, chunk.source, chunk.first_line)
+    if not reading.tables:
+        raise FormatError(f"{', '.join(map(str, paths))}: there are no counts in it")
+    notes: list[str] = []
+    trie = reading.trie(notes)
+    encoder = _encoder(reading.words, trie, settings)
+    model = smooth(
+        trie,
+        encoder,
+        method,
+        valid,
+        cutoffs=tuple(prune),
+        memory=memory,
+        progress=progress,
+    )
+    model.facts["smoothing"]["notes"][:0] = notes
+    return model
+
+
+class CountReading:
+    """Takes count files chunk by chunk; ``words`` are the tokens as the files have them, by id,
+    and ``tables[n]`` the n-grams of order n so far, with their counts."""
+
+    def __init__(self, aliases: Mapping[bytes, int], order: int | None) -> None:
+        self.words: list[bytes] = [token.encode() for token in SPECIAL]
+        self.tables: dict[int, list[tuple[Table, NDArray[np.int64]]]] = {}
+        self._order = order
+        self._ids = {word: number for number, word in enumerate(self.words)} | dict(aliases)
+        self._table = WordTable()
+        for _, fields in fields_by_size(b"\n".join(self._ids) + b"\n", 1):
+            hashes = fields.hashes(slice(0, 1)).ravel()
+            self._table.add(hashes, np.fromiter(self._ids.values(), np.int32))
+
+    def feed(self, text: bytes, name: str, first_line: int) -> None:
+        """Take whole lines, the first of which has the number ``first_line``."""
+        for size, fields in fields_by_size(text, first_line):
+            order = size - 1
+            if order == 0:
+                shown = fields.field(0, 0).decode()
+                raise _malformed(name, fields, 0, f"{shown!r} stands alone, without a count")
+            try:
+                counts = fields.counts(order)
+            except BadFieldError as error:
+                shown = fields.field(error.row, order).decode()
+                reason = f"{shown!r} is no count, a whole number that is not negative"
+                raise _malformed(name, fields, error.row, reason) from None
+            if self._order is None or order <= self._order:
+                self.tables.setdefault(order, []).append((self._numbered(fields, order), counts))
+
+    def _numbered(self, fields: Fields, order: int) -> Table:
+        hashes = fields.hashes(slice(0, order))
+        ids = self._table.ids_of(hashes)
+        if (ids < 0).any():
+            places = np.flatnonzero(ids.ravel() < 0)
+            new, first = np.unique(hashes.ravel()[places], return_index=True)
+            by_place = np.argsort(first)
+            self._table.add(new[by_place], len(self.words) + np.arange(len(new)))
+            for place in places[first[by_place]].tolist():
+                self.words.append(fields.field(*divmod(place, order)))
+            ids = self._table.ids_of(hashes)
+        return ids
+
+    def trie(self, notes: list[str]) -> Trie:
+        """All the n-grams and their counts; ``notes`` gets what had to be decided."""
+        highest = max(self.tables)
+        tables, counts = [], []
+        for order in range(1, highest + 1):
+            nothing = (np.zeros((0, order), np.int32), np.zeros(0, np.int64))
+            ids, numbers = map(
+                np.concatenate, zip(nothing, *self.tables.get(order, []), strict=True)
+            )
+            good = well_formed(ids)
+            if not good.all():
+                notes.append(
+                    f"{len(good) - int(good.sum()):,} n-grams of order {order} with <s> behind or "
+                    "</s> before another token were left out"
+                )
+                ids, numbers = ids[good], numbers[good]
+            if float(numbers.sum(dtype=np.float64)) > LARGEST:
+                raise FormatError(f"the counts of order {order} add up to more than 2^63")
+            tables.append(ids)
+            counts.append(numbers)
+        self.tables.clear()
+        assembly = assemble(len(self.words), tables[1:])
+        _count(assembly, tables[0][:, 0], counts, notes)
+        return assembly.trie
+
+
+def _count(
+    assembly: Assembly,
+    words: NDArray[np.int32],
+    counts: Sequence[NDArray[np.int64]],
+    notes: list[str],
+) -> None:
+    """Fill the ``count`` columns: from the highest order down, as what is missing below comes
+    from above."""
+    trie = assembly.trie
+    given = np.zeros(trie[1].size, bool)
+    given[words] = True
+    given[[UNK, BOS, EOS]] |= trie.order == 1
+    rows = [words.astype(np.int64), *assembly.rows]
+    missing = [np.flatnonzero(~given), *assembly.inserted]
+    for order in range(trie.order, 0, -1):
+        totals = np.zeros(trie[order].size, np.int64)
+        np.add.at(totals, rows[order - 1], counts[order - 1])
+        if order < trie.order and len(missing[order - 1]):
+            totals[missing[order - 1]] = _derived(trie, order)[missing[order - 1]]
+        trie[order].count = MemoryColumn(totals.astype(narrow(int(totals.max(initial=0)))))
+    unigrams = trie[1].count
+    assert unigrams is not None
+    # A special token that does not occur has its place in the vocabulary, and no count to miss.
+    derived = sum(map(len, missing[1:])) + int((unigrams.array()[missing[0]] > 0).sum())
+    if derived:
+        notes.append(
+            f"{derived:,} n-grams that longer ones contain had no count: it was derived from theirs"
+        )
+    if not unigrams.array()[EOS]:
+        notes.append(
+            "the counts have no </s>: the end of a sentence is as probable as a word never seen"
+        )
+
+
+def _derived(trie: Trie, order: int) -> NDArray[np.int64]:
+    """What the counts of the order above say that each n-gram of ``order`` has at least."""
+    above, children = trie[order + 1], trie[order].first_child
+    assert above.count is not None and above.suffix is not None and children is not None
+    counts = above.count.array().astype(np.int64)
+    totals = np.concatenate(([0], np.cumsum(counts)))
+    first = children.array()
+    as_context = totals[first[1:]] - totals[first[:-1]]
+    as_suffix = np.zeros(trie[order].size, np.int64)
+    np.add.at(as_suffix, above.suffix.array(), counts)
+    return np.maximum(as_context, as_suffix)
+
+
+def _encoder(words: Sequence[bytes], trie: Trie, settings: TextSettings) -> TextEncoder:
+    column = trie[1].count
+    assert column is not None
+    counts = column.array().astype(np.int64)
+    tokens = [unescaped(word.decode(), settings) for word in words]
+    spelling = spelling_of_rare(tokens, counts, int(counts[UNK]))
+    return TextEncoder(settings, Vocabulary(tokens, counts), spelling)
+
+
+def _malformed(name: str, fields: Fields, row: int, reason: str) -> FormatError:
+    return FormatError(f"{name}, line {int(fields.lines[row])}: {reason}")

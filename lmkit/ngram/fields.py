@@ -1,0 +1,231 @@
+"""Lines of fields between white space, all at a time and without an object a field: where each
+field is, hashes of words, and numbers.
+
+NUL, tab and space separate fields, as KenLM has it; a vertical tab or a form feed is part of
+one. ``L`` is the number of lines with anything on them, ``F`` of fields asked about.
+
+Eight bytes of text are one 64-bit integer here. Eight digits become their value in three
+multiplications (the "SIMD within a register" of Lamport 1975, "Multiple byte processing with
+full-word instructions").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_PAD = b" " * 16
+"""Around the text, so that eight bytes at any field's begin or before its end can be read."""
+
+_KEEP_LOW = np.array([(1 << 8 * size) - 1 for size in range(9)], np.uint64)
+"""Masks of the first 0 to 8 of the bytes in an integer."""
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+_LONG = 64
+"""Longer words are hashed one by one."""
+
+_ZEROS = np.uint64(0x3030303030303030)
+_NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|-inf(inity)?", re.IGNORECASE)
+_MOST_DECIMALS = 16
+_POWERS = 10.0 ** np.arange(_MOST_DECIMALS + 1)
+
+
+class BadFieldError(ValueError):
+    """A field that is not what it should be; ``row`` is its place among the lines."""
+
+    def __init__(self, row: int) -> None:
+        super().__init__(row)
+        self.row = row
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The fields of ``L`` lines of one size: ``begins`` and ``lengths`` [L, size], and the
+    numbers of the ``lines`` [L]. ``text`` is what they are part of."""
+
+    text: bytes
+    begins: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    lines: NDArray[np.int64]
+
+    def field(self, row: int, column: int) -> bytes:
+        """One field."""
+        begin = int(self.begins[row, column])
+        return self.text[begin : begin + int(self.lengths[row, column])]
+
+    def words(self, column: int) -> list[bytes]:
+        """The fields of one column."""
+        begins = self.begins[:, column].tolist()
+        ends = (self.begins[:, column] + self.lengths[:, column]).tolist()
+        return [self.text[begin:end] for begin, end in zip(begins, ends, strict=True)]
+
+    def hashes(self, columns: slice) -> NDArray[np.uint64]:
+        """Hashes of the fields in ``columns``: [L, columns]. Different fields of up to eight
+        bytes have different hashes; longer ones have with a probability of 1 - 2^-64."""
+        begins = self.begins[:, columns].ravel()
+        lengths = self.lengths[:, columns].ravel()
+        eights = _eights(self.text)
+        hashes = _mixed(eights[begins] & _KEEP_LOW[np.minimum(lengths, 8)])
+        longer = np.flatnonzero(lengths > 8)
+        longest = int(lengths.max(initial=0))
+        for done in range(8, min(longest, _LONG), 8):
+            more = eights[begins[longer] + done]
+            more &= _KEEP_LOW[np.minimum(lengths[longer] - done, 8)]
+            hashes[longer] = _mixed(_mixed(more) + hashes[longer])
+            longer = longer[lengths[longer] > done + 8]
+        if longest > _LONG:
+            for place in longer.tolist():
+                begin = int(begins[place])
+                word = self.text[begin : begin + int(lengths[place])]
+                hashes[place] = int.from_bytes(blake2b(word, digest_size=8).digest(), "little")
+        return hashes.reshape(len(self.lines), -1)
+
+    def numbers(self, column: int) -> NDArray[np.float64]:
+        """The decimal numbers (and ``-inf``) that the fields of ``column`` are: [L].
+
+        Raises `BadFieldError` for the first that is none.
+        """
+        begins, ends = self.begins[:, column], self.begins[:, column] + self.lengths[:, column]
+        codes, eights = np.frombuffer(self.text, np.uint8), _eights(self.text)
+        negative = codes[begins] == ord("-")
+        begins = begins + negative
+        points = ends
+        for digits in (3, 2, 1):
+            points = np.where(codes[begins + digits] == ord("."), begins + digits, points)
+        points = np.minimum(points, ends)
+        decimals = np.maximum(ends - points - 1, 0)
+        whole, good = _digits(eights, points, points - begins)
+        low, good_low = _digits(eights, ends, np.minimum(decimals, 8))
+        high, good_high = _digits(eights, ends - 8, np.maximum(decimals - 8, 0))
+        good &= good_low & good_high & (points > begins) & (decimals <= _MOST_DECIMALS)
+        fraction = high.astype(np.float64) * 1e8 + low
+        values = whole + fraction / _POWERS[np.minimum(decimals, _MOST_DECIMALS)]
+        np.negative(values, where=negative, out=values)
+        for row in np.flatnonzero(~good).tolist():
+            field = self.field(row, column)
+            if not _NUMBER.fullmatch(field):
+                raise BadFieldError(row)
+            values[row] = float(field)
+        return values
+
+    def counts(self, column: int) -> NDArray[np.int64]:
+        """The whole numbers from 0 to 2^63 - 1 that the fields of ``column`` are: [L].
+
+        Raises `BadFieldError` for the first that is none.
+        """
+        lengths = self.lengths[:, column]
+        values, good = _digits(_eights(self.text), self.begins[:, column] + lengths, lengths)
+        for row in np.flatnonzero(~good).tolist():
+            field = self.field(row, column)
+            if not field.isdigit() or len(field) > 19 or int(field) >= 1 << 63:
+                raise BadFieldError(row)
+            values[row] = int(field)
+        return values.view(np.int64)
+
+
+def fields_by_size(text: bytes, first_line: int) -> Iterator[tuple[int, Fields]]:
+    """The fields of ``text``, whole lines each ended by LF, the first of which has the number
+    ``first_line``: the lines with equally many fields together, the shortest first."""
+    text = _PAD + text + _PAD
+    codes = np.frombuffer(text, np.uint8)
+    ends = codes == ord("\n")
+    white = (codes == ord(" ")) | (codes == ord("\t")) | (codes == 0) | ends
+    edges = np.flatnonzero(white[1:] != white[:-1]) + 1
+    begins = edges[::2]
+    lengths = edges[1::2] - begins
+    sizes = np.diff(np.searchsorted(begins, np.flatnonzero(ends)), prepend=0)
+    lines = np.arange(first_line, first_line + len(sizes))
+    found = np.flatnonzero(np.bincount(sizes)).tolist()
+    if len(found) == 1 and found[0]:
+        shape = len(lines), found[0]
+        yield found[0], Fields(text, begins.reshape(shape), lengths.reshape(shape), lines)
+        return
+    firsts = np.cumsum(sizes) - sizes
+    for size in found:
+        if size:
+            chosen = np.flatnonzero(sizes == size)
+            places = firsts[chosen, None] + np.arange(size)
+            yield size, Fields(text, begins[places], lengths[places], lines[chosen])
+
+
+def _eights(text: bytes) -> NDArray[np.uint64]:
+    """The eight bytes from each place of ``text`` on as an integer, the first byte the lowest."""
+    return np.ndarray((len(text) - 7,), np.dtype("<u8"), text, strides=(1,))
+
+
+def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """A scrambling of 64 bits that maps no two integers to one."""
+    values = values * _MIX
+    values ^= values >> np.uint64(32)
+    values *= _MIX
+    values ^= values >> np.uint64(29)
+    return values
+
+
+def _digits(
+    eights: NDArray[np.uint64], ends: NDArray[np.int64], sizes: NDArray[np.int64]
+) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    """The value [F] of the ``sizes`` digits before ``ends``, and whether they are digits, and
+    no more than eight."""
+    # XOR makes 0 to 9 of the digits; the bytes before them become 0 as well.
+    spare = _KEEP_LOW[np.clip(8 - sizes, 0, 8)]
+    digits = (eights[ends - 8] ^ _ZEROS) & ~spare
+    above_nine = (digits + np.uint64(0x7676767676767676)) | digits
+    good = (above_nine & np.uint64(0x8080808080808080)) == 0
+    good &= sizes <= 8
+    digits *= np.uint64(0x0A01)
+    digits >>= np.uint64(8)
+    digits &= np.uint64(0x00FF00FF00FF00FF)
+    digits *= np.uint64(0x00640001)
+    digits >>= np.uint64(16)
+    digits &= np.uint64(0x0000FFFF0000FFFF)
+    digits *= np.uint64(0x0000271000000001)
+    digits >>= np.uint64(32)
+    return digits, good
+
+
+class WordTable:
+    """Ids of words by their hashes; it may grow."""
+
+    def __init__(self) -> None:
+        self._hashes = np.zeros(0, np.uint64)
+        self._ids = np.zeros(0, np.int32)
+        self._starts = np.zeros(2, np.int32)
+        self._shift = np.uint64(63)
+
+    def add(self, hashes: NDArray[np.uint64], ids: NDArray[Any]) -> None:
+        """Add words [n] that are not in the table, no two alike."""
+        together = np.concatenate((self._hashes, hashes))
+        order = np.argsort(together, kind="stable")
+        self._hashes = together[order]
+        self._ids = np.concatenate((self._ids, ids.astype(np.int32)))[order]
+        # The highest bits of a hash say where to look: two buckets a word.
+        bits = max(2 * len(order), 2).bit_length()
+        self._shift = np.uint64(64 - bits)
+        sizes = np.bincount((self._hashes >> self._shift).view(np.int64), minlength=1 << bits)
+        self._starts = (np.cumsum(sizes) - sizes).astype(np.int32)
+
+    def ids_of(self, hashes: NDArray[np.uint64]) -> NDArray[np.int32]:
+        """The id of each word: same shape; -1 where it is not in the table."""
+        flat = hashes.ravel()
+        if not len(self._hashes):
+            return np.full(hashes.shape, -1, np.int32)
+        last = len(self._hashes) - 1
+        places = np.minimum(self._starts[(flat >> self._shift).view(np.int64)], last)
+        wrong = np.flatnonzero(self._hashes[places] != flat)
+        missing = np.zeros(len(flat), bool)
+        while len(wrong):
+            # Past a greater hash there is nothing to find.
+            at_end = (self._hashes[places[wrong]] > flat[wrong]) | (places[wrong] == last)
+            missing[wrong[at_end]] = True
+            wrong = wrong[~at_end]
+            places[wrong] += 1
+            wrong = wrong[self._hashes[places[wrong]] != flat[wrong]]
+        ids = self._ids[places]
+        ids[missing] = -1
+        return ids.reshape(hashes.shape)
