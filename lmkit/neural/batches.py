@@ -29,6 +29,12 @@ def all_ids(chunks: Iterable[NDArray[np.int32]]) -> NDArray[np.int32]:
     return ids
 
 
+def shifted(ids: NDArray[np.int32]) -> NDArray[np.int32]:
+    """What is read before each of ``ids`` [N] is predicted: the token before it, ``</s>`` before
+    the first."""
+    return np.concatenate((np.array([EOS], np.int32), ids[:-1]))
+
+
 class Streams:
     """``ids`` [N] as a ring, cut into ``batch`` streams of equal length.
 
@@ -41,9 +47,11 @@ class Streams:
         self.bptt = min(bptt, len(ids) // self.batch)
         self.length = len(ids) // self.batch
         self.random = random
-        # The token before the first is the end of a sentence, which the last token is.
-        self._ids = np.concatenate((np.array([EOS], np.int32), ids[:-1]))
-        self._targets = ids
+        self.text(ids)
+
+    def text(self, ids: NDArray[np.int32]) -> None:
+        """Put a text of the same length in the place of the one before."""
+        self._inputs, self._targets = shifted(ids), ids
 
     def begin(self, generator: np.random.Generator, first: bool) -> int:
         """Where the streams of an epoch begin; the first epoch begins at the beginning."""
@@ -60,8 +68,8 @@ class Streams:
     def stretch(self, begin: int, position: int, steps: int) -> Stretch:
         """``steps`` steps at ``position`` of each stream."""
         starts = begin + position + self.length * np.arange(self.batch)
-        places = (starts + np.arange(steps)[:, None]) % len(self._ids)
-        return Stretch(self._ids[places], self._targets[places])
+        places = (starts + np.arange(steps)[:, None]) % len(self._inputs)
+        return Stretch(self._inputs[places], self._targets[places])
 
 
 class Sentences:
@@ -78,10 +86,13 @@ class Sentences:
         first = np.repeat(np.cumsum(pieces) - pieces, pieces)
         self._starts = np.repeat(starts, pieces) + longest * (np.arange(pieces.sum()) - first)
         self._stops = np.minimum(self._starts + longest, np.repeat(ends, pieces))
-        self._inputs = np.concatenate((np.array([EOS], np.int32), ids[:-1]))
-        self._targets = ids
+        self.text(ids)
         self.batch = max(1, min(batch, len(self._starts)))
         self.tokens = len(ids)
+
+    def text(self, ids: NDArray[np.int32]) -> None:
+        """Put a text with the same sentence ends in the place of the one before."""
+        self._inputs, self._targets = shifted(ids), ids
 
     def order(self, generator: np.random.Generator) -> list[NDArray[np.int64]]:
         """The batches of an epoch: indices of sentences."""

@@ -17,12 +17,16 @@ class Embedding:
     """Looks up the vectors ``name`` [V, D] of token ids.
 
     ``shared``: the softmax has the same matrix and writes its gradient first; this layer
-    then adds to it (Press and Wolf 2017).
+    then adds to it (Press and Wolf 2017). ``scale`` multiplies what is looked up: output vectors
+    want about unit length, inputs entries of about unit size.
     """
 
-    def __init__(self, name: str, shared: bool = False, xp: ModuleType = np) -> None:
+    def __init__(
+        self, name: str, shared: bool = False, scale: float = 1.0, xp: ModuleType = np
+    ) -> None:
         self.name = name
         self.shared = shared
+        self.scale = scale
         self.xp = xp
 
     def forward(
@@ -32,13 +36,11 @@ class Embedding:
         backward takes the gradient [D, N]."""
         xp = self.xp
         rows = weights[self.name][ids]
-        if words is not None:
-            rows *= words[ids][:, None]
+        factors = self.scale if words is None else self.scale * words[ids][:, None]
+        rows *= factors
 
         def backward(dx: Array, gradients: Weights) -> None:
-            changes = xp.ascontiguousarray(dx.T)
-            if words is not None:
-                changes *= words[ids][:, None]
+            changes = xp.ascontiguousarray(dx.T) * factors
             total = gradients[self.name]
             if not self.shared:
                 total[...] = 0

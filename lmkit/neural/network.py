@@ -72,7 +72,8 @@ class Network:
         self.xp = xp
         softmax = resolve("softmax", a.softmax)
         tied = a.tied and softmax.can_tie
-        self.embedding = Embedding(EMBEDDING, tied, xp)
+        self._vector_scale = float(np.sqrt(a.embedding)) if tied else 1.0
+        self.embedding = Embedding(EMBEDDING, tied, self._vector_scale, xp)
         cell = resolve("cell", a.cell)
         widths = [a.embedding, *[a.hidden] * a.layers]
         self.cells: list[Cell] = [
@@ -108,9 +109,9 @@ class Network:
 
     def initialise(self, weights: Weights, counts: Array, generator: np.random.Generator) -> None:
         """Set the first weights; ``counts`` [V] are the unigram counts."""
-        # Vectors of about unit length, tied or not: as outputs they then begin with small
-        # logits, and the layers above scale what they read.
-        uniform(weights[EMBEDDING], generator, (3.0 / self.architecture.embedding) ** 0.5)
+        # What the first layer reads has variance one, however the vectors are scaled: smaller
+        # inputs cost the first half of a short training.
+        uniform(weights[EMBEDDING], generator, 3.0**0.5 / self._vector_scale)
         for cell, norm in zip(self.cells, self.norms, strict=True):
             cell.initialise(weights, generator)
             if norm is not None:
