@@ -51,7 +51,10 @@ class Architecture:
                 f"the network has parts that this lmkit does not know: {', '.join(unknown)}",
                 "pip install --upgrade lmkit",
             )
-        return cls(**values)
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise ModelFileError(f"what the file says of its network is damaged: {error}") from error
 
     def differences(self, other: Architecture) -> list[str]:
         """What tells this one from ``other``, as ``hidden 256, not 128``."""

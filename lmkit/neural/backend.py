@@ -20,6 +20,7 @@ from lmkit.neural.network import Network
 from lmkit.neural.options import Options, make_options, suitable_preset
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.training import Report, Trainer, Watch
+from lmkit.registry import resolve
 
 if TYPE_CHECKING:
     from lmkit.text.corpus import Corpus
@@ -135,7 +136,8 @@ def hold_out(
         return ids, None
     ends = np.flatnonzero(ids == EOS) + 1
     wanted = round(len(ids) * (1 - part))
-    cut = int(ends[min(np.searchsorted(ends, wanted), len(ends) - 1)]) if len(ends) else wanted
+    later = ends[ends >= wanted]
+    cut = int(later[0]) if len(later) else wanted
     if cut >= len(ids):
         cut = wanted
     notes.append(f"the last {len(ids) - cut:,} tokens of the text were held out to choose by")
@@ -177,7 +179,7 @@ def _begin(
             options.layer_norm,
             options.softmax,
             dict(options.cell_options),
-            dict(options.softmax_options),
+            resolve("softmax", options.softmax).fit_options(counts, options.softmax_options),
         )
     )
     parameters = Parameters(network.shapes())

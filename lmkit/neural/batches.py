@@ -104,9 +104,7 @@ class Sentences:
         for start in range(0, len(shuffled), pool):
             here = slice(start, start + pool)
             ranked = shuffled[here][np.argsort(lengths[here], kind="stable")]
-            batches += [
-                ranked[k : k + self.batch] for k in range(0, len(ranked), self.batch)
-            ]
+            batches += [ranked[k : k + self.batch] for k in range(0, len(ranked), self.batch)]
         return [batches[k] for k in generator.permutation(len(batches))]
 
     def stretch(self, chosen: NDArray[np.int64]) -> Stretch:

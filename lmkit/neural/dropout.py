@@ -63,9 +63,7 @@ class Dropout:
 class Noise:
     """Draws the masks of one worker's share of one update."""
 
-    def __init__(
-        self, rates: Dropout, generator: np.random.Generator, xp: ModuleType = np
-    ) -> None:
+    def __init__(self, rates: Dropout, generator: np.random.Generator, xp: ModuleType = np) -> None:
         self.rates = rates
         self._generator = generator
         self._xp = xp

@@ -118,6 +118,13 @@ class NeuralModel(LanguageModel):
         goes_on = state is not None and len(batch) == 1
         return self.follow(last, state if goes_on and state is not None else self.start(1))[1]
 
+    def running(self, **options: Any) -> Any:
+        """This model reading a running text, its state carried over sentences and batches; see
+        `lmkit.neural.running.RunningModel` for the ``options``."""
+        from lmkit.neural.running import RunningModel
+
+        return RunningModel(self, **options)
+
     # -- one token after the other ----------------------------------------------------------
 
     def start(self, batch_size: int) -> NeuralState:
@@ -213,7 +220,7 @@ class NeuralModel(LanguageModel):
                 "layer_norm": a.layer_norm,
                 "quantized": self.facts.get("quantized"),
                 **a.cell_options,
-                **a.softmax_options,
+                **{k: v for k, v in a.softmax_options.items() if k not in ("counts", "order")},
             },
             "training": self.facts["training"],
             "notes": self.facts["notes"],

@@ -91,7 +91,8 @@ class Options:
                 )
         for kind in ("softmax", "optimizer", "schedule"):
             resolve(kind, getattr(self, kind))
-        self.rates, self.objective  # noqa: B018: they check themselves
+        # Both check themselves.
+        _ = self.rates, self.objective
 
     @property
     def rates(self) -> Dropout:

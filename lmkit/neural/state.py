@@ -32,4 +32,3 @@ class NeuralState:
 
     def keys(self) -> None:
         """None: two streams that have read different texts never meet again."""
-        return None

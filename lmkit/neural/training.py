@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -229,9 +230,7 @@ class Trainer:
             "sums": self._sums,
             "optimizer": self.optimizer.state(),
             "schedule": self.schedule.state(),
-            "generators": [
-                generator_state(g) for g in (self.generator, *self.stepper.generators)
-            ],
+            "generators": [generator_state(g) for g in (self.generator, *self.stepper.generators)],
         }
         save_checkpoint(self.checkpoint, facts, tensors, self.log)
         self._saved = time.monotonic()
@@ -353,15 +352,10 @@ class Trainer:
         """The loss on the held-out text, its halves on two threads where there are two."""
         assert self.valid is not None
         views = self.parameters.views_of(weights)
-        pieces = [
-            self.valid[part]
-            for part in parts(len(self.valid), self.team.workers)
-            if len(self.valid) >= 1000 or part.start == 0
-        ]
-        if len(self.valid) < 1000:
-            pieces = [self.valid]
+        shares = self.team.workers if len(self.valid) >= 1000 else 1
+        pieces = [self.valid[part] for part in parts(len(self.valid), shares)]
         scorer = Scorer(self.network, views)
-        losses = self.team.run([lambda ids=ids: scorer.loss(ids) for ids in pieces])
+        losses = self.team.run([partial(scorer.loss, ids) for ids in pieces])
         sizes = [len(ids) for ids in pieces]
         return float(np.average(losses, weights=sizes))
 

@@ -127,7 +127,10 @@ class ModelWriter:
         """Write the vocabulary; ids are the places in ``tokens``."""
         self.connection.executemany(
             "INSERT INTO vocabulary VALUES (?, ?, ?)",
-            ((i, token, count) for i, (token, count) in enumerate(zip(tokens, counts, strict=True))),
+            (
+                (i, token, count)
+                for i, (token, count) in enumerate(zip(tokens, counts, strict=True))
+            ),
         )
         self.connection.execute("CREATE INDEX vocabulary_token ON vocabulary (token)")
 

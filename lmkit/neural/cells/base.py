@@ -89,9 +89,7 @@ class Cell(ABC):
 
     def zero_state(self, batch_size: int, dtype: Any = np.float32) -> CellState:
         """The state of ``batch_size`` streams that have read nothing."""
-        return tuple(
-            self.xp.zeros((self.hidden, batch_size), dtype) for _ in range(self.states)
-        )
+        return tuple(self.xp.zeros((self.hidden, batch_size), dtype) for _ in range(self.states))
 
     def prepare(
         self, weights: Weights, drop: Array | None = None, training: bool = True

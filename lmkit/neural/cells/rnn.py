@@ -32,7 +32,8 @@ class RNN(Cell):
             read = h[t] if mask is None else h[t] * mask
             xp.matmul(prepared.u, read, out=part)
             part += z[t]
-            xp.tanh(part, out=h[t + 1])
+            xp.tanh(part, out=z[t])
+            h[t + 1] = z[t]
         outputs = by_feature(h, xp)
         batch = z.shape[2]
 

@@ -1,6 +1,6 @@
 """AdaGrad: Duchi, Hazan and Singer 2011.
 
-    s = s + g^2        w = w - rate g / (sqrt(s) + epsilon)
+s = s + g^2        w = w - rate g / (sqrt(s) + epsilon)
 """
 
 from __future__ import annotations

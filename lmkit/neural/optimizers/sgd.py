@@ -1,6 +1,6 @@
 """Stochastic gradient descent, with momentum (Polyak 1964) by option.
 
-    v = momentum v + (g + decay w)        w = w - rate v
+v = momentum v + (g + decay w)        w = w - rate v
 """
 
 from __future__ import annotations

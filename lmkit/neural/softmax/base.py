@@ -40,6 +40,11 @@ class Softmax(ABC):
         self.embedding = embedding
         self.xp = xp
 
+    @classmethod
+    def fit_options(cls, counts: Array, options: dict[str, Any]) -> dict[str, Any]:
+        """``options`` with what the layer must know of the unigram ``counts`` [V]: JSON values."""
+        return dict(options)
+
     @abstractmethod
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The weights, the matrix ``embedding`` among them."""
