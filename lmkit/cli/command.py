@@ -22,6 +22,7 @@ import click
 import click.shell_completion
 
 from lmkit.cli.console import Console
+from lmkit.cli.headings import COMMON, UNBROKEN, write_options
 from lmkit.errors import ExitCode
 
 EXAMPLE = "Example:"
@@ -38,9 +39,11 @@ def _console_option(
         if console is not None and value not in (None, False):
             setattr(console, attribute, value if to is None else to)
 
-    return click.Option(
+    option = click.Option(
         names, expose_value=False, is_eager=True, callback=remember, show_default=False, **settings
     )
+    option.heading = COMMON  # type: ignore[attr-defined]
+    return option
 
 
 def common_options() -> list[click.Option]:
@@ -99,6 +102,14 @@ class _Shared(click.Command):
         if option is not None:
             option.callback = _show_help
         return option
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if isinstance(self, click.Group):
+            self.format_commands(ctx, formatter)
+        write_options(self, ctx, formatter)
+
+    def get_help(self, ctx: click.Context) -> str:
+        return super().get_help(ctx).replace(UNBROKEN, "-")
 
     @property
     def example(self) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,9 @@ from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
 from lmkit.cli.options import model_argument
 from lmkit.cli.output import Format, output_formats, write_rows
+
+if TYPE_CHECKING:
+    from lmkit.ngram.model import NgramModel
 
 
 @command()
@@ -30,11 +34,25 @@ def counts(console: Console, model: Path, context: str, top: int, fmt: Format) -
     Example:
 
         lmkit counts model.lm "the" --top 10
+        lmkit counts model.lm "<s>" --json
     """
     from lmkit.api import load
-    from lmkit.cli.ngrams_only import require_ngrams
+    from lmkit.cli.ngrams_only import refuse_ends, require_ngrams
     from lmkit.ngram.explain import continuations
 
-    found = continuations(require_ngrams(load(model), model), context, top)
+    opened = require_ngrams(load(model), model)
+    refuse_ends(opened, context)
+    found = continuations(opened, context, top)
+    unknown = _unknown(opened, context)
+    if unknown:
+        console.remark(f"not in the vocabulary: {', '.join(unknown)}")
     rows = [(row.token, row.count, row.probability, row.order) for row in found]
     write_rows(console, rows, ["token", "count", "probability", "order"], fmt)
+
+
+def _unknown(model: NgramModel, context: str) -> list[str]:
+    """The words of ``context`` that the model does not know, once each."""
+    from lmkit.ngram.explain import split_context
+
+    batch = model.batch(split_context(context)[1])
+    return [] if batch.unknown is None else list(batch.unknown.spellings)

@@ -46,3 +46,5 @@ def export(console: Console, model: Path, output: Path, kind: str) -> None:
         from lmkit.ngram.countfiles import write_counts
 
         write_counts(opened, output)
+    if str(output) != "-":
+        console.remark(f"{output}: {sum(opened.trie.sizes):,} n-grams")

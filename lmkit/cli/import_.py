@@ -9,7 +9,12 @@ import click
 
 from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
-from lmkit.cli.model_options import ngram_options, text_settings, text_settings_options
+from lmkit.cli.model_options import (
+    check_method_options,
+    ngram_options,
+    text_settings,
+    text_settings_options,
+)
 from lmkit.cli.options import output_option
 from lmkit.cli.progress import ProgressBars
 
@@ -42,6 +47,7 @@ def import_(console: Console, file: str, output: Path, kind: str | None, **given
     from lmkit.api import import_model
 
     options = {key: value for key, value in given.items() if value is not None}
+    check_method_options(options)
     settings = text_settings(options, tokenizer="whitespace")
     with ProgressBars(console) as bars:
         model = import_model(
@@ -52,6 +58,10 @@ def import_(console: Console, file: str, output: Path, kind: str | None, **given
             progress=bars.stages(),
             **options,
         )
-    for note in model.describe().get("notes", []):
+    facts = model.describe()
+    for note in facts.get("notes", []):
         console.remark(f"note: {note}")
-    console.remark(f"{output}: {sum(model.describe()['ngrams']):,} n-grams")
+    console.remark(
+        f"{output}: order {facts['order']}, {facts['smoothing']}; {sum(facts['ngrams']):,} n-grams,"
+        f" vocabulary of {facts['vocabulary']:,}"
+    )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
+from lmkit.cli.layout import NOTHING, megabytes
+from lmkit.cli.model_options import TEXT_OPTIONS
 from lmkit.cli.options import model_argument
 from lmkit.cli.output import Format, output_formats, to_json, write_rows
 
@@ -19,8 +21,8 @@ from lmkit.cli.output import Format, output_formats, to_json, write_rows
 def info(console: Console, model: Path, fmt: Format) -> None:
     """Say what a model is, how it reads text, and what made it.
 
-    --json is one object with all there is to know; the history has what each run was
-    given, its text's checksum and how long it took.
+    The last lines are its history: each training, pruning or import, with its text's
+    checksum and its options. --json is one object with all there is to know.
 
     Example:
 
@@ -39,48 +41,90 @@ def info(console: Console, model: Path, fmt: Format) -> None:
     if fmt in ("json", "jsonl"):
         console.write_line(to_json(facts))
         return
-    rows = list(_flat(facts))
     if fmt != "table":
-        write_rows(console, rows, ["name", "value"], fmt)
+        write_rows(console, list(_flat(facts)), ["name", "value"], fmt)
         return
+    rows = list(_for_people(facts))
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
-        console.write_line(f"{name.ljust(width)}  {value}")
+        console.write_line(f"{name.ljust(width)}  {value}".rstrip())
 
 
-def _flat(facts: dict[str, Any]) -> list[tuple[str, str]]:
-    """Names and values as text; what is in an object gets its names behind the object's."""
-    rows: list[tuple[str, str]] = []
+def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Every single value in ``value``, with the names that lead to it: ``text.tokenizer``."""
+    if isinstance(value, dict):
+        inner: Iterable[tuple[Any, Any]] = value.items()
+    elif isinstance(value, list):
+        inner = enumerate(value, 1)
+    else:
+        yield name, value
+        return
+    for key, entry in inner:
+        yield from _flat(entry, f"{name}.{key}" if name else str(key))
+
+
+def _for_people(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Names and values to read; what is in an object or a list is on lines of its own."""
     for name, value in facts.items():
         shown = name.replace("_", " ")
-        if isinstance(value, dict):
-            rows += [(f"{shown}: {inner}", text) for inner, text in _flat(value)]
-        elif name == "history":
-            rows += [(f"{shown} {k}", _run(run)) for k, run in enumerate(value, 1)]
+        if name == "bytes":
+            yield "size", megabytes(value)
         elif name == "ngrams":
-            rows += [(f"{k}-grams", f"{count:,}") for k, count in enumerate(value, 1)]
+            yield from ((f"{order}-grams", f"{count:,}") for order, count in enumerate(value, 1))
         elif name == "notes":
-            rows += [("note", note) for note in value]
-        elif name == "discounts":
-            rows += [
-                (f"{shown} {k}", ", ".join(f"{d:.6g}" for d in discounts))
-                for k, discounts in enumerate(value, 1)
-            ]
-        else:
-            rows.append((shown, _text(value)))
-    return rows
+            yield from (("note", note) for note in value)
+        elif name == "history":
+            for run in value:
+                yield from _run(run)
+        elif name in ("text", "parameters"):
+            for inner, entry in value.items():
+                if inner not in facts:
+                    yield from _entry(inner.replace("_", " "), entry)
+        elif value is not None:
+            yield from _entry(shown, value)
+
+
+def _entry(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, list) and value and isinstance(value[0], list):
+        for order, values in enumerate(value, 1):
+            yield f"{name} {order}", ", ".join(map(_text, values))
+    else:
+        yield name, _text(value)
 
 
 def _text(value: Any) -> str:
     if isinstance(value, bool) or value is None:
-        return {True: "yes", False: "no", None: "–"}[value]
+        return {True: "yes", False: "no", None: NOTHING}[value]
     if isinstance(value, int):
         return f"{value:,}"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_text(entry)}" for key, entry in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
+    return str(value)
 
 
-def _run(run: dict[str, Any]) -> str:
-    sources = f" {', '.join(run['sources'])}" if run["sources"] else ""
-    tokens = f", {run['tokens']:,} tokens" if run["tokens"] else ""
+RUNS = {
+    "train": "trained",
+    "append": "appended",
+    "import": "imported",
+    "prune": "pruned",
+    "resmooth": "smoothed anew",
+}
+
+
+def _run(run: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What happened, and when; then on what, and with which options."""
     version = run["versions"].get("lmkit", "?")
-    return f"{run['what']}{sources}{tokens}, {run['started']}, {run['seconds']} s, lmkit {version}"
+    when = run["started"].replace("T", " ")[:16]
+    yield RUNS.get(run["what"], run["what"]), f"{when} UTC, {run['seconds']} s, lmkit {version}"
+    yield from (("  from", source) for source in run["sources"])
+    if run["tokens"]:
+        yield "  text", f"{run['tokens']:,} tokens in {run['sentences']:,} sentences"
+    if run["sha256"]:
+        yield "  sha256", run["sha256"]
+    chosen = {key: value for key, value in run["options"].items() if key not in TEXT_OPTIONS}
+    if chosen:
+        yield "  options", _text(chosen)

@@ -13,6 +13,8 @@ GAP = "  "
 ELLIPSIS = "…"
 NOTHING = "-"
 """What a table shows for a figure that is undefined."""
+VISIBLE_SPACE = "␣"
+"""What a table shows for a token that is a space."""
 
 
 class TableLayout:
@@ -84,6 +86,8 @@ def text(value: Any) -> str:
     if value is None:
         return NOTHING
     cell = str(value)
+    if cell == " ":
+        return VISIBLE_SPACE
     return cell if cell.isprintable() else "".join(map(_visible, cell))
 
 
@@ -118,6 +122,11 @@ def _format_of(column: Sequence[Any]) -> Callable[[Any], str]:
     if kinds and all(issubclass(kind, (int, float)) for kind in kinds):
         return number
     return text
+
+
+def megabytes(size: int) -> str:
+    """A size in bytes for people."""
+    return f"{size / 1e6:,.1f} MB" if size >= 1e5 else f"{size:,} bytes"
 
 
 def display_width(cell: str) -> int:

@@ -3,13 +3,15 @@ makes one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from lmkit.cli.options import Cutoffs, Decorator, empty_lines_option
-from lmkit.registry import names
+from lmkit.cli.headings import heading
+from lmkit.cli.options import Cutoffs, empty_lines_option
+from lmkit.errors import UsageError
+from lmkit.registry import names, resolve
 
 if TYPE_CHECKING:
     from lmkit.text.settings import TextSettings
@@ -40,67 +42,94 @@ class Discounts(click.ParamType):
             self.fail(f"{value!r} is no list of discounts; write 0.75 or 0.5,1,1.5", param, ctx)
 
 
-def _applied(function: Callable[..., Any], options: list[Decorator]) -> Callable[..., Any]:
-    for option in reversed(options):
-        function = option(function)
-    return function
-
-
 def smoothing_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Decorator: the smoothing method and what it can be told. Not given is None."""
-    return _applied(
-        function,
-        [
-            click.option(
-                "--smoothing",
-                type=click.Choice(names("smoothing")),
-                show_default=False,
-                metavar="METHOD",
-                help=f"One of {', '.join(names('smoothing'))}.  [default: modified-kneser-ney]",
-            ),
-            click.option(
-                "--form",
-                type=click.Choice(["interpolated", "backoff"]),
-                help="Which of the two, for methods that have both.  [default: interpolated]",
-            ),
-            click.option(
-                "--discount",
-                "discounts",
-                type=Discounts(),
-                multiple=True,
-                metavar="D[,D2,D3]",
-                callback=_one_or_several,
-                help="Fix the discounts (absolute discounting, Kneser-Ney). Given several "
-                "times: of order 1, 2, ...",
-            ),
-            click.option(
-                "--tune",
-                is_flag=True,
-                default=None,
-                help="Fit the discounts to the text of --valid.",
-            ),
-            click.option(
-                "--add",
-                "k",
-                type=float,
-                metavar="K",
-                help="What lidstone adds to every count.",
-            ),
-            click.option(
-                "--backoff-weight",
-                "weight",
-                type=float,
-                metavar="W",
-                help="The fixed weight of stupid-backoff.  [default: 0.4]",
-            ),
-            click.option(
-                "--max-count",
-                type=click.IntRange(min=0),
-                metavar="K",
-                help="The highest count that katz discounts.  [default: 5]",
-            ),
-        ],
-    )
+    return heading(
+        "Smoothing",
+        click.option(
+            "--smoothing",
+            type=click.Choice(names("smoothing")),
+            show_default=False,
+            metavar="METHOD",
+            help=f"One of {', '.join(names('smoothing'))}.  [default: modified-kneser-ney]",
+        ),
+        click.option(
+            "--form",
+            type=click.Choice(["interpolated", "backoff"]),
+            help="For methods that have both: mix all orders, or use a lower one only "
+            "for what was not seen.  [default: interpolated]",
+        ),
+        click.option(
+            "--discount",
+            "discounts",
+            type=Discounts(),
+            multiple=True,
+            metavar="D[,D2,D3]",
+            callback=_one_or_several,
+            help="Fix the discounts (absolute-discounting, kneser-ney: one; "
+            "modified-kneser-ney: three). Given several times: of order 1, 2, ...",
+        ),
+        click.option(
+            "--tune",
+            is_flag=True,
+            default=None,
+            help="Fit the discounts to the text of --valid.",
+        ),
+        click.option(
+            "--add",
+            "k",
+            type=float,
+            metavar="K",
+            help="What lidstone adds to every count.  [default: 0.1]",
+        ),
+        click.option(
+            "--backoff-weight",
+            "weight",
+            type=float,
+            metavar="W",
+            help="The fixed weight of stupid-backoff.  [default: 0.4]",
+        ),
+        click.option(
+            "--max-count",
+            type=click.IntRange(min=0),
+            metavar="K",
+            help="The highest count that katz discounts.  [default: 5]",
+        ),
+    )(function)
+
+
+METHOD_FLAGS = {
+    "form": "--form",
+    "discounts": "--discount",
+    "tune": "--tune",
+    "k": "--add",
+    "weight": "--backoff-weight",
+    "max_count": "--max-count",
+}
+"""What the options of the smoothing methods are called on the command line."""
+
+
+def check_method_options(options: Mapping[str, Any]) -> None:
+    """Raises `UsageError` where ``options`` hold one that their smoothing method has not."""
+    given = [key for key in METHOD_FLAGS if key in options]
+    if not given:
+        return
+    from lmkit.ngram.backend import DEFAULT_SMOOTHING
+
+    chosen = options.get("smoothing", DEFAULT_SMOOTHING)
+    for key in given:
+        takers = [name for name in names("smoothing") if _takes(name, key, options[key])]
+        if chosen not in takers:
+            flag = METHOD_FLAGS[key] + (f" {options[key]}" if key == "form" else "")
+            raise UsageError(
+                f"{flag} means nothing to the smoothing {chosen}",
+                f"leaving it out, or --smoothing {' or '.join(takers)}",
+            )
+
+
+def _takes(name: str, option: str, value: Any) -> bool:
+    method = resolve("smoothing", name)
+    return value in method.forms if option == "form" else option in method.options
 
 
 def _one_or_several(
@@ -113,58 +142,55 @@ def _one_or_several(
 
 def ngram_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Decorator: what an n-gram model can be told. Not given is None."""
-    return _applied(
-        function,
-        [
-            click.option(
-                "--order",
-                type=click.IntRange(min=1),
-                metavar="N",
-                help="The longest n-grams.  [default: 5]",
-            ),
-            smoothing_options,
-            click.option(
-                "--prune",
-                type=Cutoffs(),
-                metavar="K1,K2,...",
-                help="Drop n-grams seen at most K times, an order each: 0,0,1.",
-            ),
-        ],
+    counted = heading(
+        "N-grams",
+        click.option(
+            "--order",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="The longest n-grams.  [default: 5]",
+        ),
+        click.option(
+            "--prune",
+            type=Cutoffs(),
+            metavar="K1,K2,...",
+            help="Drop n-grams seen at most K times, an order each: 0,0,1. The last one "
+            "holds for all higher orders.",
+        ),
     )
+    return counted(smoothing_options(function))
 
 
 def text_settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Decorator: how text becomes tokens. Not given is None."""
-    return _applied(
-        function,
-        [
-            click.option(
-                "--tokenizer",
-                type=click.Choice(names("tokenizer")),
-                help="How a line becomes tokens; whitespace leaves tokenized text as it is."
-                "  [default: word]",
-            ),
-            click.option(
-                "--lowercase", is_flag=True, default=None, help="Turn the text into lower case."
-            ),
-            click.option(
-                "--normalize",
-                type=click.Choice(["nfc", "nfkc", "none"]),
-                help="Unicode normalization.  [default: nfc; none for whitespace and byte]",
-            ),
-            click.option(
-                "--segment",
-                type=click.Choice(["line", "sentence", "paragraph"]),
-                help="What one sentence is.  [default: line]",
-            ),
-            empty_lines_option(otherwise="Kept if neither is given; stored in the model."),
-            click.option(
-                "--special-tokens",
-                type=click.Choice(["error", "word", "unknown"]),
-                help="What a literal <s> or </s> in the text is.  [default: error]",
-            ),
-        ],
-    )
+    return heading(
+        "How text becomes tokens (stored in the model)",
+        click.option(
+            "--tokenizer",
+            type=click.Choice(names("tokenizer")),
+            help="How a line becomes tokens; whitespace leaves tokenized text as it is."
+            "  [default: word]",
+        ),
+        click.option(
+            "--lowercase", is_flag=True, default=None, help="Turn the text into lower case."
+        ),
+        click.option(
+            "--normalize",
+            type=click.Choice(["nfc", "nfkc", "none"]),
+            help="Unicode normalization.  [default: nfc; none for whitespace and byte]",
+        ),
+        click.option(
+            "--segment",
+            type=click.Choice(["line", "sentence", "paragraph"]),
+            help="What one sentence is.  [default: line]",
+        ),
+        empty_lines_option(otherwise="[default: keep]"),
+        click.option(
+            "--special-tokens",
+            type=click.Choice(["error", "word", "unknown"]),
+            help="What a literal <s> or </s> in the text is.  [default: error]",
+        ),
+    )(function)
 
 
 def text_settings(options: dict[str, Any], **defaults: Any) -> TextSettings:

@@ -1,11 +1,11 @@
-"""What commands say that look inside n-gram models, of other models."""
+"""What commands share that look inside n-gram models."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lmkit.errors import UnsupportedError
+from lmkit.errors import UnsupportedError, UsageError
 
 if TYPE_CHECKING:
     from lmkit.model import LanguageModel
@@ -22,3 +22,13 @@ def require_ngrams(model: LanguageModel, path: Path) -> NgramModel:
             "a model that lmkit train --backend ngram made",
         )
     return model
+
+
+def refuse_ends(model: NgramModel, text: str) -> None:
+    """Raises `UsageError` where ``text``, a part of one sentence, has a ``</s>`` that the model
+    takes for the end of one."""
+    if "</s>" in text.split() and model.encoder.settings.special_tokens == "error":
+        raise UsageError(
+            f"{text!r} has a </s>, which ends a sentence: nothing follows it there",
+            "one sentence without </s>",
+        )

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import click
 
 from lmkit.cli.console import Console
+from lmkit.cli.headings import heading
 from lmkit.cli.layout import TableLayout
 
 Format = Literal["table", "json", "jsonl", "csv", "tsv"]
@@ -50,10 +51,11 @@ def output_formats(function: Callable[..., Any]) -> Callable[..., Any]:
             )
         return function(*args, fmt=chosen[0] if chosen else "table", **options)
 
-    for name in reversed(FLAGS):
-        flag = click.option(f"--{name}", f"as_{name}", is_flag=True, help=FLAGS[name])
-        choose = flag(choose)
-    return choose
+    flags = [
+        click.option(f"--{name}", f"as_{name}", is_flag=True, help=text)
+        for name, text in FLAGS.items()
+    ]
+    return heading("Output formats", *flags)(choose)
 
 
 def write_rows(

@@ -8,6 +8,8 @@ import click
 
 from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
+from lmkit.cli.headings import heading
+from lmkit.cli.layout import megabytes
 from lmkit.cli.options import Cutoffs, model_argument, output_option
 from lmkit.errors import UsageError
 
@@ -15,23 +17,27 @@ from lmkit.errors import UsageError
 @command()
 @model_argument
 @output_option
-@click.option(
-    "--entropy",
-    type=float,
-    metavar="T",
-    help="Drop n-grams without which perplexity grows by less than this part (Stolcke 1998).",
-)
-@click.option(
-    "--size",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Drop the n-grams that matter least, until at most N are left.",
-)
-@click.option(
-    "--cutoffs",
-    type=Cutoffs(),
-    metavar="K1,K2,...",
-    help="Drop n-grams seen at most K times, an order each, as training with --prune.",
+@heading(
+    "How to prune, one of",
+    click.option(
+        "--entropy",
+        type=float,
+        metavar="T",
+        help="Drop n-grams without which, each alone, perplexity grows by less than the part T "
+        "of it (Stolcke 1998): 1e-8 is little, 1e-5 much.",
+    ),
+    click.option(
+        "--size",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Drop the n-grams that matter least, until at most N are left.",
+    ),
+    click.option(
+        "--cutoffs",
+        type=Cutoffs(),
+        metavar="K1,K2,...",
+        help="Drop n-grams seen at most K times, an order each, as training with --prune.",
+    ),
 )
 @pass_console
 def prune(
@@ -54,10 +60,14 @@ def prune(
         lmkit prune model.lm --cutoffs 0,0,1 --output cut.lm
     """
     if [entropy, size, cutoffs].count(None) != 2:
+        said = "is not said" if (entropy, size, cutoffs) == (None, None, None) else "is said twice"
         raise UsageError(
-            "a model is pruned in one way at a time", "one of --entropy, --size and --cutoffs"
+            f"how to prune {said}", "one of --entropy 1e-7, --size 100000 and --cutoffs 0,0,1"
         )
     from lmkit.api import prune as pruned
 
     old_sizes, new = pruned(model, output=output, entropy=entropy, size=size, cutoffs=cutoffs)
-    console.remark(f"{output}: {sum(new.trie.sizes):,} of {sum(old_sizes):,} n-grams")
+    console.remark(
+        f"{output}: {sum(new.trie.sizes):,} of {sum(old_sizes):,} n-grams,"
+        f" {megabytes(output.stat().st_size)}"
+    )

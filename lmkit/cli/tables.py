@@ -8,6 +8,7 @@ import click
 
 from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
+from lmkit.cli.layout import megabytes
 from lmkit.cli.options import model_argument
 from lmkit.cli.output import Format, output_formats, write_rows
 from lmkit.cli.progress import ProgressBars
@@ -15,7 +16,7 @@ from lmkit.cli.progress import ProgressBars
 
 @command()
 @model_argument
-@click.option("--drop", is_flag=True, help="Remove them, which makes the file smaller again.")
+@click.option("--drop", is_flag=True, help="Remove them, which makes the file smaller.")
 @output_formats
 @pass_console
 def tables(console: Console, model: Path, drop: bool, fmt: Format) -> None:
@@ -24,6 +25,8 @@ def tables(console: Console, model: Path, drop: bool, fmt: Format) -> None:
     ngrams_1, ngrams_2, ... have a row for each n-gram: context, token, count, log_prob and
     log_backoff (natural logarithms). They are derived from the packed columns, which the
     model itself works with: they can be dropped and made again. Lists what was written.
+
+    Browse them with sqlite3 MODEL, sqlite-utils tables MODEL or datasette MODEL.
 
     Example:
 
@@ -34,6 +37,7 @@ def tables(console: Console, model: Path, drop: bool, fmt: Format) -> None:
 
     if drop:
         drop_tables(model)
+        console.remark(f"{model}: no readable tables, {megabytes(model.stat().st_size)}")
         return
     with ProgressBars(console) as bars:
         written = write_tables(model, bars.stages())

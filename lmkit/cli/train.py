@@ -9,8 +9,11 @@ import click
 
 from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
+from lmkit.cli.headings import heading
 from lmkit.cli.model_options import (
+    METHOD_FLAGS,
     TEXT_OPTIONS,
+    check_method_options,
     ngram_options,
     text_settings,
     text_settings_options,
@@ -22,7 +25,7 @@ from lmkit.errors import UsageError
 if TYPE_CHECKING:
     from lmkit.model import LanguageModel
 
-VOCABULARY_OPTIONS = ("min_count", "vocabulary_size", "vocabulary")
+VOCABULARY = ("min_count", "vocabulary_size", "vocabulary")
 
 
 @command()
@@ -31,47 +34,11 @@ VOCABULARY_OPTIONS = ("min_count", "vocabulary_size", "vocabulary")
 @click.option(
     "--backend", metavar="NAME", help="The kind of model.  [default: ngram]", show_default=False
 )
-@ngram_options
-@text_settings_options
-@click.option(
-    "--valid",
-    type=click.Path(),
-    metavar="FILE",
-    help="Held-out text, for what is learnt from such: interpolation weights, --tune.",
-)
-@click.option(
-    "--min-count",
-    type=click.IntRange(min=1),
-    metavar="K",
-    help="Words seen less often become <unk>.  [default: 1]",
-)
-@click.option(
-    "--vocabulary-size",
-    type=click.IntRange(min=0),
-    metavar="V",
-    help="Only the V most frequent words stay; the others become <unk>.",
-)
-@click.option(
-    "--vocabulary",
-    type=click.Path(),
-    metavar="FILE",
-    help="Only the words of FILE, one a line, stay; the others become <unk>.",
-)
 @click.option(
     "--memory",
     type=MemorySize(),
     metavar="SIZE",
     help="Bound on the working memory, such as 2G: sorts on disk. Same result.",
-)
-@click.option(
-    "--append", type=MODEL, metavar="MODEL", help="Add TEXT to what MODEL was trained on."
-)
-@click.option(
-    "--from",
-    "base",
-    type=MODEL,
-    metavar="MODEL",
-    help="Without TEXT: smooth the counts of MODEL anew, with other options.",
 )
 @click.option("--tables", is_flag=True, help="Add readable tables, as lmkit tables does.")
 @click.option(
@@ -80,7 +47,56 @@ VOCABULARY_OPTIONS = ("min_count", "vocabulary_size", "vocabulary")
     metavar="N",
     help="Start of the random numbers, for backends that draw any; stored in the model.",
 )
-@errors_option
+@ngram_options
+@heading(
+    "Smoothing",
+    click.option(
+        "--valid",
+        type=click.Path(),
+        metavar="FILE",
+        help="Held-out text: jelinek-mercer and --tune learn from it. Its perplexity under "
+        "the model is printed.",
+    ),
+)
+@text_settings_options
+@heading(
+    "How text becomes tokens (stored in the model)",
+    errors_option,
+)
+@heading(
+    "Vocabulary",
+    click.option(
+        "--min-count",
+        type=click.IntRange(min=1),
+        metavar="K",
+        help="Words seen less often become <unk>.  [default: 1]",
+    ),
+    click.option(
+        "--vocabulary-size",
+        type=click.IntRange(min=0),
+        metavar="V",
+        help="Only the V most frequent words stay; the others become <unk>.",
+    ),
+    click.option(
+        "--vocabulary",
+        type=click.Path(),
+        metavar="FILE",
+        help="Only the words of FILE, one a line, stay; the others become <unk>.",
+    ),
+)
+@heading(
+    "Beginning with a model",
+    click.option(
+        "--append", type=MODEL, metavar="MODEL", help="Add TEXT to what MODEL was trained on."
+    ),
+    click.option(
+        "--from",
+        "base",
+        type=MODEL,
+        metavar="MODEL",
+        help="Without TEXT: smooth the counts of MODEL anew, with other options.",
+    ),
+)
 @pass_console
 def train(
     console: Console, texts: tuple[str, ...], output: Path, tables: bool, **given: Any
@@ -101,20 +117,33 @@ def train(
     """
     options = {key: value for key, value in given.items() if value is not None}
     texts = _texts(console, texts, options)
+    if options.get("backend", "ngram") == "ngram":
+        check_method_options(options)
+    valid, errors = options.get("valid"), options["errors"]
     with ProgressBars(console) as bars:
         progress = bars.stages()
-        model = _train(console, texts, output, options, progress)
-    if tables:
-        from lmkit.ngram.tables import write_tables
+        model = _train(texts, output, options, progress)
+        if tables:
+            from lmkit.ngram.tables import write_tables
 
-        write_tables(output, progress)
+            write_tables(output, progress)
     _summary(console, output, model)
+    if valid not in (None, "-") and model.normalised:
+        _held_out(console, model, valid, errors)
 
 
 def _texts(console: Console, texts: tuple[str, ...], options: dict[str, Any]) -> tuple[str, ...]:
     """What to train on; nothing where counts are smoothed anew."""
+    from lmkit.store.modelfile import is_model_file
+
     if "append" in options and "base" in options:
         raise UsageError("--append and --from exclude each other", "one of the two")
+    for text in texts:
+        # Looking into a pipe would take its first bytes away.
+        if Path(text).is_file() and is_model_file(text):
+            raise UsageError(
+                f"{text} is a model, not text", f"--append {text}, to add text to what it has seen"
+            )
     if not texts and "base" not in options:
         if console.stdin_is_terminal or console.stdin is None:
             raise UsageError("no TEXT to train on", "a file name, or - for standard input")
@@ -123,7 +152,6 @@ def _texts(console: Console, texts: tuple[str, ...], options: dict[str, Any]) ->
 
 
 def _train(
-    console: Console,
     texts: tuple[str, ...],
     output: Path,
     options: dict[str, Any],
@@ -132,31 +160,30 @@ def _train(
     from lmkit import api
 
     append, base = options.pop("append", None), options.pop("base", None)
-    errors, seed = options.pop("errors"), options.pop("seed", None)
-    common = {"output": output, "errors": errors, "progress": progress}
+    common = {"output": output, "errors": options.pop("errors"), "progress": progress}
     if append is None and base is None:
         settings = text_settings(options)
-        return api.train(*texts, settings=settings, seed=seed, **common, **options)
+        return api.train(*texts, settings=settings, **common, **options)
     if append is not None:
-        keeps = {"valid", "memory"}
-        _refuse(options, set(options) - keeps, "--append", "they are those of the model")
+        _refuse(options, set(options) - {"valid", "memory"}, "--append")
         return api.append(append, *texts, **common, **options)
     if texts:
         raise UsageError(
             "an n-gram model cannot be trained further by --from with TEXT",
             "--append MODEL, to add TEXT to the model's counts",
         )
-    fixed = {"backend", *TEXT_OPTIONS, *VOCABULARY_OPTIONS}
-    _refuse(options, fixed & set(options), "--from", "they are those of the model")
+    _refuse(options, set(options) & {"backend", "seed", *TEXT_OPTIONS, *VOCABULARY}, "--from")
     return api.resmooth(base, **common, **options)
 
 
-def _refuse(options: dict[str, Any], names: set[str], flag: str, reason: str) -> None:
-    # These have a default that is no choice of the user's.
-    chosen = sorted(name for name in names if options[name] is not False)
+def _refuse(options: dict[str, Any], names: set[str], flag: str) -> None:
+    """Raises `UsageError` where ``options`` hold some of ``names``, which ``flag`` settles."""
+    chosen = [METHOD_FLAGS.get(name, f"--{name.replace('_', '-')}") for name in sorted(names)]
     if chosen:
-        shown = ", ".join(f"--{name.replace('_', '-')}" for name in chosen)
-        raise UsageError(f"{shown} cannot be given with {flag}: {reason}", f"{flag} without it")
+        raise UsageError(
+            f"{', '.join(chosen)} cannot be given with {flag}: MODEL has settled that",
+            f"leaving out {', '.join(chosen)}, or training without {flag}",
+        )
 
 
 def _summary(console: Console, output: Path, model: LanguageModel) -> None:
@@ -175,3 +202,10 @@ def _summary(console: Console, output: Path, model: LanguageModel) -> None:
         read = f"{tokens:,} tokens in " if tokens else ""
         parts.append(f"{read}{runs[-1]['seconds']:.1f} s")
     console.remark("; ".join(parts))
+
+
+def _held_out(console: Console, model: LanguageModel, valid: str, errors: str) -> None:
+    from lmkit.evaluate.perplexity import perplexity_of
+
+    figures, _ = perplexity_of(model, Path(valid), errors=errors)
+    console.remark(f"{valid}: perplexity {figures.perplexity:.2f}; {figures.tokens:,} tokens")

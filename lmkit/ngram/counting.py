@@ -103,8 +103,9 @@ def _with_sentence_starts(chunks: Iterable[NDArray[np.int32]], workspace: Worksp
 
 
 def _stretches(length: int, workspace: Workspace) -> Iterator[tuple[int, int]]:
+    """The positions in pieces of what is sorted at a time; of an empty text, one empty piece."""
     step = workspace.positions or max(length, 1)
-    for start in range(0, length, step):
+    for start in range(0, max(length, 1), step):
         yield start, min(start + step, length)
 
 

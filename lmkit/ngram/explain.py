@@ -20,6 +20,9 @@ from lmkit.ngram.smoothing.base import Block, Smoothing
 from lmkit.ngram.state import NgramState
 from lmkit.registry import resolve
 
+VISIBLE_SPACE = "␣"
+"""What a space that is a token looks like in a context, between the spaces that part tokens."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -70,7 +73,7 @@ def explain(model: NgramModel, text: str) -> list[list[Step]]:
     for token, spelling in zip(batch.ids.tolist(), spellings, strict=True):
         steps.append(inside.steps(state, history, token, spelling))
         state = model.advance(state, [token])
-        history.append(spelling)
+        history.append(VISIBLE_SPACE if spelling == " " else spelling)
     return steps
 
 
@@ -120,13 +123,11 @@ class _Inside:
         if order > 1:
             row = -1
             if context >= 0:
-                row = int(find_children(model.trie, order, np.array([context]), np.array([token]))[0])
+                row = int(
+                    find_children(model.trie, order, np.array([context]), np.array([token]))[0]
+                )
         probability = self._probability(order, context, token, lower, row, state)
-        weight = None
-        if order > 1 and context >= 0:
-            column = model.trie[order - 1].log_backoff
-            assert column is not None
-            weight = float(np.exp(column.take(np.array([context]))[0]))
+        weight = self._backoff_weight(order, context, row, probability, lower)
         found = "n-gram" if row >= 0 else "context" if context >= 0 else "nothing"
         count, total, share, rest, formula = self._at_work(order, context, row)
         if order == 1 and count == 0:
@@ -135,6 +136,21 @@ class _Inside:
         return Step(
             order, words, spelling, found, count, total, share, rest, weight, probability, shown
         )
+
+    def _backoff_weight(
+        self, order: int, context: int, row: int, probability: float, lower: float
+    ) -> float | None:
+        """What the order below is multiplied by where the n-gram is not there."""
+        model = self.model
+        if order > 1 and context >= 0:
+            column = model.trie[order - 1].log_backoff
+            assert column is not None
+            return float(np.exp(column.take(np.array([context]))[0]))
+        if order > 1:
+            return model.facts["smoothing"]["parameters"].get("weight")
+        column = model.trie[1].count
+        unseen = column is not None and int(column.take(np.array([row]))[0]) == 0
+        return probability / lower if unseen and model.form in ("backoff", "constant") else None
 
     def _probability(
         self, order: int, context: int, token: int, lower: float, row: int, state: NgramState
@@ -178,9 +194,9 @@ def _formula(
     probability: float,
     form: str,
 ) -> str:
-    if found == "nothing":
+    if found == "nothing" and weight is None:
         return f"{probability:.4g}, as one order below"
-    if found == "context" and weight is not None:
+    if found != "n-gram" and weight is not None:
         if form == "floor":
             return f"{weight:.4g}, as every unseen token here"
         return f"{weight:.4g} × {lower:.4g} = {probability:.4g}"
@@ -197,11 +213,8 @@ def continuations(model: NgramModel, context: str, top: int = 20) -> list[Contin
     The context stands anywhere in a sentence, unless it begins with ``<s>``; of a long one the
     last ``order`` - 1 tokens count.
     """
-    state = model.empty(1)
-    rest = context.strip()
-    if rest == "<s>" or rest.startswith("<s> "):
-        state = model.start(1)
-        rest = rest[3:].strip()
+    at_start, rest = split_context(context)
+    state = model.start(1) if at_start else model.empty(1)
     for token in model.encoder.encode_prompt(rest).tolist() if rest else []:
         state = model.advance(state, [token])
     log_probs = model.next_log_probs(state)[0]
@@ -213,6 +226,12 @@ def continuations(model: NgramModel, context: str, top: int = 20) -> list[Contin
         Continuation(model.vocabulary.tokens[i], counts[k], float(np.exp(log_probs[i])), orders[k])
         for k, i in enumerate(best.tolist())
     ]
+
+
+def split_context(context: str) -> tuple[bool, str]:
+    """Whether ``context`` begins with ``<s>``, and the text after that."""
+    first, _, rest = context.lstrip().partition(" ")
+    return (True, rest) if first == "<s>" else (False, context)
 
 
 def _longest_matches(
@@ -233,5 +252,3 @@ def _longest_matches(
         if column is not None:
             counts[k] = int(column.take(np.array([row]))[0])
     return orders.tolist(), counts
-
-

@@ -9,6 +9,7 @@ histories, and their counts say how often. ``T`` is the number of tokens, ``</s>
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,22 @@ class Occurrences:
 
     def __len__(self) -> int:
         return len(self.weights)
+
+    def of_ngrams(self, order: int, values: NDArray[Any]) -> NDArray[Any]:
+        """``values`` of the n-grams of ``order`` at each token [T]; 0 where there is none."""
+        return _at(self.rows[order - 1], values)
+
+    def of_contexts(self, order: int, values: NDArray[Any]) -> NDArray[Any]:
+        """``values`` of the contexts of ``order``, a value a row of the order below, at each
+        token [T]; 0 where there is none."""
+        return _at(self.contexts[order - 1], values)
+
+
+def _at(rows: NDArray[np.int64], values: NDArray[Any]) -> NDArray[Any]:
+    found = np.zeros(len(rows), values.dtype)
+    known = np.flatnonzero(rows >= 0)
+    found[known] = values[rows[known]]
+    return found
 
 
 class HeldOut(Occurrences):

@@ -111,17 +111,15 @@ class DiscountedText:
         lower: NDArray[np.int64],
         backoff: bool,
     ) -> _Order:
-        rows, contexts = occurrences.rows[order - 1], occurrences.contexts[order - 1]
-
         def of_contexts(values: NDArray[np.int64]) -> NDArray[np.float64]:
             sums = evidence.context_sums(order, values)
-            return np.where(contexts >= 0, sums[contexts], 0).astype(np.float64)
+            return occurrences.of_contexts(order, sums).astype(np.float64)
 
         def by_level(values: NDArray[np.int64]) -> NDArray[np.float64]:
             capped = np.minimum(values, self.levels)
             return np.array([of_contexts(capped == k) for k in range(1, self.levels + 1)])
 
-        here = np.where(rows >= 0, counts[rows], 0).astype(np.int64)
+        here = occurrences.of_ngrams(order, counts).astype(np.int64)
         totals, sizes = of_contexts(counts), by_level(counts)
         lower_counts, lower_sizes = np.empty(0), np.empty((self.levels, 0))
         if backoff and order == 1:

@@ -20,7 +20,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from lmkit.errors import LmkitError, ModelFileError
+from lmkit.errors import LmkitError
+from lmkit.store.damage import damaged, query
 
 BLOCK_BYTES = 1 << 16
 """Size of a packed block. Smaller blocks make one look-up cheaper, larger ones a bulk load;
@@ -193,12 +194,7 @@ class StoredColumn:
         if block is not None:
             self._cache.move_to_end(number)
             return block
-        row = self._connection.execute(
-            "SELECT data FROM blocks WHERE id = ?", (block_id(self._key, number),)
-        ).fetchone()
-        if row is None:
-            raise ModelFileError("a block of the model file is missing: it is damaged")
-        block = np.frombuffer(row[0], self._dtype)
+        block = self._fetch(number, number)
         self._fetched += 1
         self._cache[number] = block
         if len(self._cache) > CACHED_BLOCKS:
@@ -221,17 +217,19 @@ class StoredColumn:
         """Blocks ``first`` to ``last``, both included, behind each other."""
         size = min((last + 1) * self._per_block, self._length) - first * self._per_block
         values = np.empty(size, self._dtype)
+        bounds = block_id(self._key, first), block_id(self._key, last)
         place = 0
-        rows = self._connection.execute(
-            "SELECT data FROM blocks WHERE id BETWEEN ? AND ? ORDER BY id",
-            (block_id(self._key, first), block_id(self._key, last)),
-        )
-        for (data,) in rows:
+        for (data,) in query(
+            self._connection, "SELECT data FROM blocks WHERE id BETWEEN ? AND ? ORDER BY id", bounds
+        ):
+            # Every block but the last is full: where one is missing or cut, the sizes tell.
+            if len(data) != min(self._per_block, size - place) * self._dtype.itemsize:
+                raise damaged(self._connection, "a block has the wrong size")
             piece = np.frombuffer(data, self._dtype)
             values[place : place + len(piece)] = piece
             place += len(piece)
         if place != size:
-            raise ModelFileError("a block of the model file is missing: it is damaged")
+            raise damaged(self._connection, "a block is missing")
         return values
 
     def take(self, rows: NDArray[np.integer]) -> NDArray[Any]:

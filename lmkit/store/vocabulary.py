@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.model import UNK
+from lmkit.store.damage import damaged, query
 from lmkit.store.modelfile import ModelReader
 
 FEW = 2000
@@ -34,13 +35,16 @@ class StoredVocabulary:
     @cached_property
     def tokens(self) -> list[str]:
         """All tokens, by id."""
-        return [t for (t,) in self._connection.execute("SELECT token FROM vocabulary ORDER BY id")]
+        tokens = [t for (t,) in query(self._connection, "SELECT token FROM vocabulary ORDER BY id")]
+        if len(tokens) != self._size:
+            raise damaged(self._connection, f"{len(tokens):,} of {self._size:,} tokens are there")
+        return tokens
 
     @cached_property
     def counts(self) -> NDArray[np.int64]:
         """How often each token was seen in training: [V]."""
-        rows = self._connection.execute("SELECT count FROM vocabulary ORDER BY id")
-        return np.fromiter((count for (count,) in rows), np.int64, self._size)
+        rows = query(self._connection, "SELECT count FROM vocabulary ORDER BY id")
+        return np.fromiter((count for (count,) in rows), np.int64, len(self.tokens))
 
     @cached_property
     def _ids(self) -> dict[str, int]:
@@ -49,9 +53,8 @@ class StoredVocabulary:
     def _find(self, token: str) -> int | None:
         if "_ids" in self.__dict__:
             return self._ids.get(token)
-        row = self._connection.execute(
-            "SELECT id FROM vocabulary WHERE token = ?", (token,)
-        ).fetchone()
+        rows = query(self._connection, "SELECT id FROM vocabulary WHERE token = ?", (token,))
+        row = next(rows, None)
         return None if row is None else int(row[0])
 
     def id_of(self, token: str) -> int:

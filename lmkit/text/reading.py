@@ -204,6 +204,8 @@ def _opened(source: Source, name: str) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
         if not isinstance(source, str | Path):
             raw = source
         elif str(source) == "-":
+            if sys.stdin is None:
+                raise TextError("standard input is closed", "giving a file")
             raw = sys.stdin.buffer
         else:
             with _reading(name):

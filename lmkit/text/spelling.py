@@ -111,8 +111,8 @@ class SpellingModel:
             "literal_weight": np.array([self.literal_weight]),
         }
         for length, level in enumerate(self.levels, 1):
-            arrays[f"keys_{length}"] = level.keys
-            arrays[f"counts_{length}"] = level.counts.astype(np.int32)
+            arrays[f"keys_{length}"] = _narrow(level.keys)
+            arrays[f"counts_{length}"] = _narrow(level.counts)
         return arrays
 
     @classmethod
@@ -177,6 +177,10 @@ class SpellingModel:
         costs = np.concatenate(([0], np.cumsum(size * unknown)))
         ends = np.cumsum(lengths)
         return -np.log(256.0) * (costs[ends] - costs[ends - lengths])
+
+
+def _narrow(values: NDArray[np.int64]) -> NDArray[Any]:
+    return values.astype(np.min_scalar_type(int(values.max(initial=0))))
 
 
 def _code_points(words: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:

@@ -86,9 +86,10 @@ class Discounting(Smoothing):
                     f"--discount {','.join(f'{d:g}' for d in self.fallback)}",
                 )
             for count, value in enumerate(values, 1):
-                if not 0 <= value <= count:
+                if not 0 <= value <= count or (value == count and self.form == "backoff"):
                     raise UsageError(
-                        f"the discount of count {count} must lie between 0 and {count}, "
+                        f"the discount of count {count} must lie between 0 and {count}"
+                        f"{' and, in the backoff form, below' * (self.form == 'backoff')}, "
                         f"not be {value:g}",
                         f"--discount {','.join(f'{d:g}' for d in self.fallback)}",
                     )

@@ -24,7 +24,7 @@ MOST_OCCURRENCES = 500_000
 """How much of the training text EM looks at. It has some hundred weights to find."""
 
 MOST_ROUNDS = 200
-ENOUGH = 1e-6
+ENOUGH = 1e-7
 """EM ends when a round raises the mean log-likelihood of an occurrence by less than this."""
 
 WITHOUT_EVIDENCE = 0.5
@@ -100,7 +100,9 @@ class JelinekMercer(Smoothing):
             return [WITHOUT_EVIDENCE] * len(values)
         needed = np.flatnonzero(np.isnan(values) & contexts)
         if len(needed):
-            shown = ", ".join(f"{2**b} to {2 ** (b + 1) - 1}" for b in needed.tolist())
+            shown = ", ".join(
+                f"{2**b} to {2 ** (b + 1) - 1}" if b else "1" for b in needed.tolist()
+            )
             self.notes.append(
                 f"order {order}: nothing to learn the weight from of contexts seen {shown} times; "
                 "took that of the nearest others"
@@ -140,9 +142,8 @@ def _level(evidence: Evidence, occurrences: Any, order: int, left_out: bool) -> 
     totals = evidence.context_sums(order, counts)
     size = int(totals.max(initial=1)).bit_length()
     present = np.bincount(buckets_of(totals[totals > 0]), minlength=size) > 0
-    rows, contexts = occurrences.rows[order - 1], occurrences.contexts[order - 1]
-    here = np.where(rows >= 0, counts[rows], 0).astype(np.int64)
-    total = np.where(contexts >= 0, totals[contexts], 0)
+    here = occurrences.of_ngrams(order, counts).astype(np.int64)
+    total = occurrences.of_contexts(order, totals)
     if left_out:
         here, total = np.maximum(here - 1, 0), np.maximum(total - 1, 0)
     buckets = buckets_of(total)
@@ -168,10 +169,10 @@ def expectation_maximisation(
     tables = [np.minimum(limit, 0.5) for limit in limits]
     history: list[float] = []
     total = float(weights.sum())
-    for _ in range(MOST_ROUNDS):
+    for _ in range(MOST_ROUNDS + 1):
         probability, own = _mix(levels, tables, uniform, len(weights))
         history.append(float(weights @ np.log(probability)) / total if total else 0.0)
-        if len(history) > 1 and history[-1] - history[-2] < ENOUGH:
+        if (len(history) > 1 and history[-1] - history[-2] < ENOUGH) or len(history) > MOST_ROUNDS:
             break
         reaching = weights
         for place in range(len(levels) - 1, -1, -1):

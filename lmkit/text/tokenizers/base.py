@@ -107,7 +107,7 @@ class PieceBulk:
     _END = b"\xff"
     _KEPT = ((b"\x0b", b"\xfd"), (b"\x0c", b"\xfe"))
     _MOST_PIECES = 2_000_000
-    _SLICE = 4 << 20
+    _SLICE = 1 << 20
 
     def __init__(
         self, tokenizer: PieceTokenizer, normalize: Normalizer | None, lexicon: Lexicon
@@ -129,7 +129,7 @@ class PieceBulk:
         return parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0, np.int32), *parts])
 
     def _slices(self, text: bytes) -> Iterator[bytes]:
-        """``text`` in parts of some megabytes, cut at spaces."""
+        """``text`` in parts of a megabyte or two, cut at spaces."""
         start = 0
         while len(text) - start > 2 * self._SLICE:
             cut = text.find(b" ", start + self._SLICE, start + 2 * self._SLICE) + 1
