@@ -54,7 +54,9 @@ class Architecture:
         try:
             return cls(**values)
         except TypeError as error:
-            raise ModelFileError(f"what the file says of its network is damaged: {error}") from error
+            raise ModelFileError(
+                f"what the file says of its network is damaged: {error}"
+            ) from error
 
     def differences(self, other: Architecture) -> list[str]:
         """What tells this one from ``other``, as ``hidden 256, not 128``."""

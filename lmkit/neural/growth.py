@@ -26,14 +26,14 @@ def grown(
     words already known. Raises `UnsupportedError` for a softmax that is laid out by frequency.
     """
     old = model.network.architecture
-    network = Network(replace(old, vocabulary=vocabulary))
-    parameters = Parameters(network.shapes(), model.parameters.flat.dtype)
     known = old.vocabulary
     if vocabulary > known and old.softmax == "adaptive":
         raise UnsupportedError(
             "an adaptive softmax is laid out by how frequent words are, so it cannot grow",
             "a model with the full softmax, or training on all the text",
         )
+    network = Network(replace(old, vocabulary=vocabulary))
+    parameters = Parameters(network.shapes(), model.parameters.flat.dtype)
     network.initialise(parameters.views, counts, generator)
     for name, view in parameters.views.items():
         before = model.parameters.views[name]

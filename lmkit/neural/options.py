@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -190,10 +191,18 @@ def make_options(preset: str | None, given: Mapping[str, Any], unit: str, tokens
         )
     if "optimizer" in chosen and "learning_rate" not in chosen:
         chosen["learning_rate"] = resolve("optimizer", chosen["optimizer"]).default_rate
-    values = {**PRESETS[preset], **chosen}
+    values = {"workers": available_cores(), **PRESETS[preset], **chosen}
     if "time_budget" in chosen and "epochs" not in chosen:
         values["epochs"] = None
     return Options(**values)
+
+
+def available_cores() -> int:
+    """How many threads to train with: one a core that this process may use, four at most, since
+    each has a gradient of its own."""
+    if hasattr(os, "sched_getaffinity"):
+        return min(len(os.sched_getaffinity(0)), 4)
+    return min(os.cpu_count() or 1, 4)
 
 
 def suitable_preset(unit: str, tokens: int) -> str:

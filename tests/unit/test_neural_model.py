@@ -16,7 +16,7 @@ from lmkit.neural.model import NeuralModel
 from lmkit.registry import names
 from lmkit.text.settings import TextSettings
 
-QUICK = {"hidden": 16, "epochs": 1, "batch_size": 8, "bptt": 10, "dropout": 0.0}
+QUICK = {"hidden": 16, "epochs": 1, "batch_size": 8, "bptt": 10, "dropout": 0.0, "workers": 1}
 
 
 def train(
