@@ -15,6 +15,7 @@ from lmkit.neural.architecture import Architecture
 from lmkit.neural.arrays import Array
 from lmkit.neural.batches import Streams, all_ids
 from lmkit.neural.blas import one_thread
+from lmkit.neural.distillation import Teacher
 from lmkit.neural.model import NeuralModel
 from lmkit.neural.network import Network
 from lmkit.neural.options import Options, make_options, suitable_preset
@@ -48,6 +49,7 @@ class NeuralBackend:
         checkpoint: str | Path | None = None,
         resume: bool = False,
         base: NeuralModel | None = None,
+        teacher: NeuralModel | None = None,
         progress: Progress | None = None,
         watch: Watch | None = None,
         memory: int | None = None,
@@ -58,7 +60,7 @@ class NeuralBackend:
         ``preset`` (`lmkit.neural.options.PRESETS`; None: one that suits the text) says how,
         ``options`` (`lmkit.neural.options.Options`) change it. With ``resume`` it goes on from
         ``checkpoint``. ``base`` is a model to begin with, whose vocabulary the corpus extends;
-        its shape stays. Raises `UsageError` for options that are unknown or make no sense,
+        its shape stays. ``teacher`` is a model over the same vocabulary to learn from. Raises `UsageError` for options that are unknown or make no sense,
         `TextError` for a text without tokens, and what `Trainer.run` raises. ``memory`` bounds
         the reading of the text only.
         """
@@ -82,6 +84,9 @@ class NeuralBackend:
             {"sha256": corpus.sha256, "tokens": tokens},
             checkpoint=None if checkpoint is None else Path(checkpoint),
             watch=_watching(progress, watch),
+            teacher=None
+            if teacher is None
+            else Teacher.for_vocabulary(teacher, corpus.vocabulary.tokens, chosen.distillation),
         )
         if trainer.feed.batch < chosen.batch_size:
             notes.append(

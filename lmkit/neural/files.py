@@ -37,7 +37,12 @@ LOG = (
 """Columns of ``training_log``."""
 
 SCALES = ".scales"
-"""What the name of a tensor of an int8 tensor's scales, a row each, ends in."""
+"""What the name of the scales [R, 1] of an int8 tensor [R, C] ends in."""
+PLACES = ".places"
+"""What the name of the places of a sparse tensor's entries ends in: a bit for each place. The
+tensor itself then holds only the entries that are not zero."""
+SPARSE = 0.25
+"""From this part of zeros on the sparse form is the smaller one, by far or by a little."""
 
 
 def save_tensors(writer: ModelWriter, tensors: Mapping[str, Array]) -> None:
@@ -138,6 +143,9 @@ def fill(parameters: Parameters, tensors: Mapping[str, Array], path: Path) -> No
     for name, view in parameters.views.items():
         if name not in tensors:
             raise damaged(path, f"it lacks the weights {name!r}")
+        if f"{name}{PLACES}" in tensors:
+            _fill_sparse(view, tensors[name], tensors[f"{name}{PLACES}"], path, name)
+            continue
         if tensors[name].shape != view.shape:
             raise damaged(path, f"the weights {name!r} have another shape than the network")
         if f"{name}{SCALES}" in tensors:
@@ -148,6 +156,22 @@ def fill(parameters: Parameters, tensors: Mapping[str, Array], path: Path) -> No
         bad = [name for name, view in parameters.views.items() if not np.isfinite(view).all()]
         if bad:
             raise damaged(path, f"the weights {bad[0]!r} are not all numbers (NaN or infinite)")
+
+
+def packed(name: str, values: Array) -> dict[str, Array]:
+    """A tensor as the file keeps it: itself, or, of many zeros, its other entries and places."""
+    if values.ndim < 2 or np.count_nonzero(values) > (1 - SPARSE) * values.size:
+        return {name: values}
+    filled = values.reshape(-1) != 0
+    return {name: values.reshape(-1)[filled], f"{name}{PLACES}": np.packbits(filled)}
+
+
+def _fill_sparse(view: Array, values: Array, places: Array, path: Path, name: str) -> None:
+    filled = np.unpackbits(places, count=view.size).astype(bool)
+    if filled.sum() != len(values):
+        raise damaged(path, f"the weights {name!r} have another shape than the network")
+    view[...] = 0
+    view.reshape(-1)[filled] = values
 
 
 def damaged(path: Path, why: str) -> ModelFileError:

@@ -180,14 +180,14 @@ class NeuralModel(LanguageModel):
 
     def stored_tensors(self) -> dict[str, Array]:
         """What the file keeps: the weights (some as int8 with scales) and the start states."""
-        from lmkit.neural.files import SCALES
+        from lmkit.neural.files import SCALES, packed
 
         tensors: dict[str, Array] = {}
         for name, view in self.parameters.views.items():
             if name in self.int8:
                 tensors[name], tensors[f"{name}{SCALES}"] = self.int8[name]
             else:
-                tensors[name] = view
+                tensors |= packed(name, view)
         for k, layer in enumerate(self.start_states):
             for i, part in enumerate(layer):
                 tensors[f"start.{k}.{i}"] = part
@@ -219,6 +219,7 @@ class NeuralModel(LanguageModel):
                 "residual": a.residual,
                 "layer_norm": a.layer_norm,
                 "quantized": self.facts.get("quantized"),
+                "sparsity": self.facts.get("pruned"),
                 **a.cell_options,
                 **{k: v for k, v in a.softmax_options.items() if k not in ("counts", "order")},
             },

@@ -165,7 +165,7 @@ class Network:
             last.append(state)
             backwards.append(backward)
             norm_backwards.append(norm_backward)
-            if self._is_residual(k):
+            if self.is_residual(k):
                 x = x + entering
             drop = noise and noise.activations(x, steps)
             drops.append(drop)
@@ -179,13 +179,14 @@ class Network:
                 norm_backward = norm_backwards[k]
                 if norm_backward is not None:
                     through = norm_backward(through, gradients)
-                dx = through + dx if self._is_residual(k) else through
+                dx = through + dx if self.is_residual(k) else through
             dx = dx if drops[0] is None else apply(dx, drops[0])
             embed_backward(dx, gradients)
 
         return x, tuple(last), backward_all
 
-    def _is_residual(self, layer: int) -> bool:
+    def is_residual(self, layer: int) -> bool:
+        """Whether what enters ``layer`` is added to what leaves it."""
         cell = self.cells[layer]
         return self.architecture.residual and cell.inputs == cell.hidden
 
@@ -203,9 +204,10 @@ class Network:
         noise: Noise | None = None,
         objective: Objective = Objective(),
         scale: float | None = None,
+        soft: tuple[Array, float] | None = None,
     ) -> tuple[float, States]:
         """One pass forward and back: writes the gradients of ``scale`` times the summed loss
-        (``scale`` None: of the mean).
+        (``scale`` None: of the mean). ``soft``: see `Softmax.train`.
 
         Returns the summed cross-entropy in nats, without what `Objective` adds, and the states
         after the stretch.
@@ -220,7 +222,7 @@ class Network:
         if self.projection is not None:
             top, project_backward = self.projection.forward(weights, h)
         losses, dh = self.softmax.train(
-            weights, top, targets, scales, gradients, generator, objective.smoothing
+            weights, top, targets, scales, gradients, generator, objective.smoothing, soft
         )
         if project_backward is not None:
             dh = project_backward(dh, gradients)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from lmkit.neural.arrays import Array
+from lmkit.neural.distillation import Teacher
 from lmkit.neural.dropout import Dropout, Noise
 from lmkit.neural.network import Network, Objective, States, Stretch
 from lmkit.neural.optimizers.base import Optimizer
@@ -70,6 +71,7 @@ class Stepper:
         dropout: Dropout,
         objective: Objective,
         clip: float | None,
+        teacher: Teacher | None = None,
     ) -> None:
         self.network = network
         self.parameters = parameters
@@ -79,6 +81,7 @@ class Stepper:
         self._dropout = dropout
         self._objective = objective
         self._clip = clip
+        self.teacher = teacher
         self._flat = [parameters.empty_like() for _ in range(team.workers)]
         self._views = [parameters.views_of(flat) for flat in self._flat]
         self._ranges = parts(len(parameters.flat), team.workers, ALIGNMENT)
@@ -91,15 +94,17 @@ class Stepper:
         scale = 1 / float(count)
 
         def task(k: int, columns: slice) -> tuple[float, States]:
+            mine = stretch.columns(columns)
             return self.network.train(
                 self.parameters.views,
-                stretch.columns(columns),
+                mine,
                 states[k],
                 self._views[k],
                 self.generators[k],
                 Noise(self._dropout, self.generators[k], self.network.xp),
                 self._objective,
                 scale,
+                None if self.teacher is None else self.teacher.targets(k, mine.inputs),
             )
 
         results = self.team.run([_bind(task, k, part) for k, part in enumerate(shares)])

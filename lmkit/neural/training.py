@@ -22,6 +22,7 @@ from lmkit.neural.checkpoint import (
     restore_generator,
     save_checkpoint,
 )
+from lmkit.neural.distillation import Teacher
 from lmkit.neural.feed import SentenceFeed, StreamFeed
 from lmkit.neural.interruption import Interruption
 from lmkit.neural.network import Network, States
@@ -102,6 +103,7 @@ class Trainer:
         *,
         checkpoint: Path | None = None,
         watch: Watch | None = None,
+        teacher: Teacher | None = None,
     ) -> None:
         self.network = network
         self.parameters = parameters
@@ -133,6 +135,7 @@ class Trainer:
             dropout=options.rates,
             objective=options.objective,
             clip=options.clip,
+            teacher=teacher,
         )
         self.rate = options.learning_rate or self.optimizer.default_rate
         self.best: Array | None = None
@@ -143,10 +146,23 @@ class Trainer:
         self._latest = (math.nan, math.nan, 0.0)
 
     def _fresh_states(self) -> list[States]:
-        return [
-            self.network.zero_states(part.stop - part.start, self.parameters.flat.dtype)
-            for part in parts(self.feed.batch, self.team.workers)
-        ]
+        widths = [part.stop - part.start for part in parts(self.feed.batch, self.team.workers)]
+        if self.stepper.teacher is not None:
+            self.stepper.teacher.begin(widths)
+        dtype = self.parameters.flat.dtype
+        return [self.network.zero_states(width, dtype) for width in widths]
+
+    def _stored_states(self) -> dict[str, Array]:
+        """The carried states, the teacher's too, under the names that a checkpoint has them by."""
+        teacher = self.stepper.teacher
+        sets = {"state": self.states, "teacher": [] if teacher is None else teacher.states}
+        return {
+            f"{name}.{w}.{k}.{i}": part
+            for name, workers in sets.items()
+            for w, worker in enumerate(workers)
+            for k, layer in enumerate(worker)
+            for i, part in enumerate(layer)
+        }
 
     # -- the course -----------------------------------------------------------------------
 
@@ -200,13 +216,8 @@ class Trainer:
         for generator, state in zip(generators, facts["generators"], strict=True):
             restore_generator(generator, state)
         self.feed.begin(self.place.epoch_seed, self.place.epoch == 0)
-        self.states = [
-            tuple(
-                tuple(tensors[f"state.{w}.{k}.{i}"].copy() for i in range(len(layer)))
-                for k, layer in enumerate(worker)
-            )
-            for w, worker in enumerate(self.states)
-        ]
+        for name, part in self._stored_states().items():
+            part[...] = tensors[name]
 
     def save(self) -> None:
         """Write the checkpoint, where there is to be one."""
@@ -218,10 +229,7 @@ class Trainer:
             tensors["best"] = self.best
         for name, slot in self.optimizer.slots.items():
             tensors[f"optimizer.{name}"] = slot
-        for w, worker in enumerate(self.states):
-            for k, layer in enumerate(worker):
-                for i, part in enumerate(layer):
-                    tensors[f"state.{w}.{k}.{i}"] = part
+        tensors |= self._stored_states()
         facts = {
             "architecture": self.network.architecture.as_dict(),
             "corpus": self.corpus,

@@ -114,10 +114,13 @@ class AdaptiveSoftmax(Softmax):
         gradients: Weights,
         generator: np.random.Generator,
         smoothing: float = 0.0,
+        soft: tuple[Array, float] | None = None,
     ) -> tuple[Array, Array]:
         """See `Softmax.train`. No label smoothing."""
-        if smoothing:
-            raise UsageError("an adaptive softmax has no label smoothing", "the full softmax")
+        if smoothing or soft is not None:
+            raise UsageError(
+                "an adaptive softmax has neither label smoothing nor a teacher", "the full softmax"
+            )
         xp = self.xp
         ranks, rows, clusters = self._places(targets)
         scales = xp.broadcast_to(xp.asarray(scale, h.dtype), targets.shape)

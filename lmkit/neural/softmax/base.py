@@ -63,12 +63,14 @@ class Softmax(ABC):
         gradients: Weights,
         generator: np.random.Generator,
         smoothing: float = 0.0,
+        soft: tuple[Array, float] | None = None,
     ) -> tuple[Array, Array]:
         """Losses [N] in nats, and the gradient [H, N] of ``sum(scale * losses)``; the gradients of
         the weights are written over what was there.
 
         ``smoothing`` is the part of each target that is spread over all tokens (Szegedy et al.
-        2016); the losses are those of the smoothed targets.
+        2016); the losses are those of the smoothed targets. ``soft`` is a distribution [V, N] and
+        the part of each target that it stands for; the losses leave it out.
         """
 
     @abstractmethod

@@ -39,6 +39,7 @@ class FullSoftmax(Softmax):
         gradients: Weights,
         generator: np.random.Generator,
         smoothing: float = 0.0,
+        soft: tuple[Array, float] | None = None,
     ) -> tuple[Array, Array]:
         return self.exact.train(
             weights[self.embedding],
@@ -49,6 +50,7 @@ class FullSoftmax(Softmax):
             gradients[self.embedding],
             gradients["output.b"],
             smoothing,
+            soft,
         )
 
     def log_prob(self, weights: Weights, h: Array, targets: Array) -> Array:

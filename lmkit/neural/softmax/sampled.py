@@ -59,11 +59,14 @@ class SampledSoftmax(FullSoftmax):
         gradients: Weights,
         generator: np.random.Generator,
         smoothing: float = 0.0,
+        soft: tuple[Array, float] | None = None,
     ) -> tuple[Array, Array]:
         """See `Softmax.train`; the losses are those of the estimate. No label smoothing."""
         xp = self.xp
-        if smoothing:
-            raise UsageError("a sampled softmax has no label smoothing", "the full softmax")
+        if smoothing or soft is not None:
+            raise UsageError(
+                "a sampled softmax has neither label smoothing nor a teacher", "the full softmax"
+            )
         drawn = np.searchsorted(self._cumulative, generator.random(self.samples), side="right")
         drawn = np.minimum(drawn, self.vocabulary - 1)
         rows, places = np.unique(np.concatenate((targets, drawn)), return_inverse=True)

@@ -42,6 +42,7 @@ class Unnormalised:
         dw: Array,
         db: Array,
         smoothing: float = 0.0,
+        soft: tuple[Array, float] | None = None,
     ) -> tuple[Array, Array]:
         """Losses [N] and the gradient [H, N] of ``sum(scale * losses)``; ``dw`` and ``db`` are
         overwritten by those of w and b. See `lmkit.neural.softmax.base.Softmax.train`."""
@@ -59,7 +60,11 @@ class Unnormalised:
                 e -= sums * (smoothing / self._choices(len(w)))
                 if self.excluded is not None:
                     e[self.excluded] = 0
-            e[ids, self.xp.arange(len(ids))] -= (1 - smoothing) * sums
+            share = 0.0
+            if soft is not None:
+                share = soft[1]
+                e -= soft[0][:, here] * (share * sums)
+            e[ids, self.xp.arange(len(ids))] -= (1 - smoothing - share) * sums
             factors = scales[here] / sums
             dh[:, here] = self.xp.matmul(w.T, e) * factors
             rows = (columns * factors).T
