@@ -17,6 +17,12 @@ __version__ = "0.1.0"
 _WHERE = {
     "train": "lmkit.api",
     "load": "lmkit.api",
+    "append": "lmkit.api",
+    "resmooth": "lmkit.api",
+    "prune": "lmkit.api",
+    "import_model": "lmkit.api",
+    "export_model": "lmkit.api",
+    "TextSettings": "lmkit.text.settings",
     "Batch": "lmkit.model",
     "Generated": "lmkit.model",
     "LanguageModel": "lmkit.model",
@@ -28,7 +34,12 @@ _WHERE = {
 __all__ = ["__version__", *_WHERE]  # noqa: PLE0604
 
 if TYPE_CHECKING:
+    from lmkit.api import append as append
+    from lmkit.api import export_model as export_model
+    from lmkit.api import import_model as import_model
     from lmkit.api import load as load
+    from lmkit.api import prune as prune
+    from lmkit.api import resmooth as resmooth
     from lmkit.api import train as train
     from lmkit.errors import LmkitError as LmkitError
     from lmkit.measures import Perplexity as Perplexity
@@ -36,6 +47,7 @@ if TYPE_CHECKING:
     from lmkit.model import Generated as Generated
     from lmkit.model import LanguageModel as LanguageModel
     from lmkit.sampling import Sampling as Sampling
+    from lmkit.text.settings import TextSettings as TextSettings
 
 
 def __getattr__(name: str) -> Any:

@@ -271,6 +271,18 @@ def import_model(
     return model
 
 
+def export_model(model: LanguageModel | str | Path, path: str | Path, kind: str = "arpa") -> None:
+    """Write ``model`` for other programs: ``kind`` ``arpa`` (probabilities in the backoff form) or
+    ``counts`` (n-grams and their counts). ``-`` is standard output; the end of ``path`` says how
+    it is compressed. What is there stays until the new file is whole.
+
+    Raises `UnsupportedError` for a model that has no n-grams, no backoff form, or not all counts.
+    """
+    opened = load(model) if isinstance(model, str | Path) else model
+    exporter = _ability(opened, "export", "it has no n-grams to export", "an n-gram model")
+    exporter(opened, path, kind)
+
+
 def _ability(model: LanguageModel, name: str, lack: str, hint: str) -> Any:
     """What the backend of ``model`` calls ``name``; raises `UnsupportedError` without it."""
     ability = getattr(resolve("backend", model.backend), name, None)

@@ -88,8 +88,19 @@ class Encoder(Protocol):
     def settings(self) -> Any:
         """How text becomes tokens (`lmkit.text.settings.TextSettings`)."""
 
-    def with_settings(self, **changes: Any) -> Encoder:
-        """The same encoder with some settings changed, such as ``skip_empty_lines``."""
+    @property
+    def unit(self) -> str:
+        """``word``, ``character``, ``byte`` or ``subword``: what a token is."""
+
+    def with_settings(
+        self,
+        *,
+        skip_empty_lines: bool | None = None,
+        segment: str | None = None,
+        special_tokens: str | None = None,
+        errors: str | None = None,
+    ) -> Encoder:
+        """The same encoder but for what may differ after training; None: as it is."""
 
     def encode(self, lines: Sequence[str]) -> Batch:
         """One sentence a line."""
@@ -131,6 +142,8 @@ class LanguageModel(ABC):
     """``word``, ``character``, ``byte`` or ``subword``: what a token is."""
     context_length: int | None
     """How many earlier tokens a prediction can depend on; None: all of them."""
+    runs: list[dict[str, Any]]
+    """What made the model, the earliest first: rows of the table ``runs`` of its file."""
     normalised: bool = True
     """Whether the next-token distributions sum to one (stupid backoff's do not)."""
 
@@ -169,15 +182,16 @@ class LanguageModel(ABC):
     def draw_next(
         self, state: State, how: Sampling, generator: np.random.Generator, unknown: bool = False
     ) -> NDArray[np.int64]:
-        """Draw one next token [B] on each stream; ``<unk>`` only where ``unknown``."""
+        """Draw one next token [B] on each stream; ``<unk>`` only where ``unknown``, or where
+        nothing else can follow."""
         log_probs = self.next_log_probs(state)
         if not unknown:
-            log_probs[:, UNK] = -np.inf
+            avoid_unknown(log_probs)
         return draw(log_probs, how, generator)
 
     @abstractmethod
     def save(self, path: str | Path) -> None:
-        """Write the model to one file, atomically: the old file stays until the new one is whole."""
+        """Write the model to one file, atomically: the old one stays until the new one is whole."""
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
@@ -213,9 +227,7 @@ class LanguageModel(ABC):
             total = total + self.measure(batch)
         return total
 
-    def measure(
-        self, batch: Batch, log_probs: NDArray[np.float64] | None = None
-    ) -> Perplexity:
+    def measure(self, batch: Batch, log_probs: NDArray[np.float64] | None = None) -> Perplexity:
         """The figures of one batch, from its ``log_probs`` [T] where they are known already."""
         if log_probs is None:
             log_probs, _ = self.score(batch)
@@ -252,7 +264,7 @@ class LanguageModel(ABC):
         """Draw ``n`` sentences that begin with ``prompt``, each up to ``</s>`` or
         ``max_tokens`` new tokens. The same seed gives the same sentences.
 
-        ``unknown`` allows ``<unk>`` to be drawn.
+        ``unknown`` allows ``<unk>`` to be drawn; else it is only where nothing else can follow.
         """
         how = sampling or Sampling()
         generator = np.random.default_rng(seed)
@@ -277,6 +289,14 @@ class LanguageModel(ABC):
             Generated(self.encoder.decode([t for t in ids if t != EOS]), tuple(ids), float(total))
             for ids, total in zip(drawn, sums, strict=True)
         ]
+
+
+def avoid_unknown(log_probs: NDArray[np.float64]) -> None:
+    """Make ``<unk>`` impossible, in place, in each row [B, V] where anything else is possible."""
+    only = log_probs[:, UNK].copy()
+    log_probs[:, UNK] = -np.inf
+    stuck = np.isneginf(log_probs.max(axis=1))
+    log_probs[stuck, UNK] = only[stuck]
 
 
 def rebase(batch: Batch, first: int, last: int) -> Batch:

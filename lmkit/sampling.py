@@ -44,7 +44,10 @@ class Sampling:
     def plain(self) -> bool:
         """True where the draw follows the model's distribution unchanged."""
         return (
-            not self.greedy and self.temperature == 1.0 and self.top_k is None and self.top_p is None
+            not self.greedy
+            and self.temperature == 1.0
+            and self.top_k is None
+            and self.top_p is None
         )
 
 

@@ -34,17 +34,10 @@ def export(console: Console, model: Path, output: Path, kind: str) -> None:
         lmkit export model.lm --format arpa --output model.arpa
         lmkit export model.lm --format counts --output counts.tsv.gz
     """
-    from lmkit.api import load
+    from lmkit.api import export_model, load
     from lmkit.cli.ngrams_only import require_ngrams
 
     opened = require_ngrams(load(model), model)
-    if kind == "arpa":
-        from lmkit.ngram.arpa_writing import write_arpa
-
-        write_arpa(opened, output)
-    else:
-        from lmkit.ngram.countfiles import write_counts
-
-        write_counts(opened, output)
+    export_model(opened, output, kind)
     if str(output) != "-":
         console.remark(f"{output}: {sum(opened.trie.sizes):,} n-grams")

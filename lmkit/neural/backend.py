@@ -60,9 +60,11 @@ class NeuralBackend:
         ``preset`` (`lmkit.neural.options.PRESETS`; None: one that suits the text) says how,
         ``options`` (`lmkit.neural.options.Options`) change it. With ``resume`` it goes on from
         ``checkpoint``. ``base`` is a model to begin with, whose vocabulary the corpus extends;
-        its shape stays. ``teacher`` is a model over the same vocabulary to learn from. Raises `UsageError` for options that are unknown or make no sense,
-        `TextError` for a text without tokens, and what `Trainer.run` raises. ``memory`` bounds
-        the reading of the text only.
+        its shape stays. ``teacher`` is a model over the same vocabulary to learn from.
+        ``memory`` bounds the reading of the text only.
+
+        Raises `UsageError` for options that are unknown or make no sense, `TextError` for a text
+        without tokens, and what `Trainer.run` raises.
         """
         encoder = corpus.encoder
         tokens = corpus.tokens

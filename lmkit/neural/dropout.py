@@ -99,6 +99,10 @@ class Noise:
         return mask(shape, rate, self._generator, dtype, self._xp)
 
 
+SILENT = Noise(Dropout(), np.random.default_rng(0))
+"""Draws no masks at all: for a network in use."""
+
+
 def apply(x: Array, drop: Array) -> Array:
     """``x`` [features, N] times a mask of the same shape or [features, 1, B]."""
     if drop.ndim == 2:

@@ -15,7 +15,7 @@ import numpy as np
 from lmkit.neural.architecture import Architecture
 from lmkit.neural.arrays import Array, Weights
 from lmkit.neural.cells.base import Cell, CellState, Prepared
-from lmkit.neural.dropout import Noise, apply
+from lmkit.neural.dropout import SILENT, Noise, apply
 from lmkit.neural.embedding import Embedding
 from lmkit.neural.initialisation import uniform
 from lmkit.neural.normalisation import LayerNorm
@@ -125,13 +125,13 @@ class Network:
         return tuple(cell.zero_state(batch_size, dtype) for cell in self.cells)
 
     def prepare(
-        self, weights: Weights, noise: Noise | None = None, training: bool = False
+        self, weights: Weights, noise: Noise = SILENT, training: bool = False
     ) -> list[Prepared]:
         """Each cell's weights as its steps want them."""
         return [
             cell.prepare(
                 weights,
-                None if noise is None else noise.recurrent_matrix(weights[f"{cell.prefix}u"]),
+                noise.recurrent_matrix(weights[f"{cell.prefix}u"]),
                 training,
             )
             for cell in self.cells
@@ -143,15 +143,15 @@ class Network:
         prepared: Sequence[Prepared],
         inputs: Array,
         states: States,
-        noise: Noise | None = None,
+        noise: Noise = SILENT,
     ) -> tuple[Array, States, Callable[[Array, Weights], None]]:
         """The vectors [H, N] that the softmax reads, for ``inputs`` [T, B] (dropped, but not
         yet projected), the states after them, and the backward pass."""
         steps = len(inputs)
         ids = self.xp.ascontiguousarray(inputs).reshape(-1)
-        words = noise and noise.words(self.architecture.vocabulary, weights[EMBEDDING].dtype)
+        words = noise.words(self.architecture.vocabulary, weights[EMBEDDING].dtype)
         x, embed_backward = self.embedding.forward(weights, ids, words)
-        drop = noise and noise.inputs(x, steps)
+        drop = noise.inputs(x, steps)
         drops = [drop]
         x = x if drop is None else apply(x, drop)
         backwards, norm_backwards, last = [], [], []
@@ -160,14 +160,14 @@ class Network:
             norm_backward = None
             if norm is not None:
                 read, norm_backward = norm.forward(weights, x)
-            mask = noise and noise.state(cell.hidden, states[k][0].shape[1], x.dtype)
+            mask = noise.state(cell.hidden, states[k][0].shape[1], x.dtype)
             x, state, backward = cell.forward(prepared[k], read, states[k], mask)
             last.append(state)
             backwards.append(backward)
             norm_backwards.append(norm_backward)
             if self.is_residual(k):
                 x = x + entering
-            drop = noise and noise.activations(x, steps)
+            drop = noise.activations(x, steps)
             drops.append(drop)
             x = x if drop is None else apply(x, drop)
 
@@ -201,7 +201,7 @@ class Network:
         states: States,
         gradients: Weights,
         generator: np.random.Generator,
-        noise: Noise | None = None,
+        noise: Noise = SILENT,
         objective: Objective = Objective(),
         scale: float | None = None,
         soft: tuple[Array, float] | None = None,

@@ -22,7 +22,6 @@ from lmkit.errors import UnsupportedError, UsageError
 from lmkit.model import EOS, Batch, LanguageModel, State
 from lmkit.neural.blas import one_thread
 from lmkit.neural.cache import Cache
-from lmkit.neural.dropout import Dropout, Noise
 from lmkit.neural.network import States, Stretch
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.scoring import Scorer
@@ -141,9 +140,7 @@ class RunningModel(LanguageModel):
             here = ids[start : start + self._steps]
             stretch, before = Stretch(self._inputs(here), here[:, None]), self._layers
             log_probs[start : start + len(here)] = self._one_stream(here, len(here))
-            network.train(
-                weights.views, stretch, before, views, generator, Noise(Dropout(), generator)
-            )
+            network.train(weights.views, stretch, before, views, generator)
             norm = float(np.sqrt(self._gradient @ self._gradient))
             self._gradient *= self._rate * min(1.0, 1.0 / max(norm, 1e-12))
             weights.flat -= self._gradient

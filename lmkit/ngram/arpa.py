@@ -5,8 +5,9 @@ A preamble, ``\data\`` with the number of n-grams of each order, a section an or
 spaces, a backoff of 0 may be left out, blank lines mean nothing.
 
 What is read is what KenLM reads: a missing ``<unk>`` gets 10^-100, ``<s>`` is never predicted,
-and contexts and suffixes that the file lacks are inserted with their backed-off probability
-(the scores stay the same). Unlike there, any order goes.
+and a context that is not listed itself is inserted with its backed-off probability (no score
+changes). Unlike there, any order goes. The shorter forms of n-grams may be missing, as pruning
+leaves them: their ``suffix`` is -1.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ from lmkit.ngram.arpa_sections import (
     malformed,
     natural,
 )
-from lmkit.ngram.assembly import Assembly, assemble, contexts_of, well_formed
+from lmkit.ngram.assembly import Assembly, assemble, find_ngrams, ngram_ids, well_formed
 from lmkit.ngram.model import NgramModel
 from lmkit.ngram.trie import Trie
-from lmkit.store.columns import MemoryColumn
+from lmkit.store.columns import Column, MemoryColumn
 from lmkit.text.encoder import TextEncoder
 from lmkit.text.reading import TextReader
 from lmkit.text.settings import TextSettings
@@ -223,7 +224,7 @@ def _model(
         notes.append(f"the file has no <unk>: it got the log10 probability {MISSING_UNK_LOG10:g}")
     log_prob[BOS] = -np.inf
     entries = [_checked(section, notes) for section in sections]
-    assembly = assemble(len(log_prob), [entry.ids for entry in entries])
+    assembly = assemble(len(log_prob), [e.ids for e in entries], insert_suffixes=False)
     trie = assembly.trie
     trie[1].log_prob = MemoryColumn(natural(log_prob))
     if trie.order > 1:
@@ -233,8 +234,8 @@ def _model(
     added = sum(map(len, assembly.inserted))
     if added:
         notes.append(
-            f"{added:,} n-grams that others continue or end with were not in the file: they were "
-            "inserted with their backed-off probability"
+            f"{added:,} n-grams that others begin with were not in the file: they were inserted "
+            "with their backed-off probability"
         )
     total = float(np.exp(log_prob * LN10).sum())
     if abs(total - 1) > ODD_SUM:
@@ -282,18 +283,30 @@ def _fill(name: str, assembly: Assembly, order: int, entries: Entries) -> None:
 
 
 def _backed_off(trie: Trie, order: int, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """log p of the last token of each n-gram in ``rows`` without it: by its suffix."""
-    suffix, below = trie[order].suffix, trie[order - 1]
-    assert suffix is not None and below.log_prob is not None and below.log_backoff is not None
-    contexts = contexts_of(trie, order, rows)
-    weights = below.log_backoff.take(contexts).astype(np.float64)
-    return weights + below.log_prob.take(suffix.take(rows))
+    """log p of the last token of each n-gram in ``rows`` after the others, without that n-gram."""
+    ids = ngram_ids(trie, order, rows)
+    totals = np.zeros(len(rows))
+    asked = np.arange(len(rows))
+    for size in range(order - 1, 0, -1):
+        contexts = find_ngrams(trie, ids[asked, -size - 1 : -1])
+        known = np.flatnonzero(contexts >= 0)
+        totals[asked[known]] += _values(trie[size].log_backoff, contexts[known])
+        shorter = find_ngrams(trie, ids[asked, -size:])
+        hit = shorter >= 0
+        totals[asked[hit]] += _values(trie[size].log_prob, shorter[hit])
+        asked = asked[~hit]
+    return totals
+
+
+def _values(column: Column | None, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    assert column is not None
+    return column.take(rows).astype(np.float64)
 
 
 def _duplicate(
     name: str, trie: Trie, order: int, rows: NDArray[np.int64], entries: Entries
 ) -> FormatError:
-    by_row = np.argsort(rows, kind="stable")
+    by_row = np.lexsort((entries.lines, rows))
     second = by_row[1:][rows[by_row[1:]] == rows[by_row[:-1]]]
     line = int(entries.lines[second].min())
     return malformed(name, line, f"this n-gram of order {order} stands in the file twice")

@@ -62,19 +62,23 @@ def check_backoff_form(model: NgramModel) -> None:
     """Raises `UnsupportedError` where p(w|h) is not the listed probability or else the backoff
     weight of h times p(w|h'), all above 0: an ARPA file cannot say that."""
     name, hint = model.facts["smoothing"]["name"], "lmkit train --from, with another smoothing"
-    if model.form == "floor":
-        reason = "gives every token that a context does not list the same, whatever follows less"
-        raise UnsupportedError(f"an ARPA file cannot hold {name} smoothing, which {reason}", hint)
-    if model.form == "constant":
-        reason = "backs off from contexts that it does not list, and gives no probabilities"
-        raise UnsupportedError(f"an ARPA file cannot hold {name} smoothing, which {reason}", hint)
+    reasons = {
+        "floor": "it gives the tokens that a context does not list equal probabilities, not "
+        "those of the shorter context",
+        "constant": "its scores are no probabilities, and contexts without any n-gram cost there",
+    }
+    if model.form in reasons:
+        raise UnsupportedError(
+            f"an ARPA file cannot hold {name} smoothing: {reasons[model.form]}", hint
+        )
     column = model.trie[1].log_prob
     assert column is not None
     impossible = np.isneginf(column.array())
     impossible[BOS] = False
     if name == "maximum-likelihood" or impossible.any():
         raise UnsupportedError(
-            f"an ARPA file has no way to say that a token is impossible, as {name} smoothing does",
+            f"an ARPA file cannot hold {name} smoothing: it says of tokens that they are "
+            "impossible, for which the format has no number",
             hint,
         )
 

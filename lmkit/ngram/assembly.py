@@ -1,9 +1,9 @@
 """From n-grams in any order, as files list them, to a trie in sorted columns.
 
 ``M`` is the number of n-grams given of one order n: a matrix of token ids [M, n]. Look-ups
-need the context of every n-gram (it without its last token) in the trie, continuation counts
-and pruning its suffix (it without its first token): those that are not given are inserted,
-as KenLM does, and the caller says what they are worth.
+need the context of every n-gram (it without its last token) in the trie: one that is not given
+is inserted, and the caller says what it is worth. Counts need the suffix of every n-gram (it
+without its first token) too; models of probabilities, such as pruned ones, may lack it.
 """
 
 from __future__ import annotations
@@ -34,13 +34,16 @@ class Assembly:
     inserted: list[NDArray[np.int64]]
 
 
-def assemble(vocabulary_size: int, tables: Sequence[Table]) -> Assembly:
-    """A trie of all the tokens and the n-grams in ``tables``: [M, 2], [M, 3] and so on."""
+def assemble(vocabulary_size: int, tables: Sequence[Table], *, insert_suffixes: bool) -> Assembly:
+    """A trie of all the tokens and the n-grams in ``tables``: [M, 2], [M, 3] and so on.
+
+    Missing suffixes are inserted, or else are -1 in the column ``suffix``.
+    """
     given = [len(table) for table in tables]
     tables = list(tables)
     while True:
         trie, rows = _build(vocabulary_size, tables)
-        missing = _missing_suffixes(trie)
+        missing = _missing_suffixes(trie) if insert_suffixes else []
         if not any(map(len, missing)):
             break
         tables = [np.concatenate(pair) for pair in zip(tables, missing, strict=True)]
@@ -137,6 +140,15 @@ def contexts_of(trie: Trie, order: int, rows: NDArray[np.integer]) -> NDArray[np
     assert children is not None
     found: NDArray[Any] = np.searchsorted(children.array(), rows, side="right") - 1
     return found
+
+
+def find_ngrams(trie: Trie, ids: Table) -> NDArray[np.int64]:
+    """Rows [R], at order n, of the n-grams ``ids`` [R, n]; -1 for those that are not there."""
+    rows = ids[:, 0].astype(np.int64)
+    for order in range(2, ids.shape[1] + 1):
+        known = np.flatnonzero(rows >= 0)
+        rows[known] = find_children(trie, order, rows[known], ids[known, order - 1])
+    return rows
 
 
 def well_formed(ids: Table) -> NDArray[np.bool_]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lmkit.errors import UnsupportedError, UsageError
+from lmkit.model import Encoder
 from lmkit.ngram.counting import count_ngrams
 from lmkit.ngram.estimation import check_cutoffs, estimate
 from lmkit.ngram.heldout import HeldOut
@@ -17,7 +18,6 @@ from lmkit.registry import resolve
 
 if TYPE_CHECKING:
     from lmkit.text.corpus import Corpus
-    from lmkit.text.encoder import TextEncoder
 
 DEFAULT_ORDER = 5
 DEFAULT_SMOOTHING = "modified-kneser-ney"
@@ -145,6 +145,19 @@ class NgramBackend:
         return prune_by_cutoffs(model, tuple(cutoffs or ()))
 
     @staticmethod
+    def export(model: NgramModel, path: str | Path, kind: str) -> None:
+        """Write ``model`` in the format ``kind``: ``arpa`` or ``counts``."""
+        from lmkit.ngram.arpa_writing import write_arpa
+        from lmkit.ngram.countfiles import write_counts
+
+        writers = {"arpa": write_arpa, "counts": write_counts}
+        if kind not in writers:
+            raise UsageError(
+                f"there is no format {kind!r} to write", f"one of {', '.join(writers)}"
+            )
+        writers[kind](model, path)
+
+    @staticmethod
     def open(path: str | Path) -> NgramModel:
         """Open the model file ``path``."""
         from lmkit.ngram.files import open_ngram_model
@@ -154,7 +167,7 @@ class NgramBackend:
 
 def smooth(
     trie: Trie,
-    encoder: TextEncoder,
+    encoder: Encoder,
     method: Smoothing,
     valid: Corpus | None = None,
     *,

@@ -87,8 +87,8 @@ def read_counts(
 ) -> NgramModel:
     """A model from the counts in ``path``, which may be compressed; ``-`` is standard input.
 
-    The counts of equal lines are added up. N-grams longer than ``order`` are passed over
-    (None: the longest in the file). ``smoothing``, ``valid``, ``prune``, ``memory`` and
+    The counts of equal lines are added up. ``order`` is that of the model: longer n-grams are
+    passed over (None: that of the longest). ``smoothing``, ``valid``, ``prune``, ``memory`` and
     ``options`` are those of `NgramBackend.train`; ``settings`` say how text becomes tokens
     (the default: it is tokenized already). The model's notes tell what the file lacked.
 
@@ -201,7 +201,7 @@ class CountReading:
 
     def trie(self, notes: list[str]) -> Trie:
         """All the n-grams and their counts; ``notes`` gets what had to be decided."""
-        highest = max(self.tables)
+        highest = self._order or max(self.tables)
         tables, counts = [], []
         for order in range(1, highest + 1):
             nothing = (np.zeros((0, order), np.int32), np.zeros(0, np.int64))
@@ -220,7 +220,7 @@ class CountReading:
             tables.append(ids)
             counts.append(numbers)
         self.tables.clear()
-        assembly = assemble(len(self.words), tables[1:])
+        assembly = assemble(len(self.words), tables[1:], insert_suffixes=True)
         _count(assembly, tables[0][:, 0], counts, notes)
         return assembly.trie
 

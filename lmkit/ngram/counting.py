@@ -31,6 +31,9 @@ from them."""
 
 LEAST_MEMORY = 64 << 20
 
+STEP = 1 << 20
+"""How many n-grams a pass over a column takes at a time."""
+
 
 @dataclass(slots=True)
 class Workspace:
@@ -51,7 +54,7 @@ class Workspace:
             raise UsageError(
                 f"{memory:,} bytes of memory are too few to count in", "--memory 500M or more"
             )
-        return cls(tempfile.gettempdir(), max(memory // (2 * BYTES_PER_POSITION), 1 << 16))
+        return cls(tempfile.gettempdir(), max(memory // (3 * BYTES_PER_POSITION), 1 << 16))
 
     def builder(self, dtype: Any) -> Builder:
         return Builder(dtype, self.directory)
@@ -193,17 +196,20 @@ def columns_of_run(
     size = len(run.keys)
     token = workspace.builder(np.int32)
     sizes = np.zeros(contexts + 1, np.int64)
-    for start in range(0, size, 1 << 22):
-        keys = run.keys.read(start, min(start + (1 << 22), size))
+    for start in range(0, size, STEP):
+        keys = run.keys.read(start, min(start + STEP, size))
         token.append(keys & np.uint64((1 << token_bits) - 1))
         context = (keys >> np.uint64(token_bits)).view(np.int64)
         if len(context):
             low = int(context[0])
             here = np.bincount(context - low)
             sizes[low + 1 : low + 1 + len(here)] += here
-    first_child = np.cumsum(sizes, out=sizes).astype(row_dtype(size))
+    np.cumsum(sizes, out=sizes)
+    first_child = workspace.builder(row_dtype(size))
+    for start in range(0, len(sizes), STEP):
+        first_child.append(sizes[start : start + STEP])
     level = Level(size, token.finish(), _narrowed_column(run.counts, workspace), run.suffixes)
-    return level, MemoryColumn(first_child)
+    return level, first_child.finish()
 
 
 def narrowed(counts: NDArray[np.int64]) -> NDArray[Any]:
@@ -213,7 +219,7 @@ def narrowed(counts: NDArray[np.int64]) -> NDArray[Any]:
 
 def _narrowed_column(counts: Column, workspace: Workspace) -> Column:
     """``counts`` in the smallest type that holds them: most n-grams are seen once."""
-    step = 1 << 22
+    step = STEP
     largest = max(
         (int(counts.read(i, i + step).max()) for i in range(0, len(counts), step)), default=0
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lmkit.model import UNK
+from lmkit.model import UNK, avoid_unknown
 from lmkit.sampling import Sampling, draw
 
 if TYPE_CHECKING:
@@ -50,13 +50,11 @@ def _draw_one(
             return token
     log_probs = model.next_log_probs(state.select([stream]))
     if not unknown:
-        log_probs[:, UNK] = -np.inf
+        avoid_unknown(log_probs)
     return int(draw(log_probs, Sampling(), generator)[0])
 
 
-def _draw_at(
-    model: NgramModel, order: int, rows: list[int], generator: np.random.Generator
-) -> int:
+def _draw_at(model: NgramModel, order: int, rows: list[int], generator: np.random.Generator) -> int:
     """A token after the context of ``order - 1`` tokens; -1 where patience ran out."""
     if order == 1:
         cumulative = model.cumulative_unigrams
@@ -67,6 +65,8 @@ def _draw_at(
         return _draw_at(model, order - 1, rows, generator)
     tokens, cumulative = model.continuations(order, context)
     point = generator.random()
+    if len(tokens) and point >= cumulative[-1] and not model.leaves_rest(order, context):
+        point = np.nextafter(cumulative[-1], 0.0)  # that is the rounding of the sum
     if len(tokens) and point < cumulative[-1]:
         return int(tokens[np.searchsorted(cumulative, point, side="right")])
     for _ in range(PATIENCE):

@@ -64,8 +64,9 @@ class CountEvidence:
     def counts_of_counts(self, order: int, highest: int) -> list[int]:
         counts = self.counts(order)
         totals = np.zeros(highest + 2, np.int64)
-        for start in range(0, len(counts), 1 << 22):
-            capped = np.minimum(counts[start : start + (1 << 22)], highest + 1)
+        for start in range(0, len(counts), 1 << 20):
+            here = counts[start : start + (1 << 20)].astype(np.int64)
+            capped = np.minimum(here, highest + 1)
             totals += np.bincount(capped, minlength=highest + 2)
         totals[0] = 0
         return totals[: highest + 1].tolist()
@@ -88,8 +89,8 @@ def left_contexts(trie: Trie, order: int) -> NDArray[np.int64]:
     suffix = trie[order + 1].suffix
     assert suffix is not None
     totals = np.zeros(trie[order].size, np.int64)
-    for start in range(0, len(suffix), 1 << 22):
-        totals += np.bincount(suffix.read(start, start + (1 << 22)), minlength=len(totals))
+    for start in range(0, len(suffix), 1 << 20):
+        np.add.at(totals, suffix.read(start, start + (1 << 20)), 1)
     return totals
 
 

@@ -178,7 +178,8 @@ class _Inside:
         share, rest = self.method.shares(block)
         here = int(counts[row - start]) if row >= 0 else 0
         total = int(block.totals[0])
-        sizes = np.bincount(np.minimum(counts, 4), minlength=5)
+        most = self.method.told_apart + 1
+        sizes = np.bincount(np.minimum(counts.astype(np.int64), most), minlength=most + 1)
         sizes[0] = 0
         formula = self.method.explain(order, here, total, sizes.tolist())
         kept = float(share[row - start]) if row >= 0 else 0.0
@@ -194,8 +195,12 @@ def _formula(
     probability: float,
     form: str,
 ) -> str:
-    if found == "nothing" and weight is None:
+    if found == "nothing" and weight is None and form == "floor":
+        return f"{probability:.4g}, as every token after an unseen context"
+    if found == "nothing" and weight is None and form != "constant":
         return f"{probability:.4g}, as one order below"
+    if found != "n-gram" and weight is None and form in ("backoff", "constant"):
+        weight = probability / lower
     if found != "n-gram" and weight is not None:
         if form == "floor":
             return f"{weight:.4g}, as every unseen token here"

@@ -10,8 +10,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lmkit.errors import ModelFileError
 from lmkit.ngram.trie import Level, Trie
+from lmkit.store.damage import damage
 from lmkit.store.modelfile import ModelReader, ModelWriter
 from lmkit.store.spelling import save_spelling, stored_spelling
 from lmkit.store.vocabulary import StoredVocabulary
@@ -53,26 +53,29 @@ def open_ngram_model(path: str | Path) -> NgramModel:
     from lmkit.ngram.model import NgramModel
 
     reader = ModelReader(path)
-    try:
+    with damage(path):
         meta = reader.meta
-        levels = [
-            _level(reader, order, size) for order, size in enumerate(meta["sizes"], 1)
-        ]
+        levels = [_level(reader, order, meta["sizes"]) for order in range(1, meta["order"] + 1)]
         facts = {key: meta[key] for key in ("smoothing", "pruned", "normalised", "unit", "text")}
         encoder = TextEncoder(
             TextSettings.from_dict(meta["text"]), StoredVocabulary(reader), stored_spelling(reader)
         )
-    except KeyError as error:
-        raise ModelFileError(
-            f"{path} lacks {error.args[0]!r}: it is damaged", "train it again, or restore a copy"
-        ) from error
-    return NgramModel(Trie(levels), encoder, facts, reader.runs())
+        return NgramModel(Trie(levels), encoder, facts, reader.runs())
 
 
-def _level(reader: ModelReader, order: int, size: int) -> Level:
-    level = Level(size)
+def _level(reader: ModelReader, order: int, sizes: list[int]) -> Level:
+    level = Level(sizes[order - 1])
+    needed = {"log_prob"}
+    if order > 1:
+        needed |= {"token", "suffix"}
+    if order < len(sizes):
+        needed |= {"first_child", "log_backoff"}
     for field in fields(Level)[1:]:
         name = f"{order}.{field.name}"
-        if reader.has_column(name):
-            setattr(level, field.name, reader.column(name))
+        if field.name not in needed and not reader.has_column(name):
+            continue
+        column = reader.column(name)
+        if len(column) != level.size + (field.name == "first_child"):
+            raise ValueError(f"the column {name!r} has {len(column):,} entries")
+        setattr(level, field.name, column)
     return level

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from lmkit.ngram.trie import Trie
 
-
 MANY = 4096
 """From how many questions on sorting them first pays."""
 

@@ -76,6 +76,10 @@ class NgramModel(LanguageModel):
         assert level.token is not None and level.log_prob is not None
         return level.token.read(start, stop), np.cumsum(np.exp(level.log_prob.read(start, stop)))
 
+    def leaves_rest(self, order: int, context: int) -> bool:
+        """Whether ``context`` leaves anything to tokens that are not listed at ``order``."""
+        return bool(self._log_backoffs(order - 1, np.array([context]))[0] > -np.inf)
+
     @property
     def _missing(self) -> float:
         """What a context costs that the trie has not: nothing, but for stupid backoff."""
@@ -85,7 +89,7 @@ class NgramModel(LanguageModel):
     def _uniform(self) -> float:
         return -float(np.log(self.trie[1].size - 1))
 
-    def _log_probs(self, order: int, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    def _log_probs(self, order: int, rows: NDArray[np.integer]) -> NDArray[np.float64]:
         column = self.trie[order].log_prob
         assert column is not None
         return column.take(rows).astype(np.float64)
@@ -129,7 +133,7 @@ class NgramModel(LanguageModel):
         history = [rows[-1] if len(rows) else BOS]
         for order in range(2, self.order + 1):
             following = places + 1
-            inside = np.flatnonzero(following < len(tokens))
+            inside = np.flatnonzero((following < len(tokens)) & (rows >= 0))
             inside = inside[tokens[following[inside]] != BOS]
             places, contexts = following[inside], rows[inside]
             rows = find_children(self.trie, order, contexts, tokens[places])
@@ -254,7 +258,9 @@ class NgramModel(LanguageModel):
                 log_probs += self._missing
             return
         weight = self._log_backoffs(order - 1, np.array([context]))[0]
-        if self.form == "floor":
+        if self.form == "constant":
+            log_probs += self._missing
+        elif self.form == "floor":
             log_probs[:] = weight
         else:
             log_probs += weight

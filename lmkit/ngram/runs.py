@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lmkit.store.columns import Builder, Column
 
-STRIDE = 1 << 16
+STRIDE = 1 << 14
 """Every how many keys a run is sampled to find where to cut."""
 
 Build = Callable[[Any], Builder]
@@ -93,7 +93,9 @@ def _cuts(runs: list[Run]) -> list[list[int]]:
     splitters = np.unique(samples[64::64])
     cuts = [[_first_not_below(run.keys, splitter) for run in runs] for splitter in splitters]
     cuts.append([len(run.keys) for run in runs])
-    return [cut for cut, before in zip(cuts, [[0] * len(runs), *cuts], strict=False) if cut != before]
+    return [
+        cut for cut, before in zip(cuts, [[0] * len(runs), *cuts], strict=False) if cut != before
+    ]
 
 
 def _first_not_below(keys: Column, bound: np.uint64) -> int:

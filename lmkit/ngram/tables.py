@@ -34,8 +34,7 @@ def write_tables(path: str | Path, progress: Progress | None = None) -> dict[str
         writer.pause()
         database = sqlite_utils.Database(writer.connection)
         _drop(database, model.order)
-        rows = fill_tables(writer.connection, database, model, progress)
-    return rows
+        return fill_tables(writer.connection, database, model, progress)
 
 
 def drop_tables(path: str | Path) -> None:
@@ -104,9 +103,11 @@ def _rows(
     level = trie[order]
     columns = [getattr(level, name) for name in _numbers(trie, order)]
     for rows, owners, sizes in trie.context_blocks(order):
-        ids = range(rows.start, rows.stop) if level.token is None else level.token.read(
-            rows.start, rows.stop
-        ).tolist()
+        ids = (
+            range(rows.start, rows.stop)
+            if level.token is None
+            else level.token.read(rows.start, rows.stop).tolist()
+        )
         words = [tokens[i] for i in ids]
         before = [
             context

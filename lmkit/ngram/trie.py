@@ -116,8 +116,12 @@ class Trie:
             target = int(first[begin]) + BLOCK_ROWS
             end = int(np.searchsorted(first, target, side="right")) - 1
             end = min(max(end, begin + 1), contexts)
-            sizes = np.diff(first[begin : end + 1].astype(np.int64))
-            yield slice(int(first[begin]), int(first[end])), slice(begin, end), sizes
+            places = first[begin : end + 1].astype(np.int64)
+            yield (
+                slice(int(places[0]), int(places[-1])),
+                slice(begin, end),
+                places[1:] - places[:-1],
+            )
             begin = end
 
 

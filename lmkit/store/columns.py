@@ -223,7 +223,8 @@ class StoredColumn:
             self._connection, "SELECT data FROM blocks WHERE id BETWEEN ? AND ? ORDER BY id", bounds
         ):
             # Every block but the last is full: where one is missing or cut, the sizes tell.
-            if len(data) != min(self._per_block, size - place) * self._dtype.itemsize:
+            whole = min(self._per_block, size - place) * self._dtype.itemsize
+            if not isinstance(data, bytes) or len(data) != whole:
                 raise damaged(self._connection, "a block has the wrong size")
             piece = np.frombuffer(data, self._dtype)
             values[place : place + len(piece)] = piece

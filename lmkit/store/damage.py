@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from lmkit.errors import ModelFileError
+from lmkit.errors import ModelFileError, UsageError
+
+HINT = "train it again, or restore a copy"
+
+STUMBLES = (sqlite3.DatabaseError, LookupError, TypeError, ValueError, AttributeError, UsageError)
+"""What reading meets where a file does not hold what was written: SQLite's own complaints,
+broken JSON and UTF-8, missing keys, values of another type, settings that there are not."""
+
+
+@contextlib.contextmanager
+def damage(path: str | Path) -> Iterator[None]:
+    """Turn whatever reading the model file ``path`` stumbles over into a `ModelFileError`."""
+    try:
+        yield
+    except STUMBLES as error:
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error).rstrip(".")
+        raise ModelFileError(f"{path} is damaged: {reason}", HINT) from error
 
 
 def damaged(connection: sqlite3.Connection, reason: object) -> ModelFileError:
     """The error for the open model file that is not whole."""
     path = connection.execute("PRAGMA database_list").fetchone()[2]
-    return ModelFileError(f"{path} is damaged: {reason}", "train it again, or restore a copy")
+    return ModelFileError(f"{path} is damaged: {reason}", HINT)
 
 
 def query(

@@ -10,17 +10,21 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import socket
 import sqlite3
 import struct
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+
 from lmkit.errors import LmkitError, ModelFileError
 from lmkit.store.columns import Column, StoredColumn, block_id, blocks_of
+from lmkit.store.damage import HINT, damage
 from lmkit.store.schema import APPLICATION_ID, MIGRATIONS, PAGE_SIZE, SCHEMA_VERSION
 
 _MAGIC = b"SQLite format 3\0"
@@ -56,13 +60,17 @@ class ModelWriter:
         self._temporary = Path(name)
         try:
             if copy_of is not None:
-                import shutil
-
                 shutil.copyfile(copy_of, self._temporary)
             self.connection = sqlite3.connect(self._temporary, isolation_level=None)
-            self._prepare(new=copy_of is None)
-        except BaseException:
+            try:
+                self._prepare(new=copy_of is None)
+            except BaseException:
+                self.connection.close()
+                raise
+        except BaseException as error:
             self._temporary.unlink(missing_ok=True)
+            if isinstance(error, sqlite3.OperationalError | OSError):
+                raise _cannot_write(self.path, error) from error
             raise
 
     def _prepare(self, new: bool) -> None:
@@ -128,8 +136,8 @@ class ModelWriter:
         self.connection.executemany(
             "INSERT INTO vocabulary VALUES (?, ?, ?)",
             (
-                (i, token, count)
-                for i, (token, count) in enumerate(zip(tokens, counts, strict=True))
+                (number, token, count)
+                for number, (token, count) in enumerate(zip(tokens, counts, strict=True))
             ),
         )
         self.connection.execute("CREATE INDEX vocabulary_token ON vocabulary (token)")
@@ -163,6 +171,13 @@ class ModelWriter:
         )
 
 
+class _Connection(sqlite3.Connection):
+    """Lives as long as the columns and vocabularies that read through it, and no longer."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class ModelReader:
     """An open model file, read-only."""
 
@@ -171,15 +186,17 @@ class ModelReader:
         _check_header(self.path)
         address = f"{self.path.absolute().as_uri()}?mode=ro&immutable=1"
         try:
-            self.connection = sqlite3.connect(address, uri=True, check_same_thread=False)
-            with _damage(self.path):
+            self.connection = sqlite3.connect(
+                address, uri=True, check_same_thread=False, factory=_Connection
+            )
+            with damage(self.path):
                 self._check_version()
                 self.meta: dict[str, Any] = {
                     key: json.loads(value)
                     for key, value in self.connection.execute("SELECT key, value FROM meta")
                 }
                 self._columns = {
-                    name: (key, dtype, length)
+                    str(name): (int(key), np.dtype(dtype), int(length))
                     for key, name, dtype, length in self.connection.execute(
                         "SELECT id, name, dtype, length FROM columns"
                     )
@@ -206,30 +223,20 @@ class ModelReader:
     def column(self, name: str) -> StoredColumn:
         """The column ``name``; raises `ModelFileError` where the file has none."""
         if name not in self._columns:
-            raise ModelFileError(f"{self.path} lacks the column {name!r}: it is damaged")
+            raise ModelFileError(f"{self.path} is damaged: it lacks the column {name!r}", HINT)
         key, dtype, length = self._columns[name]
         return StoredColumn(self.connection, key, dtype, length)
 
     def runs(self) -> list[dict[str, Any]]:
         """What made this model, the earliest first."""
-        cursor = self.connection.execute("SELECT * FROM runs ORDER BY id")
-        names = [description[0] for description in cursor.description]
-        rows = [dict(zip(names, row, strict=True)) for row in cursor]
-        for row in rows:
-            for key in ("sources", "options", "versions"):
-                row[key] = json.loads(row[key])
+        with damage(self.path):
+            cursor = self.connection.execute("SELECT * FROM runs ORDER BY id")
+            names = [description[0] for description in cursor.description]
+            rows = [dict(zip(names, row, strict=True)) for row in cursor]
+            for row in rows:
+                for key in ("sources", "options", "versions"):
+                    row[key] = json.loads(row[key])
         return rows
-
-
-@contextlib.contextmanager
-def _damage(path: Path) -> Iterator[None]:
-    """Say in one line that the file is damaged, where SQLite or JSON stumbles over it."""
-    try:
-        yield
-    except (sqlite3.DatabaseError, json.JSONDecodeError) as error:
-        raise ModelFileError(
-            f"{path} is damaged: {error}", "train it again, or restore a copy"
-        ) from error
 
 
 def _check_header(path: Path) -> None:
@@ -255,7 +262,10 @@ def _check_header(path: Path) -> None:
 
 def _refuse_target(path: Path) -> None:
     if path.is_dir():
-        raise LmkitError(f"{path} is a directory", "name a file, such as model.lm")
+        raise LmkitError(f"{path} is a directory", "a file in it, such as model.lm")
+    if path.exists() and not path.is_file():
+        # A device or a pipe would be replaced by the model, not written to.
+        raise LmkitError(f"{path} is no regular file", "another name, such as model.lm")
     if not path.parent.is_dir():
         raise LmkitError(f"there is no directory {path.parent}", f"mkdir -p {path.parent}")
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from lmkit.store.columns import MemoryColumn
+from lmkit.store.damage import damage
 from lmkit.store.modelfile import ModelReader, ModelWriter
 from lmkit.text.spelling import SpellingModel
 
@@ -40,10 +41,11 @@ class _StoredSpelling:
 
     def _load(self) -> SpellingModel:
         if self._model is None:
-            arrays: dict[str, Any] = dict(self._reader.meta["spelling"])
-            for name in self._reader.column_names("spelling."):
-                arrays[name.removeprefix("spelling.")] = self._reader.column(name).array()
-            self._model = SpellingModel.from_arrays(arrays)
+            with damage(self._reader.path):
+                arrays: dict[str, Any] = dict(self._reader.meta["spelling"])
+                for name in self._reader.column_names("spelling."):
+                    arrays[name.removeprefix("spelling.")] = self._reader.column(name).array()
+                self._model = SpellingModel.from_arrays(arrays)
         return self._model
 
     def log_probs(self, spellings: Any) -> Any:

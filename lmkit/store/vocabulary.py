@@ -36,15 +36,18 @@ class StoredVocabulary:
     def tokens(self) -> list[str]:
         """All tokens, by id."""
         tokens = [t for (t,) in query(self._connection, "SELECT token FROM vocabulary ORDER BY id")]
-        if len(tokens) != self._size:
-            raise damaged(self._connection, f"{len(tokens):,} of {self._size:,} tokens are there")
+        if len(tokens) != self._size or not all(isinstance(token, str) for token in tokens):
+            raise damaged(self._connection, "tokens of the vocabulary are missing")
         return tokens
 
     @cached_property
     def counts(self) -> NDArray[np.int64]:
         """How often each token was seen in training: [V]."""
         rows = query(self._connection, "SELECT count FROM vocabulary ORDER BY id")
-        return np.fromiter((count for (count,) in rows), np.int64, len(self.tokens))
+        counts = [count for (count,) in rows]
+        if len(counts) != self._size or not all(isinstance(count, int) for count in counts):
+            raise damaged(self._connection, "counts of the vocabulary are missing")
+        return np.array(counts, np.int64)
 
     @cached_property
     def _ids(self) -> dict[str, int]:
@@ -55,7 +58,11 @@ class StoredVocabulary:
             return self._ids.get(token)
         rows = query(self._connection, "SELECT id FROM vocabulary WHERE token = ?", (token,))
         row = next(rows, None)
-        return None if row is None else int(row[0])
+        if row is None:
+            return None
+        if not isinstance(row[0], int):
+            raise damaged(self._connection, f"the token {token!r} has no id")
+        return row[0]
 
     def id_of(self, token: str) -> int:
         """The id of ``token``; that of ``<unk>`` for one that is not in the vocabulary."""

@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from lmkit.ngram.explain import explain
 from lmkit.ngram.smoothing.katz import Katz, good_turing_ratios
 
 from ..small_models import distribution, train
@@ -73,6 +74,14 @@ def test_the_left_over_goes_to_words_of_a_vocabulary_that_were_not_seen() -> Non
     found = distribution(model, [])
     for token in ("<unk>", "x", "y"):
         assert math.exp(found[token]) == pytest.approx(1 / 24)
+
+
+def test_counts_are_discounted_as_far_as_one_likes() -> None:
+    # Counts of a small text are kept in single bytes; 300 is more than these hold.
+    model = train(["a b b", "a c"], 2, "katz", max_count=300)
+    assert model.facts["smoothing"]["parameters"]["ratios"] == [[], []]
+    steps = explain(model, "a b")
+    assert steps[1][1].formula.startswith("1 / (2 + 1)")
 
 
 def test_fallbacks_are_noted() -> None:

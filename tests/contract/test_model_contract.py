@@ -1,0 +1,346 @@
+"""What every model keeps to, whatever its backend: the methods of `LanguageModel` say the same
+thing in different ways, files give back what was saved, and a seed gives the same text again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lmkit
+from lmkit.errors import UnsupportedError
+from lmkit.model import BOS, EOS, UNK, Batch, LanguageModel
+from lmkit.registry import names, resolve
+from lmkit.sampling import Sampling
+
+from ..small_models import train
+
+TEXT = [
+    "the cat sat on the mat",
+    "the dog sat on the log",
+    "",
+    "a cat and a dog",
+    "the cat saw the dog on the mat",
+    "a dog saw <unk> on the log",
+]
+UNSEEN = ["the bird sat on a log", "mat the", "", "dog"]
+
+
+def ngram(smoothing: str, form: str, order: int) -> Callable[[], LanguageModel]:
+    return lambda: train(TEXT, order, smoothing, form=form)
+
+
+MODELS: dict[str, Callable[[], LanguageModel]] = {
+    f"ngram {smoothing} {form} {order}": ngram(smoothing, form, order)
+    for smoothing in names("smoothing")
+    for form in resolve("smoothing", smoothing).forms
+    for order in (1, 2, 3, 5)
+}
+MODELS["ngram cut"] = lambda: train(TEXT, 4, "modified-kneser-ney", prune=[0, 1])
+MODELS["ngram characters"] = lambda: train(TEXT, 4, "witten-bell", tokenizer="char")
+"""A few models of each backend, by names that begin with the backend's."""
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def model(request: pytest.FixtureRequest) -> LanguageModel:
+    return MODELS[request.param]()
+
+
+def test_every_registered_backend_is_here() -> None:
+    assert {name.split()[0] for name in MODELS} == set(names("backend"))
+
+
+def stepwise(model: LanguageModel, ids: np.ndarray, state: object) -> tuple[np.ndarray, np.ndarray]:
+    """log p of the tokens of one sentence by `log_probs_of` and by `next_log_probs`."""
+    asked, looked_up = [], []
+    for token in ids.tolist():
+        asked.append(model.log_probs_of(state, np.array([[token]]))[0, 0])
+        looked_up.append(model.next_log_probs(state)[0, token])
+        state = model.advance(state, [token])
+    return np.array(asked), np.array(looked_up)
+
+
+def sentences(batch: Batch) -> list[np.ndarray]:
+    return [batch.ids[a:b] for a, b in zip(batch.offsets[:-1], batch.offsets[1:], strict=True)]
+
+
+class TestScore:
+    def test_is_the_steps_one_after_the_other(self, model: LanguageModel) -> None:
+        batch = model.batch(TEXT + UNSEEN)
+        log_probs, _ = model.score(batch)
+        assert log_probs.shape == batch.ids.shape
+        assert log_probs.dtype == np.float64
+        steps = [stepwise(model, ids, model.start(1)) for ids in sentences(batch)]
+        asked, looked_up = (np.concatenate(parts) for parts in zip(*steps, strict=True))
+        np.testing.assert_allclose(log_probs, asked, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(log_probs, looked_up, rtol=0, atol=1e-12)
+
+    def test_sentences_do_not_depend_on_their_neighbours(self, model: LanguageModel) -> None:
+        lines = TEXT + UNSEEN
+        together, _ = model.score(lines)
+        alone = [model.score(line)[0] for line in lines]
+        assert np.array_equal(together, np.concatenate(alone))
+
+    def test_goes_on_from_a_state(self, model: LanguageModel) -> None:
+        """A sentence cut anywhere, its second part scored from the state after the first."""
+        for line in TEXT + UNSEEN:
+            batch = model.batch(line)
+            whole, _ = model.score(batch)
+            for cut in range(len(batch.ids)):
+                first = Batch(batch.ids[:cut], np.array([0, cut]))
+                second = Batch(batch.ids[cut:], np.array([0, len(batch.ids) - cut]))
+                if cut:
+                    before, state = model.score(first)
+                else:
+                    before, state = np.zeros(0), model.start(1)
+                after, _ = model.score(second, state)
+                np.testing.assert_allclose(np.concatenate((before, after)), whole, atol=1e-12)
+
+    def test_only_the_first_sentence_goes_on(self, model: LanguageModel) -> None:
+        state = model.start(1)
+        for token in model.encoder.encode_prompt("the cat").tolist():
+            state = model.advance(state, [token])
+        log_probs, _ = model.score(["sat on", "the cat"], state)
+        first, _ = model.score("sat on", state)
+        second, _ = model.score("the cat")
+        np.testing.assert_allclose(log_probs, np.concatenate((first, second)), atol=1e-12)
+
+    def test_ends_in_the_state_after_the_last_token(self, model: LanguageModel) -> None:
+        prompt = model.encoder.encode_prompt("the dog sat on")
+        _, scored = model.score(Batch(prompt, np.array([0, len(prompt)])))
+        stepped = model.start(1)
+        for token in prompt.tolist():
+            stepped = model.advance(stepped, [token])
+        assert np.array_equal(model.next_log_probs(scored), model.next_log_probs(stepped))
+        _, scored = model.score("the dog")
+        assert np.array_equal(model.next_log_probs(scored), model.next_log_probs(model.start(1)))
+
+    def test_nothing(self, model: LanguageModel) -> None:
+        log_probs, state = model.score(Batch(np.zeros(0, np.int32), np.zeros(1, np.int64)))
+        assert len(log_probs) == 0
+        assert len(state) == 1
+
+
+class TestSteps:
+    def states(self, model: LanguageModel) -> object:
+        """Several streams at different places: the beginning, seen, unseen, unknown words."""
+        state = model.start(6)
+        ids = model.encoder.encode_prompt("the cat sat dog mat and")
+        table = np.array([np.roll(ids, k)[:4] for k in range(6)])
+        table[4, 2] = UNK
+        for column in table.T:
+            state = model.advance(state, column)
+        return state
+
+    def test_distributions_sum_to_one(self, model: LanguageModel) -> None:
+        log_probs = model.next_log_probs(self.states(model))
+        assert log_probs.shape == (6, len(model.vocabulary))
+        assert (log_probs[:, BOS] == -np.inf).all()
+        if model.normalised:
+            np.testing.assert_allclose(np.exp(log_probs).sum(axis=1), 1, atol=1e-6)
+
+    def test_asking_for_some_tokens_is_looking_them_up(self, model: LanguageModel) -> None:
+        state = self.states(model)
+        tokens = np.random.default_rng(0).integers(0, len(model.vocabulary), (6, 7))
+        expected = np.take_along_axis(model.next_log_probs(state), tokens, axis=1)
+        np.testing.assert_allclose(model.log_probs_of(state, tokens), expected, atol=1e-12)
+
+    def test_streams_do_not_depend_on_each_other(self, model: LanguageModel) -> None:
+        state = self.states(model)
+        together = model.next_log_probs(state)
+        for row in range(6):
+            alone = model.next_log_probs(state.select([row]))
+            assert np.array_equal(alone[0], together[row])
+
+    def test_selecting_keeps_copies_and_reorders(self, model: LanguageModel) -> None:
+        state = self.states(model)
+        rows = [5, 0, 0, 3]
+        chosen = state.select(rows)
+        assert len(chosen) == 4
+        together = model.next_log_probs(state)
+        assert np.array_equal(model.next_log_probs(chosen), together[rows])
+        tokens = np.array([EOS, 3, 4, UNK])
+        moved = model.next_log_probs(model.advance(chosen, tokens))
+        for place, row in enumerate(rows):
+            one = model.advance(state.select([row]), tokens[place : place + 1])
+            assert np.array_equal(model.next_log_probs(one)[0], moved[place])
+
+    def test_equal_keys_mean_equal_futures(self, model: LanguageModel) -> None:
+        """Two histories that end alike, further back than the model sees, are one."""
+        if model.context_length is None or model.start(1).keys() is None:
+            pytest.skip("no two histories of this model ever become one")
+        ids = model.encoder.encode_prompt("cat sat on the mat and the dog saw a dog").tolist()
+        tail = ids[: model.context_length]
+        one, other = model.start(1), model.start(1)
+        for token in (ids[-1], ids[-2], *tail):
+            one = model.advance(one, [token])
+        for token in (ids[-3], ids[-3], ids[-1], *tail):
+            other = model.advance(other, [token])
+        assert np.array_equal(one.keys(), other.keys())
+        assert np.array_equal(model.next_log_probs(one), model.next_log_probs(other))
+
+    def test_after_the_end_a_sentence_begins(self, model: LanguageModel) -> None:
+        ended = model.advance(self.states(model), np.full(6, EOS))
+        assert np.array_equal(model.next_log_probs(ended), model.next_log_probs(model.start(6)))
+
+    def test_stepping_leaves_the_state_alone(self, model: LanguageModel) -> None:
+        state = self.states(model)
+        before = model.next_log_probs(state)
+        model.advance(state, np.full(6, 3))
+        model.draw_next(state, Sampling(), np.random.default_rng(0))
+        before_again = model.next_log_probs(state)
+        assert np.array_equal(before, before_again)
+
+
+def chi_square_limit(freedom: int) -> float:
+    """What chi-square exceeds once in ten thousand times (Wilson and Hilferty 1931)."""
+    part = 2 / (9 * freedom)
+    return freedom * (1 - part + 3.719 * math.sqrt(part)) ** 3
+
+
+class TestDrawing:
+    @pytest.mark.parametrize("context", ["", "the", "the cat", "on the", "dog saw", "zebra dog"])
+    @pytest.mark.parametrize("unknown", [True, False])
+    def test_follows_the_distribution(
+        self, model: LanguageModel, context: str, unknown: bool
+    ) -> None:
+        draws = 3000
+        state = model.start(1)
+        for token in model.encoder.encode_prompt(context).tolist():
+            state = model.advance(state, [token])
+        probabilities = np.exp(model.next_log_probs(state)[0])
+        if not unknown and probabilities.sum() > probabilities[UNK]:
+            probabilities[UNK] = 0
+        probabilities /= probabilities.sum()
+        drawn = model.draw_next(
+            state.select(np.zeros(draws, int)), Sampling(), np.random.default_rng(3), unknown
+        )
+        counts = np.bincount(drawn, minlength=len(probabilities))
+        assert (counts[probabilities == 0] == 0).all()
+        # Tokens too rare to be compared one by one are compared together.
+        rare = probabilities * draws < 5
+        expected = np.append(probabilities[~rare], probabilities[rare].sum()) * draws
+        found = np.append(counts[~rare], counts[rare].sum())
+        kept = expected > 0
+        statistic = ((found - expected)[kept] ** 2 / expected[kept]).sum()
+        assert statistic < chi_square_limit(max(int(kept.sum()) - 1, 1))
+
+    def test_greedy_takes_the_likeliest(self, model: LanguageModel) -> None:
+        state = model.start(2)
+        log_probs = model.next_log_probs(state)
+        log_probs[:, UNK] = -np.inf
+        drawn = model.draw_next(state, Sampling(greedy=True), np.random.default_rng(0))
+        assert np.array_equal(drawn, log_probs.argmax(axis=1))
+
+    def test_a_seed_gives_the_same_text_again(self, model: LanguageModel) -> None:
+        for sampling in (Sampling(), Sampling(temperature=0.8, top_k=5), Sampling(top_p=0.7)):
+            one = model.generate(8, seed=11, sampling=sampling, prompt="the")
+            assert one == model.generate(8, seed=11, sampling=sampling, prompt="the")
+        assert model.generate(8, seed=11) != model.generate(8, seed=12)
+
+    def test_generated_text_costs_what_scoring_says(self, model: LanguageModel) -> None:
+        for sentence in model.generate(6, seed=5, max_tokens=12):
+            ids = np.array(sentence.ids, np.int32)
+            log_probs, _ = model.score(Batch(ids, np.array([0, len(ids)])))
+            assert log_probs.sum() == pytest.approx(sentence.log_probability, abs=1e-9)
+            assert np.isfinite(sentence.log_probability)
+
+    def test_an_unknown_word_comes_only_where_nothing_else_can(self, model: LanguageModel) -> None:
+        for sentence in model.generate(20, seed=6, max_tokens=12):
+            state = model.start(1)
+            for token in sentence.ids:
+                if token == UNK:
+                    assert np.isfinite(model.next_log_probs(state)).sum() == 1
+                state = model.advance(state, [token])
+
+
+class TestFiles:
+    def test_a_loaded_model_is_the_saved_one(self, model: LanguageModel, tmp_path: Path) -> None:
+        path = tmp_path / "model.lm"
+        model.save(path)
+        loaded = lmkit.load(path)
+        assert loaded.vocabulary.tokens[:] == model.vocabulary.tokens[:]
+        assert loaded.unit == model.unit
+        assert loaded.normalised == model.normalised
+        assert loaded.context_length == model.context_length
+        assert loaded.describe() == model.describe()
+        lines = TEXT + UNSEEN
+        assert np.array_equal(loaded.score(lines)[0], model.score(lines)[0])
+        states = [m.advance(m.start(3), [3, 4, UNK]) for m in (loaded, model)]
+        one, other = loaded.next_log_probs(states[0]), model.next_log_probs(states[1])
+        assert np.array_equal(one, other)
+        assert loaded.generate(5, seed=4) == model.generate(5, seed=4)
+
+    def test_a_saved_copy_of_a_loaded_model_is_the_same(
+        self, model: LanguageModel, tmp_path: Path
+    ) -> None:
+        model.save(tmp_path / "one.lm")
+        lmkit.load(tmp_path / "one.lm").save(tmp_path / "two.lm")
+        lines = TEXT + UNSEEN
+        again = lmkit.load(tmp_path / "two.lm")
+        assert np.array_equal(again.score(lines)[0], model.score(lines)[0])
+
+
+class TestPerplexity:
+    def test_is_the_scores_summed_up(self, model: LanguageModel) -> None:
+        if not model.normalised:
+            with pytest.raises(UnsupportedError) as refusal:
+                model.perplexity(TEXT)
+            assert refusal.value.hint
+            return
+        lines = TEXT + UNSEEN
+        log_probs, _ = model.score(lines)
+        figures = model.perplexity(lines)
+        assert figures.tokens == len(log_probs)
+        assert figures.sentences == len(lines)
+        assert figures.log_probability == pytest.approx(log_probs.sum())
+
+    def test_of_a_file_and_of_its_lines(self, model: LanguageModel, tmp_path: Path) -> None:
+        if not model.normalised:
+            pytest.skip("its scores are no probabilities")
+        path = tmp_path / "text.txt"
+        path.write_text("".join(f"{line}\n" for line in TEXT), encoding="utf-8")
+        one, other = model.perplexity(path), model.perplexity(TEXT)
+        assert one.as_dict() == pytest.approx(other.as_dict())
+
+
+class TestNgrams:
+    """What n-gram models offer beside the common methods."""
+
+    @pytest.fixture(autouse=True)
+    def _only_ngrams(self, model: LanguageModel) -> None:
+        if model.backend != "ngram":
+            pytest.skip("no n-gram model")
+
+    def test_matched_orders(self, model: LanguageModel) -> None:
+        """The longest n-gram that stands in the training text, as searching for it says."""
+        if model.facts["pruned"]:
+            pytest.skip("it has lost n-grams")
+        seen = set()
+        for ids in sentences(model.batch(TEXT)):
+            tokens = [BOS, *ids.tolist()]
+            for end in range(2, len(tokens) + 1):
+                for start in range(end):
+                    seen.add(tuple(tokens[start:end]))
+        batch = model.batch(TEXT + UNSEEN)
+        matched = model.matched_orders(batch)
+        expected = []
+        for ids in sentences(batch):
+            tokens = [BOS, *ids.tolist()]
+            for end in range(2, len(tokens) + 1):
+                lengths = range(1, min(model.order, end) + 1)
+                expected.append(
+                    max((n for n in lengths if tuple(tokens[end - n : end]) in seen), default=1)
+                )
+        assert matched.tolist() == expected
+
+    def test_without_any_history(self, model: LanguageModel) -> None:
+        """From the empty state scoring and stepping say the same too."""
+        batch = model.batch("cat sat on the mat")
+        log_probs, _ = model.score(batch, model.empty(1))
+        asked, looked_up = stepwise(model, batch.ids, model.empty(1))
+        np.testing.assert_allclose(log_probs, asked, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(log_probs, looked_up, rtol=0, atol=1e-12)
