@@ -37,7 +37,7 @@ STALE := $(shell for v in $(VENVS); do \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test oracle lower-bounds lint types imports format bench wheel clean venvs
+.PHONY: help demo test oracle lower-bounds lint types imports format bench readme docs wheel clean venvs
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -73,6 +73,12 @@ format: .venv-dev/.installed ## Format the code and mend what ruff can mend
 bench: .venv-dev/.installed ## Time whole commands, then bulk work inside the process
 	.venv-dev/bin/python benchmarks/run.py
 	.venv-dev/bin/python -m pytest benchmarks $(PYTEST_FLAGS)
+
+readme: .venv-test/.installed ## Run what README.md and the pages in docs/ show, and write its output there
+	.venv-test/bin/python docs/examples.py README.md docs/python.md docs/text.md docs/smoothing.md
+
+docs: .venv-test/.installed ## Write docs/commands.md, the reference of the commands, from their help
+	.venv-test/bin/python docs/reference.py
 
 wheel: .venv-dev/.installed ## Build the wheel into dist/ and check what it holds
 	.venv-dev/bin/python -m pip wheel $(PIP_FLAGS) . --no-deps --wheel-dir dist

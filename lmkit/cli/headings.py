@@ -39,7 +39,7 @@ def write_options(
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
         if record is not None and isinstance(parameter, click.Option):
-            is_help = parameter.opts == context.help_option_names
+            is_help = set(parameter.opts) == set(context.help_option_names)
             title = COMMON if is_help else getattr(parameter, "heading", "Options")
             sections.setdefault(title, []).append((record[0], _readable(record[1])))
     sections[COMMON] = sections.pop(COMMON, [])

@@ -1,9 +1,10 @@
 """Writing ARPA files, the text format that all n-gram toolkits read.
 
 log10, ``<unk>``, ``<s>`` and ``</s>`` first, no backoffs at the highest order; a probability or
-a backoff weight of 0, as that of ``<s>``, is -99 (SRILM's word for it, which KenLM reads). Nine
-significant digits give back the very float32 that the model holds. Tokens that would break a
-line are written as `lmkit.ngram.escapes` says.
+a backoff weight of 0, as that of ``<s>``, is -99 (SRILM's word for it, which KenLM reads). A
+number has the seven, eight or nine digits that give back the very float32 of the model, so
+what was read with no more than seven is written as it was. Tokens that would break a line are
+written as `lmkit.ngram.escapes` says.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ Progress = Callable[[str, int, int], None]
 
 LOG10_ZERO = -99.0
 LN10 = float(np.log(10))
+_LOWEST_POWER = -2
+_POWERS = 10.0 ** np.arange(_LOWEST_POWER, 28)
 
 
 def write_arpa(model: NgramModel, path: Target, progress: Progress | None = None) -> None:
@@ -85,13 +88,23 @@ def check_backoff_form(model: NgramModel) -> None:
 
 def _log10(column: Column, form: str) -> Number:
     """Pieces of text for natural logarithms."""
+    return lambda rows: formatted(column.read(rows.start, rows.stop), form, _short)
 
-    def pieces(rows: slice) -> NDArray[Any]:
-        values = column.read(rows.start, rows.stop).astype(np.float64) / LN10
-        # Adding 0 makes 0 of -0.
-        return formatted(np.where(np.isneginf(values), LOG10_ZERO, values) + 0.0, form)
 
-    return pieces
+def _short(stored: NDArray[np.float32]) -> NDArray[np.float64]:
+    """log10 for the natural logarithms ``stored``: of the numbers that mean the same float32 one
+    with seven digits, or else with eight, where there is one."""
+    impossible = np.isneginf(stored)
+    values = np.where(impossible, LOG10_ZERO, stored.astype(np.float64) / LN10)
+    result = values
+    with np.errstate(divide="ignore"):
+        places = np.clip(np.floor(np.log10(np.abs(values))), -20, 8).astype(np.int64)
+    for digits in (8, 7):
+        scale = _POWERS[digits - 1 - places - _LOWEST_POWER]
+        rounded = np.rint(values * scale) / scale
+        result = np.where((rounded * LN10).astype(np.float32) == stored, rounded, result)
+    # Adding 0 makes 0 of -0.
+    return result + 0.0
 
 
 def _line_ends(rows: slice) -> NDArray[Any]:

@@ -72,13 +72,14 @@ class CountEvidence:
         return totals[: highest + 1].tolist()
 
     def context_sums(self, order: int, values: NDArray[Any]) -> NDArray[np.int64]:
-        running = np.zeros(len(values) + 1, np.int64)
-        np.cumsum(values, out=running[1:])
-        if order == 1:
-            return running[-1:]
-        children = self.trie[order - 1].first_child
-        assert children is not None
-        return np.diff(running[children.array()])
+        contexts = 1 if order == 1 else self.trie[order - 1].size
+        sums = np.empty(contexts, np.int64)
+        for rows, places, sizes in self.trie.context_blocks(order):
+            running = np.zeros(rows.stop - rows.start + 1, np.int64)
+            np.cumsum(values[rows], out=running[1:])
+            ends = np.cumsum(sizes)
+            sums[places] = running[ends] - running[ends - sizes]
+        return sums
 
     def left_one_out(self, most: int) -> Occurrences:
         return in_training_text(self.trie, most)

@@ -8,7 +8,7 @@ histories, and their counts say how often. ``T`` is the number of tokens, ``</s>
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lmkit.model import BOS, EOS
 from lmkit.ngram.lookup import find_children
-from lmkit.ngram.trie import Trie
+from lmkit.ngram.trie import BLOCK_ROWS, Trie
 
 
 class Occurrences:
@@ -91,33 +91,40 @@ def _locate(
 def in_training_text(trie: Trie, most: int) -> Occurrences:
     """The tokens of the text that ``trie`` was counted on, equal ones together. Of more than
     ``most`` it takes ``most``, at equal distances, each of which stands for its neighbours."""
-    starts, counts = [], []
+    total = sum(int(counts.sum()) for _, _, counts in _pieces(trie))
+    points = (np.arange(most) + 0.5) * (total / most)
+    orders, rows, weights = [], [], []
+    before = 0
+    for order, start, counts in _pieces(trie):
+        running = np.cumsum(counts) + before
+        if total <= most:
+            chosen = np.flatnonzero(counts)
+            times = counts[chosen].astype(np.float64)
+        else:
+            here = points[np.searchsorted(points, before) : np.searchsorted(points, running[-1])]
+            places = np.searchsorted(running, here, side="right")
+            chosen, found = np.unique(places, return_counts=True)
+            times = found.astype(np.float64) * (total / most)
+        orders.append(np.full(len(chosen), order))
+        rows.append(chosen + start)
+        weights.append(times)
+        before = int(running[-1])
+    lengths, longest = np.concatenate(orders), np.concatenate(rows)
+    return Occurrences(*_with_suffixes(trie, lengths, longest), np.concatenate(weights))
+
+
+def _pieces(trie: Trie) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
+    """The n-grams that are a token of the text with all of its history: order, first row and
+    counts of some at a time."""
     for order in range(1, trie.order + 1):
-        start, stop = (0, trie[order].size) if order == trie.order else trie.bos_range(order)
+        begin, end = (0, trie[order].size) if order == trie.order else trie.bos_range(order)
         column = trie[order].count
         assert column is not None
-        here = column.read(start, stop).astype(np.int64)
-        if order == 1:
-            here[BOS - start] = 0
-        starts.append(start)
-        counts.append(here)
-    sizes = [len(here) for here in counts]
-    chosen, weights = _sample(np.concatenate(counts), most)
-    longest = np.searchsorted(np.cumsum(sizes), chosen, side="right")
-    chosen += (np.array(starts) - np.cumsum([0, *sizes[:-1]]))[longest]
-    return Occurrences(*_with_suffixes(trie, longest + 1, chosen), weights)
-
-
-def _sample(counts: NDArray[np.int64], most: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    running = np.cumsum(counts)
-    total = int(running[-1])
-    if total <= most:
-        chosen = np.flatnonzero(counts)
-        return chosen, counts[chosen].astype(np.float64)
-    points = (np.arange(most) + 0.5) * (total / most)
-    places = np.searchsorted(running, points, side="right").astype(np.int64)
-    chosen, times = np.unique(places, return_counts=True)
-    return chosen, times.astype(np.float64) * (total / most)
+        for start in range(begin, end, BLOCK_ROWS):
+            counts = column.read(start, min(start + BLOCK_ROWS, end)).astype(np.int64)
+            if order == 1 and start <= BOS < start + len(counts):
+                counts[BOS - start] = 0
+            yield order, start, counts
 
 
 def _with_suffixes(

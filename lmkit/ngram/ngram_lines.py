@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from lmkit.ngram.escapes import escaped
 from lmkit.ngram.trie import Trie
 
-ROWS = 1 << 18
-"""How many lines are made at a time."""
+ROWS = 1 << 14
+"""How many lines are made at a time: so few that their pieces stay in cache."""
 
 Pieces = NDArray[np.object_]
 Number = Callable[[slice], Pieces]
@@ -70,9 +70,12 @@ class NgramLines:
         return self._contexts[order]
 
 
-def formatted(values: NDArray[Any], form: str) -> Pieces:
-    """Each of ``values`` in the %-``form``, which must not hold a NUL; equal ones are formatted
-    once."""
+def formatted(
+    values: NDArray[Any], form: str, convert: Callable[[NDArray[Any]], NDArray[Any]] | None = None
+) -> Pieces:
+    """Each of ``values``, after ``convert``, in the %-``form``, which must not hold a NUL; equal
+    ones are formatted once."""
     distinct, places = np.unique(values, return_inverse=True)
-    text = "\0".join([form] * len(distinct)) % tuple(distinct.tolist())
+    numbers = distinct if convert is None else convert(distinct)
+    text = "\0".join([form] * len(distinct)) % tuple(numbers.tolist())
     return np.array(text.encode().split(b"\0"), object)[places]

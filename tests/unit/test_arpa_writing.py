@@ -97,6 +97,18 @@ def test_reading_gives_back_the_very_numbers(
     assert (tmp_path / "again.arpa").read_bytes() == path.read_bytes()
 
 
+def test_numbers_are_written_as_they_were_read(tmp_path: Path) -> None:
+    """Those with up to seven digits."""
+    numbers = [-0.3, -1, -12.5, -1e-05, -99, -100, -0.0001234567, -6.660002, -0.07629395, -3.999999]
+    lines = [f"{number:.7g}\tw{place}\t{number / 2:.7g}" for place, number in enumerate(numbers)]
+    lines = ["-2.5\t<unk>\t0", "-99\t<s>\t0.30103", "-0.5\t</s>\t0", *lines]
+    text = f"\\data\\\nngram 1={len(lines)}\nngram 2=1\n\n\\1-grams:\n" + "\n".join(lines)
+    text += "\n\n\\2-grams:\n-0.1\t<s> </s>\n\n\\end\\\n"
+    (tmp_path / "given.arpa").write_text(text, encoding="utf-8")
+    write_arpa(read_arpa(tmp_path / "given.arpa"), tmp_path / "out.arpa")
+    assert (tmp_path / "out.arpa").read_text(encoding="utf-8") == text
+
+
 def test_refusals_say_why(zipf_lines: list[str], tmp_path: Path) -> None:
     why = {
         "maximum-likelihood": "impossible",
@@ -172,7 +184,12 @@ def test_escapes() -> None:
     for token in ("<0x20>", "<unk>", "a<UNK>", "<0x3C>", "\x0b", "\u00a0", "\\", "ä"):
         assert escaped(token) == token
         assert unescaped(token, words) == token
-    assert unescaped(escaped("<UNK>"), words) == "<UNK>" != escaped("<UNK>")
+    # Each gets one more mark, so all of them come back.
+    marked = ["<UNK>", "<0x3C>UNK>", "<0x3C><0x3C>UNK>", "<0x3C><0x3C><0x3C>UNK>"]
+    assert list(map(escaped, marked[:-1])) == marked[1:]
+    assert [unescaped(token, words) for token in marked[1:]] == marked[:-1]
+    assert escaped("UNK>") == "UNK>" == unescaped("UNK>", words)
+    assert escaped("x<0x3C>UNK>") == "x<0x3C>UNK>" == unescaped("x<0x3C>UNK>", words)
 
 
 def test_a_word_spelt_as_others_spell_the_unknown_word(tmp_path: Path) -> None:
