@@ -28,6 +28,8 @@ from lmkit.registry import resolve
 
 @dataclass(frozen=True)
 class Shape:
+    """An LSTM and the batches that it is trained on; ``goal`` is the ratio to reach."""
+
     layers: int
     hidden: int
     vocabulary: int

@@ -15,12 +15,13 @@ from lmkit.neural.architecture import Architecture
 from lmkit.neural.arrays import Array
 from lmkit.neural.batches import Streams, all_ids
 from lmkit.neural.blas import one_thread
+from lmkit.neural.course import Report, Watch
 from lmkit.neural.distillation import Teacher
 from lmkit.neural.model import NeuralModel
 from lmkit.neural.network import Network
 from lmkit.neural.options import Options, make_options, suitable_preset
 from lmkit.neural.parameters import Parameters
-from lmkit.neural.training import Report, Trainer, Watch
+from lmkit.neural.training import Trainer
 from lmkit.registry import resolve
 
 if TYPE_CHECKING:

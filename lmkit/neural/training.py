@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lmkit.errors import ExitCode, LmkitError
+from lmkit.errors import LmkitError
 from lmkit.neural.arrays import Array
 from lmkit.neural.blas import one_thread
 from lmkit.neural.checkpoint import (
@@ -22,6 +21,7 @@ from lmkit.neural.checkpoint import (
     restore_generator,
     save_checkpoint,
 )
+from lmkit.neural.course import Diverged, Interrupted, Place, Report, Watch
 from lmkit.neural.distillation import Teacher
 from lmkit.neural.feed import SentenceFeed, StreamFeed
 from lmkit.neural.interruption import Interruption
@@ -37,52 +37,6 @@ from lmkit.registry import resolve
 
 LOG_ROWS = 200
 """About how many rows the log of a training has, beside those of validations."""
-
-
-class Diverged(LmkitError):
-    """The loss has become infinite, or no number at all."""
-
-
-class Interrupted(LmkitError):
-    """Ctrl-C; what was done is in the checkpoint."""
-
-    exit_code = ExitCode.INTERRUPTED
-
-
-@dataclass(slots=True)
-class Place:
-    """Where a training stands: all that is not an array."""
-
-    epoch: int = 0
-    position: int = 0
-    epoch_seed: int = 0
-    updates: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    best_loss: float | None = None
-    best_epoch: float | None = None
-    bad: int = 0
-    tokens_at_validation: int = 0
-    validation_seconds: float = 0.0
-    rows: int = 0
-    ended: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a live line shows. ``loss`` is in nats a token; ``left`` in seconds."""
-
-    progress: float
-    epoch: float
-    tokens_per_second: float
-    loss: float
-    gradient_norm: float
-    learning_rate: float
-    valid_loss: float | None
-    left: float
-
-
-Watch = Callable[[Report], None]
 
 
 class Trainer:
