@@ -118,7 +118,7 @@ def train(
         lmkit train text.txt --order 3 --smoothing witten-bell --output small.lm
         lmkit train --from model.lm --smoothing katz --output katz.lm
         lmkit train more.txt --append model.lm --output model.lm
-        lmkit train text.txt --backend lstm --time-budget 10m --output lstm.lm
+        lmkit train text.txt --backend lstm --epochs 5 --output lstm.lm
     """
     options = {key: value for key, value in given.items() if value is not None}
     texts = _texts(console, texts, options)
