@@ -75,7 +75,7 @@ bench: .venv-dev/.installed ## Time whole commands, then bulk work inside the pr
 	.venv-dev/bin/python -m pytest benchmarks $(PYTEST_FLAGS)
 
 readme: .venv-test/.installed ## Run what README.md and the pages in docs/ show, and write its output there
-	.venv-test/bin/python docs/examples.py README.md docs/python.md docs/text.md docs/smoothing.md
+	.venv-test/bin/python docs/examples.py
 
 docs: .venv-test/.installed ## Write docs/commands.md, the reference of the commands, from their help
 	.venv-test/bin/python docs/reference.py

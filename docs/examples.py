@@ -1,7 +1,7 @@
 """Runs what the pages show: commands and Python, with the output that stands below them.
 
-    python docs/examples.py README.md docs/python.md            # writes the outputs anew
-    python docs/examples.py --check README.md docs/python.md    # only says where they differ
+    python docs/examples.py                      # writes the outputs of all pages anew
+    python docs/examples.py --check README.md    # only says where those of one differ
 
 A block fenced as ``console`` has lines ``$ command`` (and ``> `` where it goes on), one fenced as
 ``pycon`` lines ``>>> statement``. All blocks of a page run one after the other in one empty
@@ -34,6 +34,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+PAGES = ("README.md", "docs/python.md", "docs/smoothing.md", "docs/text.md")
 HERE = 0.002
 """How far a number may be away, relative to it, from what the page says: rounding."""
 ELSEWHERE = 0.35
@@ -247,7 +248,7 @@ def rewritten(page: str, blocks: Sequence[Block]) -> str:
 def main() -> int:
     """Run the pages; write their outputs, or with ``--check`` say where they differ."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("pages", nargs="+", type=Path)
+    parser.add_argument("pages", nargs="*", type=Path, default=[ROOT / page for page in PAGES])
     parser.add_argument("--check", action="store_true", help="change nothing")
     arguments = parser.parse_args()
     sys.path.insert(0, str(ROOT))

@@ -59,10 +59,12 @@ class Batch:
 
     def sentence_sums(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
         """Sum of ``values`` [T] over each sentence: [S]."""
-        totals = np.concatenate(([0.0], np.cumsum(values, dtype=np.float64)))
-        if np.isfinite(totals[-1]):
-            return totals[self.offsets[1:]] - totals[self.offsets[:-1]]
-        return np.add.reduceat(values.astype(np.float64), self.offsets[:-1])
+        # Differences of a running sum would let a sentence's sum depend on those before it.
+        sums: NDArray[np.float64] = np.zeros(len(self))
+        some = np.flatnonzero(np.diff(self.offsets))
+        if len(some):
+            sums[some] = np.add.reduceat(values.astype(np.float64), self.offsets[some])
+        return sums
 
 
 class State(Protocol):
@@ -219,9 +221,7 @@ class LanguageModel(ABC):
         elif isinstance(text, Path):
             batches = self.encoder.encode_file(text)
         else:
-            batches = self.encoder.encode_stream(
-                text.splitlines() if isinstance(text, str) else text
-            )
+            batches = self.encoder.encode_stream(_lines(text) if isinstance(text, str) else text)
         total = Perplexity(0, 0, 0, 0.0, 0.0, 0.0, 0)
         for batch in batches:
             total = total + self.measure(batch)
@@ -289,6 +289,12 @@ class LanguageModel(ABC):
             Generated(self.encoder.decode([t for t in ids if t != EOS]), tuple(ids), float(total))
             for ids, total in zip(drawn, sums, strict=True)
         ]
+
+
+def _lines(text: str) -> list[str]:
+    """``text`` cut where a file is: at LF, CRLF and CR, and at nothing else."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return lines if lines[-1] else lines[:-1]
 
 
 def avoid_unknown(log_probs: NDArray[np.float64]) -> None:

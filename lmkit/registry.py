@@ -86,8 +86,6 @@ def resolve(kind: str, name: str) -> Any:
     """
     target = BUILT_IN[kind].get(name) or _outside(kind).get(name)
     if target is None:
-        raise UsageError(
-            f"there is no {kind} named {name!r}", f"one of {', '.join(names(kind))}"
-        )
+        raise UsageError(f"there is no {kind} named {name!r}", f"one of {', '.join(names(kind))}")
     module, _, attribute = target.partition(":")
     return getattr(import_module(module), attribute)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.model import UNK, avoid_unknown
+from lmkit.ngram.state import NgramState
 from lmkit.sampling import Sampling, draw
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def _draw_one(
 
 
 def _draw_at(model: NgramModel, order: int, rows: list[int], generator: np.random.Generator) -> int:
-    """A token after the context of ``order - 1`` tokens; -1 where patience ran out."""
+    """A token after the context of ``order - 1`` tokens; -1 where none can follow."""
     if order == 1:
         cumulative = model.cumulative_unigrams
         point = generator.random() * cumulative[-1]
@@ -74,4 +75,22 @@ def _draw_at(model: NgramModel, order: int, rows: list[int], generator: np.rando
         place = np.searchsorted(tokens, token)
         if token < 0 or place == len(tokens) or tokens[place] != token:
             return token
-    return -1
+    return _draw_unlisted(model, order, rows, tokens, generator)
+
+
+def _draw_unlisted(
+    model: NgramModel,
+    order: int,
+    rows: list[int],
+    listed: NDArray[np.int32],
+    generator: np.random.Generator,
+) -> int:
+    """A token that is not ``listed`` after the context of ``order - 2`` tokens; -1 where there
+    is none. Looks at the whole vocabulary: drawing anew from the top instead would make the
+    unlisted tokens rarer than they are."""
+    shorter = NgramState(np.array([rows[: order - 2]], np.int64), np.array([order - 2]))
+    log_probs = model.next_log_probs(shorter)
+    log_probs[:, listed] = -np.inf
+    if np.isneginf(log_probs).all():
+        return -1
+    return int(draw(log_probs, Sampling(), generator)[0])

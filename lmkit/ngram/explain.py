@@ -224,8 +224,10 @@ def continuations(model: NgramModel, context: str, top: int = 20) -> list[Contin
         state = model.advance(state, [token])
     log_probs = model.next_log_probs(state)[0]
     top = min(top, int(np.isfinite(log_probs).sum()))
-    best = np.argpartition(-log_probs, max(top - 1, 0))[:top]
-    best = best[np.lexsort((best, -log_probs[best]))]
+    # All that are as likely as the last one are looked at, so that a longer list only goes on.
+    least = -np.partition(-log_probs, max(top - 1, 0))[max(top - 1, 0)]
+    best = np.flatnonzero(log_probs >= least)
+    best = best[np.argsort(-log_probs[best], kind="stable")][:top]
     orders, counts = _longest_matches(model, state, best)
     return [
         Continuation(model.vocabulary.tokens[i], counts[k], float(np.exp(log_probs[i])), orders[k])

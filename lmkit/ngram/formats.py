@@ -64,7 +64,8 @@ def kind_of_file(path: str | Path) -> str:
         mode = stat.S_IFREG  # Reading it will say what is wrong.
     if mode is None or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise UsageError(
-            "what is no file cannot be looked at before it is read",
+            f"what {'standard input' if mode is None else path} holds cannot be told before it is "
+            "read, and it can be read only once",
             f"--format {' or '.join(KINDS)}",
         )
     if stat.S_ISDIR(mode) or is_web1t_name(Path(path).name):

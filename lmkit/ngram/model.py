@@ -200,9 +200,7 @@ class NgramModel(LanguageModel):
         rows = np.full((batch_size, self.order - 1), -1, np.int64)
         return NgramState(rows, np.zeros(batch_size, np.int64))
 
-    def advance(
-        self, state: Any, tokens: NDArray[np.integer] | Sequence[int]
-    ) -> NgramState:
+    def advance(self, state: Any, tokens: NDArray[np.integer] | Sequence[int]) -> NgramState:
         """See `LanguageModel.advance`. After ``</s>`` a stream stands at the next ``<s>``."""
         ids = np.asarray(tokens, np.int64)
         rows = np.full_like(state.rows, -1)

@@ -11,16 +11,13 @@ import bz2
 import contextlib
 import gzip
 import lzma
-import os
-import re
-import socket
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from lmkit.errors import LmkitError, UsageError
+from lmkit.errors import UsageError
+from lmkit.store.replacing import cannot_write, check_place, replace, temporary_beside
 
 Target = str | Path | BinaryIO
 
@@ -45,35 +42,20 @@ def open_target(target: Target) -> Iterator[BinaryIO]:
         sys.stdout.buffer.flush()
         return
     path = Path(target)
-    _check(path)
+    check_place(path)
     if path.exists() and not path.is_file():
         # A pipe or a device is no file to be replaced.
         with _failures(path), open(path, "wb") as file:
             yield file
         return
-    _sweep(path)
-    prefix = f".{path.name}.{socket.gethostname()}-{os.getpid()}-"
     with _failures(path):
-        handle, name = tempfile.mkstemp(".partial", prefix, path.parent)
+        temporary = temporary_beside(path)
         try:
-            with os.fdopen(handle, "wb") as file:
-                with _compressed(file, path) as stream:
-                    yield stream
-                file.flush()
-                os.fsync(handle)
-            # mkstemp makes files that only their owner can read.
-            os.chmod(name, 0o666 & ~_umask())
-            os.replace(name, path)
-        except BaseException:
-            os.unlink(name)
-            raise
-
-
-def _check(path: Path) -> None:
-    if path.is_dir():
-        raise LmkitError(f"{path} is a directory", "naming a file in it")
-    if not path.parent.is_dir():
-        raise LmkitError(f"there is no directory {path.parent}", f"mkdir -p {path.parent}")
+            with open(temporary, "wb") as file, _compressed(file, path) as stream:
+                yield stream
+            replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -83,10 +65,7 @@ def _failures(path: Path) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise LmkitError(
-            f"cannot write {path}: {(error.strerror or str(error)).lower()}",
-            "another place with --output, with room and permission to write",
-        ) from error
+        raise cannot_write(path, error) from error
 
 
 def _compressed(file: BinaryIO, path: Path) -> Any:
@@ -111,31 +90,3 @@ def _compressed(file: BinaryIO, path: Path) -> Any:
             ) from None
         return zstandard.ZstdCompressor().stream_writer(file, closefd=False)
     return contextlib.nullcontext(file)
-
-
-def _sweep(path: Path) -> None:
-    """Remove what a killed process on this machine left of an earlier write to ``path``."""
-    pattern = re.compile(
-        rf"\.{re.escape(path.name)}\.{re.escape(socket.gethostname())}-(\d+)-.*\.partial"
-    )
-    with contextlib.suppress(OSError):
-        for entry in os.scandir(path.parent):
-            found = pattern.fullmatch(entry.name)
-            if found and not _alive(int(found[1])):
-                os.unlink(entry.path)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

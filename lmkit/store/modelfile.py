@@ -6,15 +6,11 @@ and on disk: a crash leaves the old model or none. It is opened read-only.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import re
 import shutil
-import socket
 import sqlite3
 import struct
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +21,7 @@ import numpy as np
 from lmkit.errors import LmkitError, ModelFileError
 from lmkit.store.columns import Column, StoredColumn, block_id, blocks_of
 from lmkit.store.damage import HINT, damage
+from lmkit.store.replacing import cannot_write, check_place, replace, temporary_beside
 from lmkit.store.schema import APPLICATION_ID, MIGRATIONS, PAGE_SIZE, SCHEMA_VERSION
 
 _MAGIC = b"SQLite format 3\0"
@@ -50,14 +47,10 @@ class ModelWriter:
     def __init__(self, path: str | Path, copy_of: str | Path | None = None) -> None:
         self.path = Path(path)
         _refuse_target(self.path)
-        _sweep(self.path)
-        prefix = f".{self.path.name}.{socket.gethostname()}-{os.getpid()}-"
         try:
-            handle, name = tempfile.mkstemp(".partial", prefix, self.path.parent)
+            self._temporary = temporary_beside(self.path)
         except OSError as error:
-            raise _cannot_write(self.path, error) from error
-        os.close(handle)
-        self._temporary = Path(name)
+            raise cannot_write(self.path, error) from error
         try:
             if copy_of is not None:
                 shutil.copyfile(copy_of, self._temporary)
@@ -70,7 +63,7 @@ class ModelWriter:
         except BaseException as error:
             self._temporary.unlink(missing_ok=True)
             if isinstance(error, sqlite3.OperationalError | OSError):
-                raise _cannot_write(self.path, error) from error
+                raise cannot_write(self.path, error) from error
             raise
 
     def _prepare(self, new: bool) -> None:
@@ -101,7 +94,7 @@ class ModelWriter:
             if error is None:
                 self._finish()
             elif isinstance(error, sqlite3.OperationalError | OSError):
-                raise _cannot_write(self.path, error) from error
+                raise cannot_write(self.path, error) from error
         finally:
             self.connection.close()
             self._temporary.unlink(missing_ok=True)
@@ -110,14 +103,9 @@ class ModelWriter:
         try:
             self.pause()
             self.connection.close()
-            with open(self._temporary, "rb") as file:
-                os.fsync(file.fileno())
-            # mkstemp makes files that only their owner can read; a model is like any output.
-            os.chmod(self._temporary, 0o666 & ~_umask())
-            os.replace(self._temporary, self.path)
-            _sync_directory(self.path.parent)
+            replace(self._temporary, self.path)
         except (sqlite3.OperationalError, OSError) as error:
-            raise _cannot_write(self.path, error) from error
+            raise cannot_write(self.path, error) from error
 
     def pause(self) -> None:
         """End the open transaction, for what brings transactions of its own."""
@@ -261,56 +249,7 @@ def _check_header(path: Path) -> None:
 
 
 def _refuse_target(path: Path) -> None:
-    if path.is_dir():
-        raise LmkitError(f"{path} is a directory", "a file in it, such as model.lm")
+    check_place(path)
     if path.exists() and not path.is_file():
         # A device or a pipe would be replaced by the model, not written to.
         raise LmkitError(f"{path} is no regular file", "another name, such as model.lm")
-    if not path.parent.is_dir():
-        raise LmkitError(f"there is no directory {path.parent}", f"mkdir -p {path.parent}")
-
-
-def _cannot_write(path: Path, error: Exception) -> LmkitError:
-    reason = getattr(error, "strerror", None) or str(error)
-    return LmkitError(
-        f"cannot write {path}: {reason}",
-        "another place with --output, with room and permission to write",
-    )
-
-
-def _sweep(path: Path) -> None:
-    """Remove what a killed process on this machine left of an earlier write to ``path``."""
-    pattern = re.compile(
-        rf"\.{re.escape(path.name)}\.{re.escape(socket.gethostname())}-(\d+)-.*\.partial"
-    )
-    with contextlib.suppress(OSError):
-        for entry in os.scandir(path.parent):
-            found = pattern.fullmatch(entry.name)
-            if found and not _alive(int(found[1])):
-                os.unlink(entry.path)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _sync_directory(directory: Path) -> None:
-    # Some file systems cannot sync a directory; the rename itself has happened by then.
-    with contextlib.suppress(OSError):
-        handle = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import os
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from lmkit.cli.console import Console
@@ -59,3 +61,15 @@ def clean_environment() -> dict[str, str]:
     for name in ("LMKIT_DEBUG", "NO_COLOR"):
         ours.pop(name, None)
     return ours
+
+
+def load_script(path: str) -> ModuleType:
+    """A script of the checkout, such as ``docs/examples.py``, as a module."""
+    name = Path(path).stem
+    spec = importlib.util.spec_from_file_location(f"lmkit_script_{name}", ROOT / path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    # Dataclasses look their module up.
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module

@@ -242,12 +242,12 @@ def chi_square_limit(freedom: int) -> float:
 
 
 class TestDrawing:
-    @pytest.mark.parametrize("context", ["", "the", "the cat", "on the", "dog saw", "zebra dog"])
+    @pytest.mark.parametrize("context", ["", "the cat", "dog saw", "zebra dog"])
     @pytest.mark.parametrize("unknown", [True, False])
     def test_follows_the_distribution(
         self, model: LanguageModel, context: str, unknown: bool
     ) -> None:
-        draws = 3000
+        draws = 2000
         state = model.start(1)
         for token in model.encoder.encode_prompt(context).tolist():
             state = model.advance(state, [token])

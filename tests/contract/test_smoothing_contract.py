@@ -64,7 +64,7 @@ def check_sums(model: NgramModel, lines: list[str]) -> None:
 
 @pytest.fixture(scope="module")
 def lines(zipf_lines: list[str]) -> list[str]:
-    return [line for line in zipf_lines if line][:300]
+    return [line for line in zipf_lines if line][:150]
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -80,7 +80,7 @@ class TestSumsToOne:
         check_sums(train(lines, order, name, form=form, words=[*words, "never", "seen"]), lines)
 
     def test_with_cutoffs(self, name: str, form: str, order: int, lines: list[str]) -> None:
-        for cutoffs in ([0, 0, 1], [0, 1], [1], [0, 0, 1, 2, 2]):
+        for cutoffs in ([1], [0, 0, 1, 2, 2]):
             check_sums(train(lines, order, name, form=form, prune=cutoffs[:order]), lines)
 
     def test_on_characters(self, name: str, form: str, order: int) -> None:

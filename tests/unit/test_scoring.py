@@ -143,3 +143,15 @@ def test_every_line_is_on_one_side_of_a_bound(lines, bound):
     (low,) = filter_lines(Unigrams(), [lines], max_perplexity=bound)
     (high,) = filter_lines(Unigrams(), [lines], min_perplexity=math.nextafter(bound, math.inf))
     assert sorted(low + high) == sorted(lines)
+
+
+def test_a_lines_sum_does_not_depend_on_the_lines_before_it() -> None:
+    # Sentences of 2, 0 and 3 tokens behind a million others.
+    values = -np.random.default_rng(1).random(1_000_005) * 10
+    offsets = np.array([0, 1_000_000, 1_000_002, 1_000_002, 1_000_005])
+    batch = Batch(np.zeros(len(values), np.int32), offsets)
+    sums = batch.sentence_sums(values)
+    tail = Batch(np.zeros(5, np.int32), np.array([0, 2, 2, 5]))
+    assert np.array_equal(sums[1:], tail.sentence_sums(values[-5:]))
+    assert sums[2] == 0.0
+    assert sums[3] == pytest.approx(math.fsum(values[-3:].tolist()), rel=1e-15)

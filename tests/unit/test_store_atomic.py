@@ -64,7 +64,7 @@ def start(script: str, *words: object) -> subprocess.Popen[str]:
         import sys, os, signal
         from pathlib import Path
         sys.path.insert(0, {str(ROOT)!r})
-        from lmkit.store import modelfile
+        from lmkit.store import modelfile, replacing
         from lmkit.store.modelfile import ModelWriter
         from lmkit.store.columns import MemoryColumn
         import numpy as np
@@ -87,9 +87,9 @@ STEPS = {
     "the temporary file is there": "modelfile.ModelWriter._prepare",
     "half written": "modelfile.ModelWriter.column",
     "all written": "modelfile.ModelWriter._finish",
-    "before the sync": "modelfile.os.fsync",
-    "before the rename": "modelfile.os.replace",
-    "after the rename": "modelfile._sync_directory",
+    "before the sync": "replacing.os.fsync",
+    "before the rename": "replacing.os.replace",
+    "after the rename": "replacing._sync_directory",
 }
 
 
@@ -312,7 +312,7 @@ def test_a_read_only_directory(tmp_path: Path) -> None:
 def test_a_read_only_file_system(small_disk: Path) -> None:
     write(small_disk / "model.lm", 1, 1000)
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    with pytest.raises(LmkitError, match=r"cannot write .*model\.lm: Read-only file system"):
+    with pytest.raises(LmkitError, match=r"cannot write .*model\.lm: read-only file system"):
         write(small_disk / "model.lm", 2, 1000)
     assert number_of(small_disk / "model.lm") == 1
 

@@ -33,7 +33,7 @@ class StupidBackoff(Smoothing):
         if not 0 < weight <= 1:
             raise UsageError(
                 f"the weight must be above 0 and at most 1, not {weight:g}",
-                f"--weight {DEFAULT_WEIGHT:g}",
+                f"--backoff-weight {DEFAULT_WEIGHT:g}",
             )
         self.weight = float(weight)
 

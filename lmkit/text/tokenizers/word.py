@@ -32,7 +32,7 @@ _WORD = r"[[\w\u00ad]--[\p{Han}\p{Hiragana}]]+"
 
 @cache
 def _pattern() -> Any:
-    import regex  # type: ignore[import-untyped]
+    import regex  # type: ignore[import-untyped, unused-ignore]
 
     return regex.compile(_PATTERN.replace("W", _WORD), regex.VERBOSE | regex.VERSION1)
 
