@@ -72,9 +72,15 @@ class Unnormalised:
                 self.xp.matmul(e, rows, out=dw)
                 self.xp.matmul(e, factors, out=db)
             else:
-                dw += self.xp.matmul(e, rows)
+                self._add_product(dw, e, rows)
                 db += self.xp.matmul(e, factors)
         return losses, dh
+
+    def _add_product(self, total: Array, e: Array, rows: Array) -> None:
+        """``total += e @ rows``, some rows at a time: the product never exists whole either."""
+        height = max(16, PIECE // max(1, rows.shape[1]))
+        for start in range(0, len(e), height):
+            total[start : start + height] += self.xp.matmul(e[start : start + height], rows)
 
     def log_prob(self, w: Array, b: Array, h: Array, targets: Array) -> Array:
         """log p of ``targets`` [N]: [N]."""
