@@ -22,6 +22,9 @@ from lmkit.text.vocabulary import Vocabulary, read_vocabulary
 
 Progress = Callable[[str, int, int | None], None]
 
+NOT_KEPT = ("progress", "watch", "checkpoint", "resume", "teacher", "seed")
+"""Options that do not belong into the history of a model."""
+
 
 def load(path: str | Path) -> LanguageModel:
     """Open the model in ``path``, whatever its backend. What it holds is read when needed.
@@ -82,6 +85,7 @@ def train(
     held_out = valid_corpus(valid, corpus.vocabulary, settings, errors)
     if memory is not None:
         options["memory"] = memory
+    options |= _drawing(trainer, seed, output, options)
     model: LanguageModel = trainer.train(corpus, held_out, progress=progress, **options)
     limits = {"min_count": min_count, "vocabulary_size": vocabulary_size}
     model.runs.append(
@@ -97,6 +101,63 @@ def train(
     if output is not None:
         model.save(output)
     return model
+
+
+def train_on(
+    base: LanguageModel | str | Path,
+    *texts: str | Path | BinaryIO,
+    output: str | Path | None = None,
+    valid: str | Path | None = None,
+    errors: str = "strict",
+    memory: int | None = None,
+    seed: int | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> LanguageModel:
+    """Go on training ``base`` on the files ``texts``: pre-training, then fine-tuning. A whole
+    vocabulary grows by their words, a limited one stays. ``base`` itself is not changed.
+
+    Raises `UnsupportedError` for a kind of model that cannot be trained on.
+    """
+    old = load(base) if isinstance(base, str | Path) else base
+    clock, started = time.monotonic(), datetime.now(UTC)
+    trainer = resolve("backend", old.backend)
+    if not getattr(trainer, "makes_checkpoints", False):
+        raise UnsupportedError(
+            f"a model of the backend {old.backend!r} cannot be trained further",
+            "--append MODEL, to add text to the counts of an n-gram model",
+        )
+    settings = old.encoder.settings
+    corpus = build_corpus(
+        list(texts),
+        settings,
+        base=old.vocabulary,
+        errors=errors,
+        memory=memory,
+        progress=reading(progress),
+    )
+    held_out = valid_corpus(valid, corpus.vocabulary, settings, errors)
+    options |= _drawing(trainer, seed, output, options)
+    new: LanguageModel = trainer.train(corpus, held_out, base=old, progress=progress, **options)
+    new.runs.extend([*old.runs, run_record("train", started, clock, corpus, options, seed)])
+    if output is not None:
+        new.save(output)
+    return new
+
+
+def _drawing(
+    trainer: Any, seed: int | None, output: str | Path | None, options: dict[str, Any]
+) -> dict[str, Any]:
+    """What a backend that draws random numbers and makes checkpoints is told besides; a
+    ``teacher`` is opened."""
+    if not getattr(trainer, "makes_checkpoints", False):
+        return {}
+    told: dict[str, Any] = {"seed": 0 if seed is None else seed}
+    if output is not None and "checkpoint" not in options:
+        told["checkpoint"] = f"{output}.checkpoint"
+    if isinstance(options.get("teacher"), str | Path):
+        told["teacher"] = load(options["teacher"])
+    return told
 
 
 def append(
@@ -267,7 +328,7 @@ def run_record(
         "sha256": None if corpus is None else corpus.sha256,
         "tokens": None if corpus is None else corpus.tokens,
         "sentences": None if corpus is None else corpus.sentences,
-        "options": {k: v for k, v in options.items() if v is not None and k != "progress"},
+        "options": {k: v for k, v in options.items() if v is not None and k not in NOT_KEPT},
         "seed": seed,
         "versions": {
             "lmkit": lmkit.__version__,

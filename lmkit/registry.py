@@ -17,12 +17,38 @@ from lmkit.errors import UsageError
 BUILT_IN: dict[str, dict[str, str]] = {
     "backend": {
         "ngram": "lmkit.ngram.backend:NgramBackend",
+        "rnn": "lmkit.neural.backend:RNNBackend",
+        "gru": "lmkit.neural.backend:GRUBackend",
+        "lstm": "lmkit.neural.backend:LSTMBackend",
     },
     "tokenizer": {
         "whitespace": "lmkit.text.tokenizers.whitespace:WhitespaceTokenizer",
         "word": "lmkit.text.tokenizers.word:WordTokenizer",
         "char": "lmkit.text.tokenizers.char:CharTokenizer",
         "byte": "lmkit.text.tokenizers.byte:ByteTokenizer",
+    },
+    "cell": {
+        "rnn": "lmkit.neural.cells.rnn:RNN",
+        "gru": "lmkit.neural.cells.gru:GRU",
+        "lstm": "lmkit.neural.cells.lstm:LSTM",
+    },
+    "softmax": {
+        "full": "lmkit.neural.softmax.full:FullSoftmax",
+        "adaptive": "lmkit.neural.softmax.adaptive:AdaptiveSoftmax",
+        "sampled": "lmkit.neural.softmax.sampled:SampledSoftmax",
+    },
+    "optimizer": {
+        "sgd": "lmkit.neural.optimizers.sgd:SGD",
+        "adam": "lmkit.neural.optimizers.adam:Adam",
+        "adamw": "lmkit.neural.optimizers.adamw:AdamW",
+        "adagrad": "lmkit.neural.optimizers.adagrad:AdaGrad",
+        "asgd": "lmkit.neural.optimizers.asgd:ASGD",
+    },
+    "schedule": {
+        "constant": "lmkit.neural.schedules:Constant",
+        "plateau": "lmkit.neural.schedules:Plateau",
+        "cosine": "lmkit.neural.schedules:Cosine",
+        "one-cycle": "lmkit.neural.schedules:OneCycle",
     },
     "smoothing": {
         "maximum-likelihood": "lmkit.ngram.smoothing.maximum_likelihood:MaximumLikelihood",

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import click
+
 from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
 from lmkit.cli.layout import NOTHING, megabytes
@@ -16,9 +18,19 @@ from lmkit.cli.output import Format, output_formats, to_json, write_rows
 
 @command()
 @model_argument
+@click.option("--neighbours", metavar="WORD", help="Words nearest to WORD in a network.")
+@click.option("--gates", metavar="TEXT", help="What the gates of a network do as it reads TEXT.")
+@click.option("--curve", is_flag=True, help="The losses of a network over its training.")
 @output_formats
 @pass_console
-def info(console: Console, model: Path, fmt: Format) -> None:
+def info(
+    console: Console,
+    model: Path,
+    neighbours: str | None,
+    gates: str | None,
+    curve: bool,
+    fmt: Format,
+) -> None:
     """Say what a model is, how it reads text, and what made it.
 
     The last lines are its history: each training, pruning or import, with its text's
@@ -32,6 +44,16 @@ def info(console: Console, model: Path, fmt: Format) -> None:
     from lmkit.api import load
 
     opened = load(model)
+    if neighbours is not None or gates is not None or curve:
+        from lmkit.cli import network_info
+
+        if neighbours is not None:
+            network_info.show_neighbours(console, opened, neighbours)
+        if gates is not None:
+            network_info.show_gates(console, opened, gates)
+        if curve:
+            network_info.show_curve(console, opened)
+        return
     facts: dict[str, Any] = {
         "model": str(model),
         "bytes": model.stat().st_size,

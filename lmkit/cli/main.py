@@ -21,6 +21,10 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Make a model": {
         "train": ("lmkit.cli.train:train", "Train a model on text, and write it to a file."),
         "prune": ("lmkit.cli.prune:prune", "Drop n-grams that a model can do without."),
+        "quantize": (
+            "lmkit.cli.quantize:quantize",
+            "Store the weights of a network in fewer bytes.",
+        ),
         "import": (
             "lmkit.cli.import_:import_",
             "Make a model of an ARPA file, or of n-gram counts.",

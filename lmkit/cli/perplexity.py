@@ -13,6 +13,7 @@ import click
 from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
 from lmkit.cli.layout import integer, number
+from lmkit.cli.neural_options import running_options
 from lmkit.cli.options import (
     empty_lines_option,
     errors_option,
@@ -45,6 +46,7 @@ FIGURES: dict[str, tuple[str, Callable[[Any], str]]] = {
 @click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="MODEL... [TEXT]")
 @empty_lines_option(otherwise="As MODEL was trained, if neither is given.")
 @special_tokens_option
+@running_options
 @errors_option
 @output_formats
 @pass_console
@@ -55,6 +57,8 @@ def perplexity(
     special_tokens: str | None,
     errors: str,
     fmt: Format,
+    state: str | None,
+    **running: Any,
 ) -> None:
     """Measure how well models predict text.
 
@@ -92,9 +96,13 @@ def perplexity(
                 skip_empty_lines=skip_empty_lines,
                 special_tokens=special_tokens,
                 errors=errors,
+                state=state,
+                running={key: value for key, value in running.items() if value is not None},
             )
             found.append((path, figures))
     say_replaced(console, replaced)
+    if state is not None or any(value is not None for value in running.values()):
+        console.remark(f"state: {state or 'carry'}")
     if fmt == "table":
         write_figures(console, found)
         return

@@ -62,6 +62,24 @@ class ProgressBars:
 
         return report
 
+    def line(self, title: str) -> Callable[[float, str], None] | None:
+        """A bar for work whose progress is a part of one, with words of its own behind it:
+        ``show(progress, words)``. None where no bar is to be seen."""
+        if not self._shown:
+            return None
+        rich = self._rich or self._start()
+        task = rich.add_task(title, total=1.0, amount="")
+        due = 0.0
+
+        def show(progress: float, words: str) -> None:
+            nonlocal due
+            now = time.monotonic()
+            if now >= due or progress >= 1:
+                due = now + INTERVAL
+                rich.update(task, completed=progress, amount=words)
+
+        return show
+
     def stages(self) -> Callable[[str, int, int | None], None] | None:
         """One bar a stage, for work that calls ``report(stage, done, total)``."""
         if not self._shown:

@@ -18,9 +18,11 @@ from lmkit.cli.model_options import (
     text_settings,
     text_settings_options,
 )
+from lmkit.cli.neural_options import live_line, neural_options, settle_neural_options
 from lmkit.cli.options import MODEL, MemorySize, errors_option, output_option, text_source
 from lmkit.cli.progress import ProgressBars
 from lmkit.errors import UsageError
+from lmkit.registry import names
 
 if TYPE_CHECKING:
     from lmkit.model import LanguageModel
@@ -48,6 +50,7 @@ VOCABULARY = ("min_count", "vocabulary_size", "vocabulary")
     help="Start of the random numbers, for backends that draw any; stored in the model.",
 )
 @ngram_options
+@neural_options
 @heading(
     "Smoothing",
     click.option(
@@ -94,7 +97,8 @@ VOCABULARY = ("min_count", "vocabulary_size", "vocabulary")
         "base",
         type=MODEL,
         metavar="MODEL",
-        help="Without TEXT: smooth the counts of MODEL anew, with other options.",
+        help="Without TEXT: smooth the counts of MODEL anew, with other options. "
+        "With TEXT: go on training the network MODEL on it.",
     ),
 )
 @pass_console
@@ -114,14 +118,19 @@ def train(
         lmkit train text.txt --order 3 --smoothing witten-bell --output small.lm
         lmkit train --from model.lm --smoothing katz --output katz.lm
         lmkit train more.txt --append model.lm --output model.lm
+        lmkit train text.txt --backend lstm --epochs 5 --output lstm.lm
     """
     options = {key: value for key, value in given.items() if value is not None}
     sources = _texts(console, texts, options)
     if options.get("backend", "ngram") == "ngram":
         check_method_options(options)
+    settle_neural_options(options)
     valid, errors = options.get("valid"), options["errors"]
     with ProgressBars(console) as bars:
         progress = bars.stages()
+        if options.get("backend") in names("cell"):
+            watch = live_line(bars)
+            options.update({} if watch is None else {"watch": watch})
         model = _train(sources, output, options, progress)
         if tables:
             from lmkit.ngram.tables import write_tables
@@ -170,10 +179,9 @@ def _train(
         _refuse(options, set(options) - {"valid", "memory"}, "--append")
         return api.append(append, *texts, **common, **options)
     if texts:
-        raise UsageError(
-            "an n-gram model cannot be trained further by --from with TEXT",
-            "--append MODEL, to add TEXT to the model's counts",
-        )
+        _refuse(options, set(options) & {*TEXT_OPTIONS, *VOCABULARY}, "--from")
+        options.pop("backend", None)
+        return api.train_on(base, *texts, **common, **options)
     _refuse(options, set(options) & {"backend", "seed", *TEXT_OPTIONS, *VOCABULARY}, "--from")
     return api.resmooth(base, **common, **options)
 

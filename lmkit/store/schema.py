@@ -30,6 +30,19 @@ MIGRATIONS = [
         options TEXT NOT NULL, seed INTEGER, versions TEXT NOT NULL
     );
     """,
+    # 2: neural networks. `tensors` holds weights: `shape` is a JSON list, `data` the entries in
+    # C order, little-endian. `training_log` is the course of a training, a row now and then:
+    # what is not known at a row is NULL. Losses are in nats a token.
+    """
+    CREATE TABLE tensors (
+        name TEXT PRIMARY KEY, dtype TEXT NOT NULL, shape TEXT NOT NULL, data BLOB NOT NULL
+    );
+    CREATE TABLE training_log (
+        id INTEGER PRIMARY KEY, updates INTEGER NOT NULL, epoch REAL NOT NULL,
+        tokens INTEGER NOT NULL, seconds REAL NOT NULL, loss REAL, gradient_norm REAL,
+        learning_rate REAL, valid_loss REAL
+    );
+    """,
 ]
 
 SCHEMA_VERSION = len(MIGRATIONS)

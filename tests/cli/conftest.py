@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import lmkit
 from lmkit.cli.main import main
 
 from .support import Result, clean_environment, faked_console, run_python, written
@@ -83,3 +84,19 @@ def _trained(
 def skipping_model(tmp_path_factory: pytest.TempPathFactory, small_text: Path) -> Path:
     """A model of `small_text` that was trained without its empty lines."""
     return _trained(tmp_path_factory, small_text, "skipping.lm", skip=True, order=2)
+
+
+@pytest.fixture(scope="session")
+def arpa_model(tmp_path_factory, small_model):
+    """A model that came from an ARPA file, and so has no counts."""
+    place = tmp_path_factory.mktemp("arpa")
+    lmkit.export_model(small_model, place / "model.arpa")
+    lmkit.import_model(place / "model.arpa", output=place / "imported.lm")
+    return place / "imported.lm"
+
+
+@pytest.fixture(scope="session")
+def pruned_model(tmp_path_factory, small_model):
+    path = tmp_path_factory.mktemp("pruned") / "pruned.lm"
+    lmkit.prune(small_model, cutoffs=(0, 1, 1), output=path)
+    return path

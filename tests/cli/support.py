@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -73,3 +74,18 @@ def load_script(path: str) -> ModuleType:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
+
+
+ERROR = re.compile(r"Error: [^\n]+\.\n")
+
+
+def refused(result, *said, status):
+    """That ``result`` is one line on standard error that has all of ``said``."""
+    assert result.status == status
+    assert result.out == ""
+    assert ERROR.fullmatch(result.err), result.err
+    for words in said:
+        assert words in result.err
+
+
+# What it does

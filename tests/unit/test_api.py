@@ -281,7 +281,7 @@ def test_a_format_that_there_is_not(tiny_text: Path, tmp_path: Path) -> None:
         lmkit.export_model(model, tmp_path / "model.json", kind="json")
     with pytest.raises(UsageError, match="no format 'json'"):
         lmkit.import_model(tiny_text, kind="json")
-    with pytest.raises(FormatError, match="line 5: .cat. is no count"):
+    with pytest.raises(FormatError, match=r"line 5: .cat. is no count"):
         lmkit.import_model(tiny_text, kind="counts")
 
 

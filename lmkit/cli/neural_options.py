@@ -1,0 +1,216 @@
+"""Options of ``lmkit train`` for the neural backends, and their live line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lmkit.cli.headings import heading
+from lmkit.cli.options import MODEL
+from lmkit.cli.progress import ProgressBars
+from lmkit.errors import UsageError
+from lmkit.registry import names
+
+if TYPE_CHECKING:
+    from lmkit.neural.course import Report
+
+RATE = click.FloatRange(min=0, max=1, max_open=True)
+COUNT = click.IntRange(min=1)
+
+
+class Duration(click.ParamType):
+    """A time in seconds: ``90``, ``90s``, ``10m``, ``1h30m``."""
+
+    name = "time"
+    _form = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        if isinstance(value, float | int):
+            return float(value)
+        found = self._form.fullmatch(str(value).strip().lower())
+        parts = [] if found is None else found.groups(default="0")
+        seconds = sum(float(part) * unit for part, unit in zip(parts, (3600, 60, 1), strict=False))
+        if seconds <= 0:
+            self.fail(f"{value!r} is no time; write 90s, 10m or 1h30m", param, ctx)
+        return seconds
+
+
+class Cuts(click.ParamType):
+    """Ranks with commas between them."""
+
+    name = "ranks"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> list[int]:
+        if isinstance(value, list):
+            return value
+        try:
+            return [int(part) for part in str(value).split(",")]
+        except ValueError:
+            self.fail(f"{value!r} is no list of ranks; write 2000,10000", param, ctx)
+
+
+def _flag(name: str, help: str) -> Any:  # noqa: A002
+    return click.option(name, is_flag=True, default=None, help=help)
+
+
+def _number(name: str, kind: Any, metavar: str, help: str, key: str | None = None) -> Any:  # noqa: A002
+    keys = (name,) if key is None else (name, key)
+    return click.option(*keys, type=kind, metavar=metavar, help=help, show_default=False)
+
+
+NETWORK = (
+    click.option(
+        "--preset",
+        type=click.Choice(["tiny", "small", "medium", "char"]),
+        help="Numbers that go together; the other options change them.  [default: by the text]",
+    ),
+    _number("--hidden-size", COUNT, "H", "Units of a layer.", "hidden"),
+    _number("--layers", COUNT, "L", "Recurrent layers."),
+    _number("--embedding-size", COUNT, "D", "Entries of a word vector.", "embedding"),
+    click.option(
+        "--tied/--untied",
+        "tied",
+        default=None,
+        help="Whether the softmax shares the word vectors.",
+    ),
+    _flag("--residual", "Add what enters a layer to what leaves it."),
+    _flag("--layer-norm", "Normalise what enters a layer."),
+    _flag("--peepholes", "Let the gates of an lstm see its cell."),
+    click.option(
+        "--softmax", type=click.Choice(names("softmax")), help="The output layer.  [default: full]"
+    ),
+    _number("--cutoffs", Cuts(), "R,R", "Ranks at which clusters of adaptive begin."),
+    _number("--samples", COUNT, "K", "Tokens that sampled draws."),
+)
+COURSE = (
+    _number("--epochs", click.FloatRange(min=0, min_open=True), "N", "Times through the text."),
+    _number("--time-budget", Duration(), "TIME", "Train as well as possible in 10m, 1h30m, ..."),
+    _number("--batch-size", COUNT, "B", "Streams of text side by side."),
+    _number("--bptt", COUNT, "T", "Steps that gradients flow back through."),
+    _flag("--random-bptt", "Vary that number at random."),
+    _flag("--by-sentence", "Train on sentences by themselves; the state is not carried over."),
+    _number("--hold-out", RATE, "P", "Part of TEXT to choose by, without --valid."),
+    click.option("--optimizer", type=click.Choice(names("optimizer")), help="[default: adam]"),
+    _number("--learning-rate", float, "R", "The highest that it gets."),
+    _number("--momentum", RATE, "M", "Momentum of sgd."),
+    click.option("--schedule", type=click.Choice(names("schedule")), help="[default: cosine]"),
+    _number("--warmup", RATE, "P", "Part of the training in which the rate rises."),
+    _number("--clip", float, "X", "Largest norm of a gradient."),
+    _number("--patience", click.IntRange(min=0), "N", "Stop after N validations without gain."),
+    _number("--workers", COUNT, "N", "Threads.  [default: as many as cores, at most 4]"),
+    _number("--checkpoint-every", Duration(), "TIME", "How often OUTPUT.checkpoint is written."),
+    _flag("--resume", "Go on from OUTPUT.checkpoint."),
+    click.option("--teacher", type=MODEL, metavar="MODEL", help="Learn from MODEL's predictions."),
+    _number("--distillation", RATE, "P", "How much of the loss is the teacher's.  [default: 0.5]"),
+)
+REGULARISATION = (
+    _number("--dropout", RATE, "P", "Between layers and before the softmax."),
+    _number("--input-dropout", RATE, "P", "On word vectors.  [default: as --dropout]"),
+    _number("--embedding-dropout", RATE, "P", "On whole words."),
+    _number("--recurrent-dropout", RATE, "P", "On the state that a step reads."),
+    _number("--weight-drop", RATE, "P", "On the recurrent weights."),
+    _flag("--variational", "One dropout mask for all steps of a stretch."),
+    _number("--weight-decay", float, "X", "Shrinks the weights."),
+    _number("--activation-penalty", float, "X", "On the size of the last layer's outputs."),
+    _number("--temporal-penalty", float, "X", "On how fast they change."),
+    _number("--label-smoothing", RATE, "P", "Spreads a part of each target over all tokens."),
+)
+
+NAMES = {
+    "preset", "hidden", "layers", "embedding", "tied", "residual", "layer_norm", "peepholes",
+    "softmax", "cutoffs", "samples", "epochs", "time_budget", "batch_size", "bptt", "random_bptt",
+    "by_sentence", "hold_out", "optimizer", "learning_rate", "momentum", "schedule", "warmup",
+    "clip", "patience", "workers", "checkpoint_every", "resume", "teacher", "distillation",
+    "dropout", "input_dropout", "embedding_dropout", "recurrent_dropout", "weight_drop",
+    "variational", "weight_decay", "activation_penalty", "temporal_penalty", "label_smoothing",
+}  # fmt: skip
+"""Names of these options among those of the command."""
+_NESTED = {
+    "peepholes": "cell_options",
+    "cutoffs": "softmax_options",
+    "samples": "softmax_options",
+    "momentum": "optimizer_options",
+}
+
+
+def neural_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: what a neural network and its training can be told. Not given is None."""
+    for title, options in (
+        ("Regularisation of networks", REGULARISATION),
+        ("Training of networks", COURSE),
+        ("Neural networks (--backend rnn, gru or lstm)", NETWORK),
+    ):
+        function = heading(title, *options)(function)
+    return function
+
+
+def running_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: how a network reads a running text. Not given is None."""
+    return heading(
+        "Networks",
+        click.option(
+            "--state",
+            type=click.Choice(["carry", "line"]),
+            help="Go on from line to line, or start anew on each.  [default: carry]",
+        ),
+        _number("--cache", COUNT, "N", "Mix in a continuous cache of the last N tokens."),
+        _number("--cache-weight", RATE, "P", "Its weight.  [default: 0.1]"),
+        _number("--cache-flatness", float, "X", "How sharply it chooses.  [default: 0.3]"),
+        _number("--dynamic", float, "R", "Learn on the way, at rate R, such as 0.1."),
+        _number("--dynamic-decay", RATE, "X", "How fast that is forgotten.  [default: 0.002]"),
+    )(function)
+
+
+def settle_neural_options(options: dict[str, Any]) -> None:
+    """Give ``options`` the form that the backend takes.
+
+    Raises `UsageError` where some of them are given and the backend is another.
+    """
+    given = sorted(NAMES & set(options))
+    if options.get("backend", "ngram") not in names("cell"):
+        if given and "base" not in options:
+            flags = {"hidden": "hidden-size", "embedding": "embedding-size"}
+            shown = ", ".join(f"--{flags.get(name, name.replace('_', '-'))}" for name in given)
+            raise UsageError(f"{shown} is for neural networks", "--backend lstm")
+        return
+    for name, home in _NESTED.items():
+        if name in options:
+            options.setdefault(home, {})[name] = options.pop(name)
+
+
+def live_line(bars: ProgressBars) -> Callable[[Report], None] | None:
+    """What shows a training as it goes: tokens a second, loss, perplexity, gradient norm, time
+    left; None where nothing is to be seen."""
+    show = bars.line("training")
+    if show is None:
+        return None
+
+    def watch(report: Report) -> None:
+        valid = "" if report.valid_loss is None else f"  valid {_perplexity(report.valid_loss)}"
+        show(
+            report.progress,
+            f"epoch {report.epoch:.2f}  {report.tokens_per_second:,.0f} tokens/s"
+            f"  loss {report.loss:.3f}  perplexity {_perplexity(report.loss)}{valid}"
+            f"  gradient {report.gradient_norm:.2f}  {_clock(report.left)} left",
+        )
+
+    return watch
+
+
+def _perplexity(loss: float) -> str:
+    import math
+
+    return f"{math.exp(min(loss, 50)):.4g}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(min(seconds, 359_999)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

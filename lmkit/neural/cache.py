@@ -1,0 +1,76 @@
+"""The continuous cache: Grave, Joulin and Usunier 2017, "Improving neural language models with a
+continuous cache".
+
+    p(w | t) = (1 - weight) p_network(w | t) + weight p_cache(w | t)
+    p_cache(w | t) is proportional to the sum of exp(flatness h_t . h_i) over the i < t, among the
+    last ``size``, that were followed by w
+
+h [H] is what the softmax reads, divided by its root mean square over the first tokens, so that one
+flatness suits networks of any scale. Words that were used before get likelier when the network is
+in a similar state.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmkit.errors import UsageError
+from lmkit.neural.arrays import Array
+
+WINDOW = 256
+"""Positions that are looked up at once."""
+
+
+class Cache:
+    """The last ``size`` states of a running text and the tokens that followed them."""
+
+    def __init__(self, size: int = 2000, weight: float = 0.1, flatness: float = 0.3) -> None:
+        if size < 1:
+            raise UsageError(f"a cache holds at least 1 token, not {size}", "2000")
+        if not 0 <= weight < 1:
+            raise UsageError(f"cache weight must be at least 0 and below 1, not {weight}", "0.1")
+        if not flatness >= 0:
+            raise UsageError(f"cache flatness must be at least 0, not {flatness}", "0.3")
+        self.size, self.weight, self.flatness = size, weight, flatness
+        self._states: Array | None = None
+        self._followers = np.empty(0, np.int32)
+        self._scale: float | None = None
+
+    def mix(
+        self, log_probs: NDArray[np.float64], h: Array, targets: NDArray[np.int32]
+    ) -> NDArray[np.float64]:
+        """log p [N] of ``targets`` with the cache, from the network's ``log_probs`` [N] and the
+        states ``h`` [H, N] that predict them; all of them are in the cache afterwards."""
+        result = np.empty(len(targets))
+        for start in range(0, len(targets), WINDOW):
+            here = slice(start, start + WINDOW)
+            result[here] = self._window(log_probs[here], h[:, here], targets[here])
+        return result
+
+    def _window(
+        self, log_probs: NDArray[np.float64], h: Array, targets: NDArray[np.int32]
+    ) -> NDArray[np.float64]:
+        if self._scale is None:
+            # From the first state alone: a later one must not change what came before it.
+            self._scale = 1 / float(np.sqrt(np.mean(h[:, :1] ** 2)) + 1e-12)
+            self._states = h[:, :0]
+        assert self._states is not None
+        h = h * h.dtype.type(self._scale)
+        before = len(self._followers)
+        states = np.concatenate((self._states, h), axis=1)
+        followers = np.concatenate((self._followers, targets))
+        count = len(targets)
+        age = before + np.arange(count)[:, None] - np.arange(before + count)
+        seen = (age > 0) & (age <= self.size)
+        scores = np.where(seen, self.flatness * (h.T @ states), -np.inf)
+        highest = scores.max(axis=1, keepdims=True, initial=-1e30)
+        weights = np.exp(scores - highest)
+        total = weights.sum(axis=1, dtype=np.float64)
+        same = followers == targets[:, None]
+        part = (weights * same).sum(axis=1, dtype=np.float64) / np.where(total > 0, total, 1)
+        # An empty cache has no say.
+        weight = np.where(seen.any(axis=1), self.weight, 0.0)
+        self._states, self._followers = states[:, -self.size :], followers[-self.size :]
+        with np.errstate(divide="ignore"):
+            return np.logaddexp(np.log1p(-weight) + log_probs, np.log(weight * part))

@@ -1,0 +1,172 @@
+"""What a recurrent cell is.
+
+A cell of ``H`` hidden units and ``D`` inputs has ``k`` blocks of H rows, its gates:
+
+- ``w`` [k * H, D] reads the input, ``b`` [k * H] is its bias, ``u`` [k * H, H] reads the state.
+
+`project` makes the input's part of all steps at once, `unroll` runs the recurrence over it.
+A layer's ``forward`` gives its result and a function ``backward``, which takes the gradient of
+the result, writes the gradients of the weights (over what was there) and returns the gradient
+of the input.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, ClassVar
+
+import numpy as np
+
+from lmkit.neural.arrays import Array, Weights, check_options
+from lmkit.neural.initialisation import glorot, orthogonal
+
+CellState = tuple[Array, ...]
+"""Arrays [H, B]; the first is the output of the step before."""
+
+Backward = Callable[[Array, Weights], Array]
+"""(gradient of the result, gradients of the weights to fill) -> gradient of the input."""
+
+
+@dataclass(slots=True)
+class Prepared:
+    """Copies of a cell's weights in the form that the steps want, made once a sequence (or,
+    for a model in use, once): ``w``, ``u``, ``b`` as the forward pass reads them, ``u_t`` the
+    transposed ``u`` for the backward pass, ``drop`` the mask on ``u`` where one was drawn."""
+
+    w: Array
+    u: Array
+    b: Array
+    u_t: Array | None
+    drop: Array | None
+    weights: Weights
+
+
+class Cell(ABC):
+    """A recurrent layer; ``options`` are the cell's own."""
+
+    name: ClassVar[str]
+    options: ClassVar[tuple[str, ...]] = ()
+    gates: ClassVar[tuple[str, ...]]
+    """Names of the blocks of rows of ``w``, in their order."""
+    half: ClassVar[tuple[str, ...]] = ()
+    """Gates that are logistic: sigma(x) = tanh(x / 2) / 2 + 1 / 2, so that with their weights
+    halved one tanh serves all gates."""
+    scratch: ClassVar[int] = 0
+    """Blocks of H rows behind the gates that `unroll` wants for its own use."""
+    states: ClassVar[int] = 1
+    """How many arrays [H, B] a state is."""
+
+    def __init__(
+        self, inputs: int, hidden: int, prefix: str = "", xp: ModuleType = np, **options: Any
+    ) -> None:
+        check_options("cell", self.name, options, self.options)
+        self.inputs = inputs
+        self.hidden = hidden
+        self.prefix = prefix
+        self.xp = xp
+
+    @property
+    def rows(self) -> int:
+        """k * H."""
+        return len(self.gates) * self.hidden
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The weights that the cell needs, by full name."""
+        return {
+            f"{self.prefix}w": (self.rows, self.inputs),
+            f"{self.prefix}u": (self.rows, self.hidden),
+            f"{self.prefix}b": (self.rows,),
+        }
+
+    def initialise(self, weights: Weights, generator: np.random.Generator) -> None:
+        """Set the first weights: Glorot's for the input, orthogonal for the state, no bias."""
+        glorot(weights[f"{self.prefix}w"], generator, len(self.gates))
+        orthogonal(weights[f"{self.prefix}u"], generator)
+        weights[f"{self.prefix}b"][...] = 0
+
+    def zero_state(self, batch_size: int, dtype: Any = np.float32) -> CellState:
+        """The state of ``batch_size`` streams that have read nothing."""
+        return tuple(self.xp.zeros((self.hidden, batch_size), dtype) for _ in range(self.states))
+
+    def prepare(
+        self, weights: Weights, drop: Array | None = None, training: bool = True
+    ) -> Prepared:
+        """``drop`` [k * H, H] multiplies ``u`` (weight dropping, Merity et al. 2018)."""
+        w, u, b = (weights[f"{self.prefix}{name}"] for name in "wub")
+        if drop is not None:
+            u = u * drop
+        scale = self._scale(w.dtype)
+        u_t = self.xp.ascontiguousarray(u.T) if training else None
+        return Prepared(w * scale, u * scale, b * scale[:, 0], u_t, drop, weights)
+
+    def _scale(self, dtype: Any) -> Array:
+        """[k * H, 1]: a half for the rows of logistic gates."""
+        scale = np.ones((len(self.gates), self.hidden), dtype)
+        for i, gate in enumerate(self.gates):
+            if gate in self.half:
+                scale[i] = 0.5
+        return self.xp.asarray(scale.reshape(-1, 1))
+
+    def project(self, prepared: Prepared, x: Array, steps: int) -> tuple[Array, Backward]:
+        """The input's part of the gates, of ``x`` [D, N]: [T, rows, B], with room for the
+        cell's scratch behind; its backward takes the gradients of the gates as [k * H, N]."""
+        xp = self.xp
+        z = xp.matmul(prepared.w, x)
+        rows = self.rows + self.scratch * self.hidden
+        by_step = xp.empty((steps, rows, x.shape[1] // steps), z.dtype)
+        xp.add(
+            z.reshape(self.rows, steps, -1).transpose(1, 0, 2),
+            prepared.b[:, None],
+            out=by_step[:, : self.rows],
+        )
+
+        def backward(dz: Array, gradients: Weights) -> Array:
+            xp.matmul(dz, x.T, out=gradients[f"{self.prefix}w"])
+            xp.sum(dz, axis=1, out=gradients[f"{self.prefix}b"])
+            return xp.matmul(prepared.weights[f"{self.prefix}w"].T, dz)
+
+        return by_step, backward
+
+    @abstractmethod
+    def unroll(
+        self, prepared: Prepared, z: Array, state: CellState, mask: Array | None = None
+    ) -> tuple[Array, CellState, Backward]:
+        """Run the recurrence over the projected input ``z`` [T, rows, B], which is overwritten by
+        the gates.
+
+        ``mask`` [H, B] multiplies the state that each step reads (Gal and Ghahramani 2016).
+        Returns the outputs [H, N], the last state, and a backward from the gradient of the
+        outputs [H, N] to that of ``z``, as [k * H, N]. The first state counts as given: no
+        gradient flows into it (truncated backpropagation through time).
+        """
+
+    def forward(
+        self,
+        prepared: Prepared,
+        x: Array,
+        state: CellState,
+        mask: Array | None = None,
+    ) -> tuple[Array, CellState, Backward]:
+        """Outputs [H, N] for the inputs ``x`` [D, N], the state after the last step, and the
+        backward pass."""
+        steps = x.shape[1] // state[0].shape[1]
+        z, project_backward = self.project(prepared, x, steps)
+        y, last, unroll_backward = self.unroll(prepared, z, state, mask)
+
+        def backward(dy: Array, gradients: Weights) -> Array:
+            return project_backward(unroll_backward(dy, gradients), gradients)
+
+        return y, last, backward
+
+    def _recurrent_gradient(
+        self, prepared: Prepared, dz: Array, read: Array, gradients: Weights
+    ) -> None:
+        """Write the gradient of ``u`` from those of the gates [k * H, N] and the states that
+        each step has read [H, N]."""
+        du = gradients[f"{self.prefix}u"]
+        self.xp.matmul(dz, read.T, out=du)
+        if prepared.drop is not None:
+            du *= prepared.drop

@@ -1,0 +1,178 @@
+"""Long short-term memory: Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al.
+2000 and, by option, the peepholes of Gers and Schmidhuber 2000.
+
+    o_t = sigma(w_o x_t + u_o h_{t-1} + b_o (+ p_o c_t))
+    i_t = sigma(w_i x_t + u_i h_{t-1} + b_i (+ p_i c_{t-1}))
+    f_t = sigma(w_f x_t + u_f h_{t-1} + b_f (+ p_f c_{t-1}))
+    g_t =  tanh(w_g x_t + u_g h_{t-1} + b_g)
+    c_t = f_t c_{t-1} + i_t g_t
+    h_t = o_t tanh(c_t)
+
+Shapes: x_t [D, B]; o, i, f, g, c, h [H, B]; w [4H, D], u [4H, H], b [4H] in the order o, i, f, g:
+the logistic gates side by side, and those that c_t depends on side by side; p [3, H] in the
+order o, i, f.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from lmkit.neural.arrays import Array, Weights, by_feature, by_step
+from lmkit.neural.cells.base import Backward, Cell, CellState, Prepared
+
+BLOCK = 1 << 17
+"""Entries of gates whose derivatives are formed at once: few calls where a step is small, and
+within the cache where it is large."""
+
+
+class LSTM(Cell):
+    """The LSTM cell; ``peepholes`` lets the gates see the cell state."""
+
+    name = "lstm"
+    options = ("peepholes",)
+    gates = ("o", "i", "f", "g")
+    half = ("o", "i", "f")
+    states = 2
+
+    def __init__(
+        self,
+        inputs: int,
+        hidden: int,
+        prefix: str = "",
+        xp: ModuleType = np,
+        *,
+        peepholes: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(inputs, hidden, prefix, xp, **options)
+        self.peepholes = peepholes
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        extra = {f"{self.prefix}p": (3, self.hidden)} if self.peepholes else {}
+        return {**super().shapes(), **extra}
+
+    def initialise(self, weights: Weights, generator: np.random.Generator) -> None:
+        """As every cell, and the forget gate open (Jozefowicz et al. 2015)."""
+        super().initialise(weights, generator)
+        weights[f"{self.prefix}b"][2 * self.hidden : 3 * self.hidden] = 1
+        if self.peepholes:
+            weights[f"{self.prefix}p"][...] = 0
+
+    def _peepholes(self, prepared: Prepared) -> Array | None:
+        """[3, H, 1], or None without them."""
+        return prepared.weights[f"{self.prefix}p"][:, :, None] if self.peepholes else None
+
+    def unroll(
+        self, prepared: Prepared, z: Array, state: CellState, mask: Array | None = None
+    ) -> tuple[Array, CellState, Backward]:
+        """See `Cell.unroll`."""
+        xp, size = self.xp, self.hidden
+        steps, _, batch = z.shape
+        h = xp.empty((steps + 1, size, batch), z.dtype)
+        c = xp.empty_like(h)
+        squashed = xp.empty((steps, size, batch), z.dtype)
+        h[0], c[0] = state
+        part = xp.empty_like(z[0])
+        term = xp.empty_like(h[0])
+        p = self._peepholes(prepared)
+        for t in range(steps):
+            gates, now = z[t], c[t + 1]
+            read = h[t] if mask is None else h[t] * mask
+            xp.matmul(prepared.u, read, out=part)
+            gates += part
+            if p is not None:
+                gates[size : 3 * size].reshape(2, size, batch)[...] += 0.5 * p[1:] * c[t]
+                xp.tanh(gates[size:], out=gates[size:])
+                logistic = gates[size : 3 * size]
+            else:
+                xp.tanh(gates, out=gates)
+                logistic = gates[: 3 * size]
+            logistic *= 0.5
+            logistic += 0.5
+            xp.multiply(gates[2 * size : 3 * size], c[t], out=now)
+            xp.multiply(gates[size : 2 * size], gates[3 * size :], out=term)
+            now += term
+            if p is not None:
+                gates[:size] = 0.5 + 0.5 * xp.tanh(gates[:size] + 0.5 * p[0] * now)
+            xp.tanh(now, out=squashed[t])
+            xp.multiply(gates[:size], squashed[t], out=h[t + 1])
+        outputs = by_feature(h, xp)
+
+        def backward(dy: Array, gradients: Weights) -> Array:
+            gradient = by_step(dy, steps, xp)
+            self._unroll_backward(prepared, z, c, squashed, gradient, mask)
+            read = outputs[:, :-batch] if mask is None else by_feature(h[:-1] * mask, xp)
+            dz = by_feature(z, xp)
+            self._recurrent_gradient(prepared, dz, read, gradients)
+            if self.peepholes:
+                dp = gradients[f"{self.prefix}p"]
+                blocks = z.reshape(steps, 4, size, batch)
+                dp[0] = (blocks[:, 0] * c[1:]).sum(axis=(0, 2))
+                dp[1:] = (blocks[:, 1:3] * c[:-1, None]).sum(axis=(0, 3))
+            return dz
+
+        return outputs[:, batch:], (h[-1], c[-1]), backward
+
+    def _unroll_backward(
+        self,
+        prepared: Prepared,
+        z: Array,
+        c: Array,
+        squashed: Array,
+        gradient: Array,
+        mask: Array | None,
+    ) -> None:
+        """Overwrite the gates ``z`` by their gradients, given those of the outputs ``gradient``
+        [T, H, B], step by step from the last:
+
+        dc_t += dh_t a_c,  dz_o = dh_t a_o,  dz_{i,f,g} = dc_t a_{i,f,g},  dc_{t-1} = dc_t a_k.
+        """
+        xp = self.xp
+        steps, _, batch = z.shape
+        dh, dc = xp.zeros_like(c[0]), xp.zeros_like(c[0])
+        term = xp.empty_like(dh)
+        stride = max(1, BLOCK // (z.shape[1] * batch))
+        for stop in range(steps, 0, -stride):
+            start = max(stop - stride, 0)
+            here = slice(start, stop)
+            keep = self._derivatives(prepared, z[here], c[start : stop + 1], squashed[here])
+            for t in range(stop - 1, start - 1, -1):
+                gates = z[t].reshape(4, self.hidden, batch)
+                dh += gradient[t]
+                xp.multiply(dh, squashed[t], out=term)
+                dc += term
+                gates[0] *= dh
+                gates[1:] *= dc
+                dc *= keep[t - start]
+                xp.matmul(prepared.u_t, z[t], out=dh)
+                if mask is not None:
+                    dh *= mask
+
+    def _derivatives(self, prepared: Prepared, z: Array, c: Array, squashed: Array) -> Array:
+        """Overwrite the gates of some steps by the factors that turn dh and dc into their
+        gradients, and tanh(c) by a_c; return a_k:
+
+        a_o = tanh(c_t) o (1 - o)      a_i = g i (1 - i)       a_c = o (1 - tanh(c_t)^2) + a_o p_o
+        a_f = c_{t-1} f (1 - f)        a_g = i (1 - g^2)       a_k = f + a_i p_i + a_f p_f
+        """
+        steps, _, batch = z.shape
+        blocks = z.reshape(steps, 4, self.hidden, batch)
+        o, i, f, g = (blocks[:, k] for k in range(4))
+        keep = f.copy()
+        a_c = squashed * squashed
+        a_c *= o
+        self.xp.subtract(o, a_c, out=a_c)
+        o *= (1 - o) * squashed
+        f *= (1 - f) * c[:-1]
+        a_g = i - i * g * g
+        i *= (1 - i) * g
+        g[...] = a_g
+        p = self._peepholes(prepared)
+        if p is not None:
+            a_c += o * p[0]
+            keep += i * p[1] + f * p[2]
+        squashed[...] = a_c
+        return keep

@@ -1,0 +1,56 @@
+"""The simple recurrent network of Elman (1990), as a language model by Mikolov et al. (2010).
+
+    h_t = tanh(w x_t + u h_{t-1} + b)
+
+Shapes: x_t [D, B], h_t [H, B], w [H, D], u [H, H], b [H].
+"""
+
+from __future__ import annotations
+
+from lmkit.neural.arrays import Array, Weights, by_feature, by_step
+from lmkit.neural.cells.base import Backward, Cell, CellState, Prepared
+
+
+class RNN(Cell):
+    """Elman's cell."""
+
+    name = "rnn"
+    gates = ("h",)
+
+    def unroll(
+        self, prepared: Prepared, z: Array, state: CellState, mask: Array | None = None
+    ) -> tuple[Array, CellState, Backward]:
+        """See `Cell.unroll`. With a_t the argument of tanh and g_t the gradient of h_t:
+
+        da_t = (1 - h_t^2) g_t,  g_{t-1} = dy_{t-1} + u' da_t,  du = sum_t da_t h_{t-1}'.
+        """
+        xp, steps = self.xp, len(z)
+        h = xp.empty((steps + 1, self.hidden, z.shape[2]), z.dtype)
+        h[0] = state[0]
+        part = xp.empty_like(h[0])
+        for t in range(steps):
+            read = h[t] if mask is None else h[t] * mask
+            xp.matmul(prepared.u, read, out=part)
+            part += z[t]
+            xp.tanh(part, out=z[t])
+            h[t + 1] = z[t]
+        outputs = by_feature(h, xp)
+        batch = z.shape[2]
+
+        def backward(dy: Array, gradients: Weights) -> Array:
+            gradient = by_step(dy, steps, xp)
+            slope = 1 - h[1:] * h[1:]
+            dz = slope
+            back = xp.zeros_like(h[0])
+            for t in range(steps - 1, -1, -1):
+                gradient[t] += back
+                xp.multiply(slope[t], gradient[t], out=dz[t])
+                xp.matmul(prepared.u_t, dz[t], out=back)
+                if mask is not None:
+                    back *= mask
+            read = outputs[:, :-batch] if mask is None else by_feature(h[:-1] * mask, xp)
+            whole = by_feature(dz, xp)
+            self._recurrent_gradient(prepared, whole, read, gradients)
+            return whole
+
+        return outputs[:, batch:], (h[-1],), backward

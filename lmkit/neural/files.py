@@ -1,0 +1,179 @@
+"""Networks in files: the tables ``tensors`` and ``training_log`` of a model."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lmkit.errors import LmkitError, ModelFileError
+from lmkit.neural.architecture import Architecture
+from lmkit.neural.arrays import Array
+from lmkit.neural.network import Network
+from lmkit.neural.parameters import Parameters
+from lmkit.store.modelfile import ModelReader, ModelWriter
+from lmkit.store.spelling import save_spelling, stored_spelling
+from lmkit.store.vocabulary import StoredVocabulary
+from lmkit.text.encoder import TextEncoder
+from lmkit.text.settings import TextSettings
+
+if TYPE_CHECKING:
+    from lmkit.neural.model import NeuralModel
+
+LOG = (
+    "updates",
+    "epoch",
+    "tokens",
+    "seconds",
+    "loss",
+    "gradient_norm",
+    "learning_rate",
+    "valid_loss",
+)
+"""Columns of ``training_log``."""
+
+SCALES = ".scales"
+"""What the name of the scales [R, 1] of an int8 tensor [R, C] ends in."""
+PLACES = ".places"
+"""What the name of the places of a sparse tensor's entries ends in: a bit for each place. The
+tensor itself then holds only the entries that are not zero."""
+SPARSE = 0.25
+"""From this part of zeros on the sparse form is the smaller one, by far or by a little."""
+
+
+def save_tensors(writer: ModelWriter, tensors: Mapping[str, Array]) -> None:
+    """Write ``tensors`` under their names."""
+    for name, values in tensors.items():
+        array = np.asarray(values)
+        little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+        writer.connection.execute(
+            "INSERT INTO tensors VALUES (?, ?, ?, ?)",
+            (name, little.dtype.str, json.dumps(list(array.shape)), little.tobytes()),
+        )
+
+
+def load_tensors(reader: ModelReader) -> dict[str, Array]:
+    """All tensors by name. Raises `ModelFileError` where one is damaged."""
+    tensors = {}
+    try:
+        for name, dtype, shape, data in reader.connection.execute(
+            "SELECT name, dtype, shape, data FROM tensors"
+        ):
+            tensors[name] = np.frombuffer(data, dtype).reshape(json.loads(shape))
+    except (sqlite3.DatabaseError, ValueError, TypeError) as error:
+        raise damaged(reader.path, str(error)) from error
+    return tensors
+
+
+def save_log(writer: ModelWriter, log: Iterable[Mapping[str, Any]]) -> None:
+    """Write the course of the training, rows with the keys `LOG`."""
+    writer.connection.executemany(
+        f"INSERT INTO training_log ({', '.join(LOG)}) VALUES ({', '.join('?' * len(LOG))})",
+        [[row.get(name) for name in LOG] for row in log],
+    )
+
+
+def load_log(reader: ModelReader) -> list[dict[str, Any]]:
+    """The course of the training."""
+    rows = reader.connection.execute(f"SELECT {', '.join(LOG)} FROM training_log ORDER BY id")
+    return [dict(zip(LOG, row, strict=True)) for row in rows]
+
+
+def save_neural_model(model: NeuralModel, path: str | Path) -> None:
+    """Write ``model`` to ``path``, atomically."""
+    with ModelWriter(path) as writer:
+        vocabulary = model.vocabulary
+        writer.meta(
+            {
+                "backend": model.backend,
+                "architecture": model.network.architecture.as_dict(),
+                "vocabulary_size": len(vocabulary),
+                "vocabulary_limited": vocabulary.limited,
+                **model.facts,
+            }
+        )
+        writer.vocabulary(vocabulary.tokens, vocabulary.counts.tolist())
+        save_spelling(writer, getattr(model.encoder, "spelling", None))
+        save_tensors(writer, model.stored_tensors())
+        save_log(writer, model.log)
+        for row in model.runs:
+            writer.run({key: value for key, value in row.items() if key != "id"})
+
+
+def open_neural_model(path: str | Path) -> NeuralModel:
+    """Open the neural model in ``path``. Raises `ModelFileError` where it is no whole one."""
+    from lmkit.neural.model import NeuralModel
+
+    reader = ModelReader(path)
+    try:
+        meta = reader.meta
+        network = Network(Architecture.from_dict(meta["architecture"]))
+        parameters = Parameters(network.shapes())
+        tensors = load_tensors(reader)
+        fill(parameters, tensors, reader.path)
+        encoder = TextEncoder(
+            TextSettings.from_dict(meta["text"]), StoredVocabulary(reader), stored_spelling(reader)
+        )
+        facts = {key: meta[key] for key in ("unit", "text", "training", "notes")}
+    except KeyError as error:
+        raise damaged(reader.path, f"it lacks {error.args[0]!r}") from error
+    except LmkitError as error:
+        if isinstance(error, ModelFileError):
+            raise
+        raise damaged(reader.path, error.message) from error
+    facts |= {key: meta[key] for key in ("quantized", "pruned") if key in meta}
+    model = NeuralModel(network, parameters, encoder, facts, reader.runs(), load_log(reader))
+    model.start_states = [
+        tuple(tensors[f"start.{k}.{i}"].copy() for i in range(cell.states))
+        for k, cell in enumerate(network.cells)
+        if f"start.{k}.0" in tensors
+    ]
+    return model
+
+
+def fill(parameters: Parameters, tensors: Mapping[str, Array], path: Path) -> None:
+    """Set all weights from ``tensors``, int8 ones times their scales.
+
+    Raises `ModelFileError` where one is missing, has another shape, or is not finite.
+    """
+    for name, view in parameters.views.items():
+        if name not in tensors:
+            raise damaged(path, f"it lacks the weights {name!r}")
+        if f"{name}{PLACES}" in tensors:
+            _fill_sparse(view, tensors[name], tensors[f"{name}{PLACES}"], path, name)
+            continue
+        if tensors[name].shape != view.shape:
+            raise damaged(path, f"the weights {name!r} have another shape than the network")
+        if f"{name}{SCALES}" in tensors:
+            np.multiply(tensors[name], tensors[f"{name}{SCALES}"], out=view)
+        else:
+            view[...] = tensors[name]
+    if not np.isfinite(parameters.flat @ parameters.flat):
+        bad = [name for name, view in parameters.views.items() if not np.isfinite(view).all()]
+        if bad:
+            raise damaged(path, f"the weights {bad[0]!r} are not all numbers (NaN or infinite)")
+
+
+def packed(name: str, values: Array) -> dict[str, Array]:
+    """A tensor as the file keeps it: itself, or, of many zeros, its other entries and places."""
+    if values.ndim < 2 or np.count_nonzero(values) > (1 - SPARSE) * values.size:
+        return {name: values}
+    filled = values.reshape(-1) != 0
+    return {name: values.reshape(-1)[filled], f"{name}{PLACES}": np.packbits(filled)}
+
+
+def _fill_sparse(view: Array, values: Array, places: Array, path: Path, name: str) -> None:
+    filled = np.unpackbits(places, count=view.size).astype(bool)
+    if filled.sum() != len(values):
+        raise damaged(path, f"the weights {name!r} have another shape than the network")
+    view[...] = 0
+    view.reshape(-1)[filled] = values
+
+
+def damaged(path: Path, why: str) -> ModelFileError:
+    """The error for a file that cannot be what it says."""
+    return ModelFileError(f"{path} is damaged: {why}", "train it again, or restore a copy")

@@ -1,0 +1,256 @@
+"""The network: word vectors, recurrent layers, softmax; one pass over a stretch of text.
+
+It holds no weights. A pass reads them from named views and writes gradients into others, so that
+worker threads share the weights and have gradients of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+
+from lmkit.neural.architecture import Architecture
+from lmkit.neural.arrays import Array, Weights
+from lmkit.neural.cells.base import Cell, CellState, Prepared
+from lmkit.neural.dropout import SILENT, Noise, apply
+from lmkit.neural.embedding import Embedding
+from lmkit.neural.initialisation import uniform
+from lmkit.neural.normalisation import LayerNorm
+from lmkit.neural.projection import Projection
+from lmkit.neural.softmax.base import Softmax
+from lmkit.registry import resolve
+
+States = tuple[CellState, ...]
+"""The state of each layer."""
+
+EMBEDDING = "embedding"
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What is added to the loss, or done to it, in training.
+
+    ``activation``: alpha of alpha * mean(m * h^2) over the dropped output h of the last layer;
+    ``temporal``: beta of beta * mean((h_t - h_{t-1})^2) (Merity et al. 2018); ``smoothing``:
+    label smoothing.
+    """
+
+    activation: float = 0.0
+    temporal: float = 0.0
+    smoothing: float = 0.0
+
+
+@dataclass(slots=True)
+class Stretch:
+    """Some steps of ``B`` streams: ``inputs`` and ``targets`` [T, B].
+
+    ``weights`` [T, B] says how much each target counts (0 for padding); None: 1 each.
+    """
+
+    inputs: Array
+    targets: Array
+    weights: Array | None = None
+
+    @property
+    def steps(self) -> int:
+        return len(self.inputs)
+
+    def columns(self, part: slice) -> Stretch:
+        """Some of the streams."""
+        weights = None if self.weights is None else self.weights[:, part]
+        return Stretch(self.inputs[:, part], self.targets[:, part], weights)
+
+
+class Network:
+    """Layers of an `Architecture`."""
+
+    def __init__(self, architecture: Architecture, xp: ModuleType = np) -> None:
+        self.architecture = a = architecture
+        self.xp = xp
+        softmax = resolve("softmax", a.softmax)
+        tied = a.tied and softmax.can_tie
+        self._vector_scale = float(np.sqrt(a.embedding)) if tied else 1.0
+        self.embedding = Embedding(EMBEDDING, tied, self._vector_scale, xp)
+        cell = resolve("cell", a.cell)
+        widths = [a.embedding, *[a.hidden] * a.layers]
+        self.cells: list[Cell] = [
+            cell(widths[k], widths[k + 1], f"layer{k}.", xp, **a.cell_options)
+            for k in range(a.layers)
+        ]
+        self.norms = [
+            LayerNorm(cell.inputs, f"{cell.prefix}norm.", xp) if a.layer_norm else None
+            for cell in self.cells
+        ]
+        projected = tied and a.hidden != a.embedding
+        self.projection = Projection("projection", a.hidden, a.embedding, xp) if projected else None
+        self.softmax: Softmax = softmax(
+            a.vocabulary,
+            a.embedding if tied else a.hidden,
+            EMBEDDING if tied else "output.w",
+            xp,
+            **a.softmax_options,
+        )
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """All weights."""
+        shapes: dict[str, tuple[int, ...]] = {
+            EMBEDDING: (self.architecture.vocabulary, self.architecture.embedding)
+        }
+        for cell, norm in zip(self.cells, self.norms, strict=True):
+            shapes |= cell.shapes()
+            if norm is not None:
+                shapes |= norm.shapes()
+        if self.projection is not None:
+            shapes |= self.projection.shapes()
+        return shapes | self.softmax.shapes()
+
+    def initialise(self, weights: Weights, counts: Array, generator: np.random.Generator) -> None:
+        """Set the first weights; ``counts`` [V] are the unigram counts."""
+        # What the first layer reads has variance one, however the vectors are scaled: smaller
+        # inputs cost the first half of a short training.
+        uniform(weights[EMBEDDING], generator, 3.0**0.5 / self._vector_scale)
+        for cell, norm in zip(self.cells, self.norms, strict=True):
+            cell.initialise(weights, generator)
+            if norm is not None:
+                norm.initialise(weights)
+        if self.projection is not None:
+            self.projection.initialise(weights, generator)
+        self.softmax.initialise(weights, counts, generator)
+
+    def zero_states(self, batch_size: int, dtype: np.dtype) -> States:
+        """The states of streams that have read nothing."""
+        return tuple(cell.zero_state(batch_size, dtype) for cell in self.cells)
+
+    def prepare(
+        self, weights: Weights, noise: Noise = SILENT, training: bool = False
+    ) -> list[Prepared]:
+        """Each cell's weights as its steps want them."""
+        return [
+            cell.prepare(
+                weights,
+                noise.recurrent_matrix(weights[f"{cell.prefix}u"]),
+                training,
+            )
+            for cell in self.cells
+        ]
+
+    def forward(
+        self,
+        weights: Weights,
+        prepared: Sequence[Prepared],
+        inputs: Array,
+        states: States,
+        noise: Noise = SILENT,
+    ) -> tuple[Array, States, Callable[[Array, Weights], None]]:
+        """The vectors [H, N] that the softmax reads, for ``inputs`` [T, B] (dropped, but not
+        yet projected), the states after them, and the backward pass."""
+        steps = len(inputs)
+        ids = self.xp.ascontiguousarray(inputs).reshape(-1)
+        words = noise.words(self.architecture.vocabulary, weights[EMBEDDING].dtype)
+        x, embed_backward = self.embedding.forward(weights, ids, words)
+        drop = noise.inputs(x, steps)
+        drops = [drop]
+        x = x if drop is None else apply(x, drop)
+        backwards, norm_backwards, last = [], [], []
+        for k, cell in enumerate(self.cells):
+            entering, norm, read = x, self.norms[k], x
+            norm_backward = None
+            if norm is not None:
+                read, norm_backward = norm.forward(weights, x)
+            mask = noise.state(cell.hidden, states[k][0].shape[1], x.dtype)
+            x, state, backward = cell.forward(prepared[k], read, states[k], mask)
+            last.append(state)
+            backwards.append(backward)
+            norm_backwards.append(norm_backward)
+            if self.is_residual(k):
+                x = x + entering
+            drop = noise.activations(x, steps)
+            drops.append(drop)
+            x = x if drop is None else apply(x, drop)
+
+        def backward_all(dx: Array, gradients: Weights) -> None:
+            for k in range(len(self.cells) - 1, -1, -1):
+                drop = drops[k + 1]
+                dx = dx if drop is None else apply(dx, drop)
+                through = backwards[k](dx, gradients)
+                norm_backward = norm_backwards[k]
+                if norm_backward is not None:
+                    through = norm_backward(through, gradients)
+                dx = through + dx if self.is_residual(k) else through
+            dx = dx if drops[0] is None else apply(dx, drops[0])
+            embed_backward(dx, gradients)
+
+        return x, tuple(last), backward_all
+
+    def is_residual(self, layer: int) -> bool:
+        """Whether what enters ``layer`` is added to what leaves it."""
+        cell = self.cells[layer]
+        return self.architecture.residual and cell.inputs == cell.hidden
+
+    def project(self, weights: Weights, h: Array) -> Array:
+        """The last layer's vectors [H, N] as the softmax reads them."""
+        return h if self.projection is None else self.projection.forward(weights, h)[0]
+
+    def train(
+        self,
+        weights: Weights,
+        stretch: Stretch,
+        states: States,
+        gradients: Weights,
+        generator: np.random.Generator,
+        noise: Noise = SILENT,
+        objective: Objective = Objective(),
+        scale: float | None = None,
+        soft: tuple[Array, float] | None = None,
+    ) -> tuple[float, States]:
+        """One pass forward and back: writes the gradients of ``scale`` times the summed loss
+        (``scale`` None: of the mean). ``soft``: see `Softmax.train`.
+
+        Returns the summed cross-entropy in nats, without what `Objective` adds, and the states
+        after the stretch.
+        """
+        prepared = self.prepare(weights, noise, training=True)
+        h, last, backward = self.forward(weights, prepared, stretch.inputs, states, noise)
+        targets = self.xp.ascontiguousarray(stretch.targets).reshape(-1)
+        scale = 1 / len(targets) if scale is None else scale
+        counted = None if stretch.weights is None else stretch.weights.reshape(-1)
+        scales = scale if counted is None else counted * h.dtype.type(scale)
+        top, project_backward = h, None
+        if self.projection is not None:
+            top, project_backward = self.projection.forward(weights, h)
+        losses, dh = self.softmax.train(
+            weights, top, targets, scales, gradients, generator, objective.smoothing, soft
+        )
+        if project_backward is not None:
+            dh = project_backward(dh, gradients)
+        self._regularise(h, dh, stretch.steps, objective, scale)
+        backward(dh, gradients)
+        total = losses if counted is None else losses * counted
+        return float(total.sum(dtype=np.float64)), last
+
+    def _regularise(
+        self, h: Array, dh: Array, steps: int, objective: Objective, scale: float
+    ) -> None:
+        """Add the gradients of the activation penalties to ``dh`` [H, N]: with a mean loss,
+        ``scale`` is 1 / N, and the penalties are means over the entries of h."""
+        if objective.activation:
+            dh += (2 * objective.activation * scale / len(h)) * h
+        if objective.temporal and steps > 1:
+            factor = 2 * objective.temporal * scale / len(h)
+            batch = h.shape[1] // steps
+            change = factor * (h[:, batch:] - h[:, :-batch])
+            dh[:, batch:] += change
+            dh[:, :-batch] -= change
+
+    def penalty(self, h: Array, steps: int, objective: Objective, scale: float) -> float:
+        """What the activation penalties add to the loss; `train` adds their gradients."""
+        batch = h.shape[1] // steps
+        change = h[:, batch:] - h[:, :-batch]
+        return float(
+            scale
+            / len(h)
+            * (objective.activation * (h * h).sum() + objective.temporal * (change * change).sum())
+        )

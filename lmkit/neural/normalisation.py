@@ -1,0 +1,47 @@
+"""Layer normalisation: Ba, Kiros and Hinton 2016, on what enters a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+
+import numpy as np
+
+from lmkit.neural.arrays import Array, Weights
+
+EPSILON = 1e-5
+
+
+class LayerNorm:
+    """y = gain (x - mean) / sqrt(variance + epsilon) + shift over the features of each column.
+
+    Weights ``<prefix>gain`` [D] and ``<prefix>shift`` [D]; x and y [D, N].
+    """
+
+    def __init__(self, size: int, prefix: str, xp: ModuleType = np) -> None:
+        self.size = size
+        self.prefix = prefix
+        self.xp = xp
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {f"{self.prefix}gain": (self.size,), f"{self.prefix}shift": (self.size,)}
+
+    def initialise(self, weights: Weights) -> None:
+        weights[f"{self.prefix}gain"][...] = 1
+        weights[f"{self.prefix}shift"][...] = 0
+
+    def forward(
+        self, weights: Weights, x: Array
+    ) -> tuple[Array, Callable[[Array, Weights], Array]]:
+        gain = weights[f"{self.prefix}gain"][:, None]
+        centred = x - x.mean(axis=0)
+        inverse = 1 / self.xp.sqrt((centred * centred).mean(axis=0) + EPSILON)
+        unit = centred * inverse
+
+        def backward(dy: Array, gradients: Weights) -> Array:
+            gradients[f"{self.prefix}gain"][...] = (dy * unit).sum(axis=1)
+            gradients[f"{self.prefix}shift"][...] = dy.sum(axis=1)
+            du = dy * gain
+            return inverse * (du - du.mean(axis=0) - unit * (du * unit).mean(axis=0))
+
+        return unit * gain + weights[f"{self.prefix}shift"][:, None], backward

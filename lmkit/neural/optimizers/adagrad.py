@@ -1,0 +1,43 @@
+"""AdaGrad: Duchi, Hazan and Singer 2011.
+
+s = s + g^2        w = w - rate g / (sqrt(s) + epsilon)
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from lmkit.neural.arrays import Array
+from lmkit.neural.optimizers.base import Optimizer
+
+
+class AdaGrad(Optimizer):
+    """Steps that shrink where gradients have been large."""
+
+    name = "adagrad"
+    options = ("epsilon",)
+    slot_names = ("sum",)
+    default_rate = 0.1
+
+    def __init__(
+        self,
+        weight_decay: float = 0.0,
+        xp: ModuleType = np,
+        *,
+        epsilon: float = 1e-10,
+        **options: Any,
+    ) -> None:
+        super().__init__(weight_decay, xp, **options)
+        self.epsilon = epsilon
+
+    def _chunk(self, w: Array, g: Array, rate: float, here: slice) -> None:
+        total = self.slots["sum"][here]
+        if self.weight_decay:
+            g += self.weight_decay * w
+        total += g * g
+        g *= rate
+        g /= self.xp.sqrt(total) + self.epsilon
+        w -= g

@@ -1,0 +1,77 @@
+"""What an optimizer is: a rule that changes the flat vector of weights by its gradient.
+
+It works through the vector in chunks that stay in the cache, and any stretch of it can be done
+by itself, so that worker threads share the work.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from types import ModuleType
+from typing import Any, ClassVar
+
+import numpy as np
+
+from lmkit.errors import UsageError
+from lmkit.neural.arrays import Array, check_options
+
+CHUNK = 1 << 15
+"""Entries that are updated at once: with two moments and room to work, within a core's cache."""
+
+
+class Optimizer(ABC):
+    """An update rule. ``options`` are its own; ``weight_decay`` every one has.
+
+    ``slots`` are vectors [P] that it keeps beside the weights, by name; ``count`` is the number of
+    updates made. Both, with the options, are all that a checkpoint needs.
+    """
+
+    name: ClassVar[str]
+    options: ClassVar[tuple[str, ...]] = ()
+    slot_names: ClassVar[tuple[str, ...]] = ()
+    default_rate: ClassVar[float]
+    """A learning rate to begin with."""
+
+    def __init__(self, weight_decay: float = 0.0, xp: ModuleType = np, **options: Any) -> None:
+        check_options("optimizer", self.name, options, self.options)
+        if weight_decay < 0:
+            raise UsageError(f"weight decay must be at least 0, not {weight_decay}")
+        self.weight_decay = weight_decay
+        self.xp = xp
+        self.count = 0
+        self.slots: dict[str, Array] = {}
+
+    def start(self, weights: Array) -> None:
+        """Make the slots for ``weights`` [P]."""
+        self.slots = {name: self.xp.zeros_like(weights) for name in self.slot_names}
+
+    def step(self, weights: Array, gradient: Array, rate: float) -> None:
+        """One update of all ``weights`` [P], in place. ``gradient`` [P] may be overwritten."""
+        self.begin()
+        self.update(weights, gradient, rate, 0, len(weights))
+
+    def begin(self) -> None:
+        """Count one more update; then every stretch of the vector goes through `update` once."""
+        self.count += 1
+
+    def update(self, weights: Array, gradient: Array, rate: float, start: int, stop: int) -> None:
+        """Update the entries from ``start`` up to ``stop``."""
+        for low in range(start, stop, CHUNK):
+            here = slice(low, min(low + CHUNK, stop))
+            self._chunk(weights[here], gradient[here], rate, here)
+
+    @abstractmethod
+    def _chunk(self, w: Array, g: Array, rate: float, here: slice) -> None:
+        """Update the entries ``here``: ``w`` from ``g``, which may be overwritten."""
+
+    def averaged(self, weights: Array) -> Array:
+        """The weights to use: averaging optimizers have others than those they train."""
+        return weights
+
+    def state(self) -> dict[str, Any]:
+        """What, besides the slots, must be known to go on: JSON values."""
+        return {"count": self.count}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Set what `state` gave."""
+        self.count = int(state["count"])

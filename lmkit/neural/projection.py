@@ -1,0 +1,38 @@
+"""A linear map, from the width of the last layer to that of the word vectors it is tied to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+
+import numpy as np
+
+from lmkit.neural.arrays import Array, Weights
+from lmkit.neural.initialisation import glorot
+
+
+class Projection:
+    """y = w x with ``name`` [outputs, inputs]; x [inputs, N]."""
+
+    def __init__(self, name: str, inputs: int, outputs: int, xp: ModuleType = np) -> None:
+        self.name = name
+        self.inputs = inputs
+        self.outputs = outputs
+        self.xp = xp
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {self.name: (self.outputs, self.inputs)}
+
+    def initialise(self, weights: Weights, generator: np.random.Generator) -> None:
+        glorot(weights[self.name], generator)
+
+    def forward(
+        self, weights: Weights, x: Array
+    ) -> tuple[Array, Callable[[Array, Weights], Array]]:
+        w = weights[self.name]
+
+        def backward(dy: Array, gradients: Weights) -> Array:
+            self.xp.matmul(dy, x.T, out=gradients[self.name])
+            return self.xp.matmul(w.T, dy)
+
+        return self.xp.matmul(w, x), backward

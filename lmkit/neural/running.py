@@ -1,0 +1,168 @@
+"""A neural model that reads a running text: its state is carried over sentences and batches, as
+the literature measures perplexity, and by option it learns on the way.
+
+- A long stretch without such options is read as several streams side by side. Each first reads
+  the `WARM_UP` tokens before its part, so that every token is predicted from the text before it.
+- ``cache``: a continuous cache (`lmkit.neural.cache`).
+- ``dynamic``: dynamic evaluation (Krause et al. 2018): after each ``dynamic_steps`` tokens, which
+  were scored first, the weights take a step down their gradient and a little back:
+  w += -rate g + decay (w_0 - w).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmkit.errors import UnsupportedError, UsageError
+from lmkit.model import EOS, Batch, LanguageModel, State
+from lmkit.neural.blas import one_thread
+from lmkit.neural.cache import Cache
+from lmkit.neural.network import States, Stretch
+from lmkit.neural.parameters import Parameters
+from lmkit.neural.scoring import Scorer
+from lmkit.neural.state import NeuralState
+
+if TYPE_CHECKING:
+    from lmkit.neural.model import NeuralModel
+
+WARM_UP = 256
+STREAMS = 32
+"""At most so many streams side by side."""
+SHORTEST_PART = 1024
+"""No stream has fewer tokens of its own."""
+
+
+class RunningModel(LanguageModel):
+    """``model`` on a running text; `score` goes on where the last call ended.
+
+    ``cache``: its size (0: none), with ``cache_weight`` and ``cache_flatness``. ``dynamic``: the
+    learning rate of dynamic evaluation (0: none), with ``dynamic_decay`` and ``dynamic_steps``.
+    The model itself is never changed.
+    """
+
+    def __init__(
+        self,
+        model: NeuralModel,
+        *,
+        cache: int = 0,
+        cache_weight: float = 0.1,
+        cache_flatness: float = 0.3,
+        dynamic: float = 0.0,
+        dynamic_decay: float = 0.002,
+        dynamic_steps: int = 20,
+    ) -> None:
+        if dynamic < 0 or not 0 <= dynamic_decay <= 1 or dynamic_steps < 1:
+            raise UsageError(
+                "dynamic evaluation needs a rate of at least 0, a decay from 0 to 1 and at least"
+                " 1 step",
+                "--dynamic 0.1",
+            )
+        self.model = model
+        self.backend = model.backend  # type: ignore[misc]
+        self.encoder = model.encoder
+        self.unit = model.unit
+        self.context_length = None
+        self.cache = Cache(cache, cache_weight, cache_flatness) if cache else None
+        self._rate, self._decay, self._steps = dynamic, dynamic_decay, dynamic_steps
+        self._parameters = model.parameters
+        if dynamic:
+            self._parameters = Parameters(model.network.shapes(), model.parameters.flat.dtype)
+            self._parameters.flat[...] = model.parameters.flat
+            self._gradient = self._parameters.empty_like()
+        self._scorer = model.scorer
+        # Where the text stands: one token, and the states before it is read.
+        self._layers: States = model.before_start
+        self._token = EOS
+
+    def score(
+        self, batch: Batch | str | Sequence[str], state: Any = None
+    ) -> tuple[NDArray[np.float64], NeuralState]:
+        """log p [T] of every token, given all text before it, in this batch or earlier ones."""
+        if state is not None:
+            raise UnsupportedError("a running text goes on from its own state only")
+        ids = self.batch(batch).ids
+        with one_thread():
+            if self._rate:
+                log_probs = self._dynamic(ids)
+            elif self.cache is None and len(ids) >= 2 * SHORTEST_PART:
+                log_probs = self._parallel(ids)
+            else:
+                log_probs = self._one_stream(ids, 256)
+            h, layers = self._scorer.read(np.array([[self._token]]), self._layers)
+        return log_probs, NeuralState(layers, h)
+
+    def _inputs(self, ids: NDArray[np.int32]) -> NDArray[np.int32]:
+        """What is read to predict ``ids`` [N], which are next: [N, 1]."""
+        return np.concatenate((np.array([self._token], ids.dtype), ids[:-1]))[:, None]
+
+    def _one_stream(self, ids: NDArray[np.int32], window: int) -> NDArray[np.float64]:
+        log_probs = np.empty(len(ids))
+        for start in range(0, len(ids), window):
+            here = ids[start : start + window]
+            h, self._layers = self._scorer.read(self._inputs(here), self._layers)
+            found = self._scorer.log_prob(h, here)
+            if self.cache is not None:
+                found = self.cache.mix(found, h, here)
+            log_probs[start : start + len(here)] = found
+            self._token = int(here[-1])
+        return log_probs
+
+    def _parallel(self, ids: NDArray[np.int32]) -> NDArray[np.float64]:
+        """The first part goes on from the state, the others from a start some tokens before."""
+        count = min(STREAMS, len(ids) // SHORTEST_PART)
+        length = len(ids) // count
+        first = len(ids) - (count - 1) * length
+        log_probs = np.empty(len(ids))
+        log_probs[:first] = self._one_stream(ids[:first], 256)
+        starts = first + length * np.arange(count - 1)
+        layers = self.model.start(count - 1).layers
+        for step in range(-WARM_UP, length, 64):
+            places = starts + step + np.arange(min(64, length - step))[:, None]
+            h, layers = self._scorer.read(ids[places - 1], layers)
+            if step >= 0:
+                found = self._scorer.log_prob(h, ids[places].reshape(-1))
+                log_probs[places] = found.reshape(places.shape)
+        self._layers = _last_stream(layers)
+        self._token = int(ids[-1])
+        return log_probs
+
+    def _dynamic(self, ids: NDArray[np.int32]) -> NDArray[np.float64]:
+        log_probs = np.empty(len(ids))
+        network, weights = self.model.network, self._parameters
+        views = weights.views_of(self._gradient)
+        generator = np.random.default_rng(0)
+        for start in range(0, len(ids), self._steps):
+            here = ids[start : start + self._steps]
+            stretch, before = Stretch(self._inputs(here), here[:, None]), self._layers
+            log_probs[start : start + len(here)] = self._one_stream(here, len(here))
+            network.train(weights.views, stretch, before, views, generator)
+            norm = float(np.sqrt(self._gradient @ self._gradient))
+            self._gradient *= self._rate * min(1.0, 1.0 / max(norm, 1e-12))
+            weights.flat -= self._gradient
+            weights.flat += self._decay * (self.model.parameters.flat - weights.flat)
+            self._scorer = Scorer(network, weights.views)
+        return log_probs
+
+    def start(self, batch_size: int) -> State:
+        return self.model.start(batch_size)
+
+    def advance(self, state: Any, tokens: NDArray[np.integer] | Sequence[int]) -> State:
+        return self.model.advance(state, tokens)
+
+    def next_log_probs(self, state: Any) -> NDArray[np.float64]:
+        return self.model.next_log_probs(state)
+
+    def save(self, path: str | Path) -> None:
+        self.model.save(path)
+
+    def describe(self) -> dict[str, Any]:
+        return self.model.describe()
+
+
+def _last_stream(layers: Any) -> Any:
+    return tuple(tuple(np.ascontiguousarray(part[:, -1:]) for part in layer) for layer in layers)

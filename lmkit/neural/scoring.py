@@ -1,0 +1,111 @@
+"""Log-probabilities of text under a network: many texts side by side, or one long one.
+
+Sentences that start anew are sorted by length, so that those side by side end together; a text
+that carries its state is read as one stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmkit.model import EOS
+from lmkit.neural.arrays import Array, Weights
+from lmkit.neural.batches import Streams
+from lmkit.neural.cells.base import Prepared
+from lmkit.neural.network import Network, States
+
+SIDE_BY_SIDE = 128
+"""Sentences that are scored at once."""
+WINDOW = 32
+"""Steps of one pass."""
+
+
+class Scorer:
+    """A network with its weights, ready to be asked."""
+
+    def __init__(self, network: Network, weights: Weights) -> None:
+        self.network = network
+        self.weights = weights
+        self.prepared: Sequence[Prepared] = network.prepare(weights)
+        self._dtype = next(iter(weights.values())).dtype
+
+    def zero(self, batch: int) -> States:
+        """The states of streams that have read nothing."""
+        return self.network.zero_states(batch, self._dtype)
+
+    def read(self, inputs: Array, states: States) -> tuple[Array, States]:
+        """What the softmax reads [H, N] after each of ``inputs`` [T, B], and the last states."""
+        h, last, _ = self.network.forward(self.weights, self.prepared, inputs, states)
+        return self.network.project(self.weights, h), last
+
+    def log_prob(self, h: Array, targets: Array) -> NDArray[np.float64]:
+        """log p of ``targets`` [N] after ``h`` [H, N]."""
+        return self.network.softmax.log_prob(self.weights, h, targets).astype(np.float64)
+
+    def stream(
+        self, inputs: NDArray[np.int32], targets: NDArray[np.int32], states: States
+    ) -> tuple[NDArray[np.float64], States, Array]:
+        """log p [N] of one text read as one stream, the states after it, and the last column
+        [H, 1] that the softmax read."""
+        log_probs = np.empty(len(targets))
+        top = np.zeros((0, 1), self._dtype)
+        for start in range(0, len(targets), 256):
+            here = slice(start, start + 256)
+            h, states = self.read(inputs[here, None], states)
+            log_probs[here] = self.log_prob(h, targets[here])
+            top = h[:, -1:]
+        return log_probs, states, top
+
+    def sentences(
+        self, ids: NDArray[np.int32], offsets: NDArray[np.int64], start: States
+    ) -> NDArray[np.float64]:
+        """log p [T] of the tokens of sentences that each begin in the states ``start`` (of one
+        stream), having read ``</s>``."""
+        log_probs = np.empty(len(ids))
+        lengths = np.diff(offsets)
+        order = np.argsort(-lengths, kind="stable")
+        order = order[lengths[order] > 0]
+        for first in range(0, len(order), SIDE_BY_SIDE):
+            chosen = order[first : first + SIDE_BY_SIDE]
+            self._side_by_side(ids, offsets[chosen], lengths[chosen], start, log_probs)
+        return log_probs
+
+    def _side_by_side(
+        self,
+        ids: NDArray[np.int32],
+        starts: NDArray[np.int64],
+        lengths: NDArray[np.int64],
+        start: States,
+        log_probs: NDArray[np.float64],
+    ) -> None:
+        """Sentences of ``lengths`` [B], longest first; fills their places of ``log_probs``."""
+        states = tuple(tuple(part.repeat(len(starts), axis=1) for part in s) for s in start)
+        for begin in range(0, int(lengths[0]), WINDOW):
+            active = int((lengths > begin).sum())
+            steps = min(WINDOW, int(lengths[0]) - begin)
+            places = starts[:active] + begin + np.arange(steps)[:, None]
+            inside = begin + np.arange(steps)[:, None] < lengths[:active]
+            inputs = ids[np.minimum(np.maximum(places - 1, 0), len(ids) - 1)]
+            if begin == 0:
+                inputs[0] = EOS
+            states = tuple(
+                tuple(np.ascontiguousarray(part[:, :active]) for part in s) for s in states
+            )
+            h, states = self.read(inputs, states)
+            wanted = places[inside]
+            log_probs[wanted] = self.log_prob(h[:, inside.reshape(-1)], ids[wanted])
+
+    def loss(self, ids: NDArray[np.int32], batch: int = SIDE_BY_SIDE, window: int = 64) -> float:
+        """Mean loss in nats a token over ``ids``, read as a few long streams side by side: what
+        training looks at, not a score of the text."""
+        streams = Streams(ids, max(1, min(batch, len(ids) // (4 * window))), window)
+        states, total, count = self.zero(streams.batch), 0.0, 0
+        for position in range(0, streams.length, window):
+            stretch = streams.stretch(0, position, min(window, streams.length - position))
+            h, states = self.read(stretch.inputs, states)
+            total -= float(self.log_prob(h, stretch.targets.reshape(-1)).sum())
+            count += stretch.inputs.size
+        return total / count

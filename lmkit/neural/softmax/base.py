@@ -1,0 +1,82 @@
+"""What an output layer is: from the last hidden vectors to probabilities and gradients.
+
+``h`` is [H, N], ``targets`` [N]. ``<s>`` is never predicted: its probability is zero. Whatever a
+layer does in training, `log_prob` and `log_probs` are the exact, normalised distribution.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from types import ModuleType
+from typing import Any, ClassVar
+
+import numpy as np
+
+from lmkit.neural.arrays import Array, Weights, check_options
+
+
+class Softmax(ABC):
+    """An output layer over ``V`` tokens, reading ``H`` features.
+
+    ``embedding`` names the matrix [V, H] of output vectors: the word vectors' own where the two
+    are tied.
+    """
+
+    name: ClassVar[str]
+    options: ClassVar[tuple[str, ...]] = ()
+    can_tie: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        vocabulary: int,
+        features: int,
+        embedding: str = "output.w",
+        xp: ModuleType = np,
+        **options: Any,
+    ) -> None:
+        check_options("softmax", self.name, options, self.options)
+        self.vocabulary = vocabulary
+        self.features = features
+        self.embedding = embedding
+        self.xp = xp
+
+    @classmethod
+    def fit_options(cls, counts: Array, options: dict[str, Any]) -> dict[str, Any]:
+        """``options`` with what the layer must know of the unigram ``counts`` [V]: JSON values."""
+        return dict(options)
+
+    @abstractmethod
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The weights, the matrix ``embedding`` among them."""
+
+    @abstractmethod
+    def initialise(self, weights: Weights, counts: Array, generator: np.random.Generator) -> None:
+        """Set the first weights, biases from the unigram ``counts`` [V]."""
+
+    @abstractmethod
+    def train(
+        self,
+        weights: Weights,
+        h: Array,
+        targets: Array,
+        scale: Array | float,
+        gradients: Weights,
+        generator: np.random.Generator,
+        smoothing: float = 0.0,
+        soft: tuple[Array, float] | None = None,
+    ) -> tuple[Array, Array]:
+        """Losses [N] in nats, and the gradient [H, N] of ``sum(scale * losses)``; the gradients of
+        the weights are written over what was there.
+
+        ``smoothing`` is the part of each target that is spread over all tokens (Szegedy et al.
+        2016); the losses are those of the smoothed targets. ``soft`` is a distribution [V, N] and
+        the part of each target that it stands for; the losses leave it out.
+        """
+
+    @abstractmethod
+    def log_prob(self, weights: Weights, h: Array, targets: Array) -> Array:
+        """log p of ``targets`` [N]: [N]."""
+
+    @abstractmethod
+    def log_probs(self, weights: Weights, h: Array) -> Array:
+        """log p of every token: [N, V]; -inf for ``<s>``."""

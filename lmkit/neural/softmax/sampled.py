@@ -1,0 +1,94 @@
+"""Sampled softmax: Bengio and Senecal 2008, in the form of Jean et al. 2015.
+
+In training the sum over all tokens is estimated from ``samples`` tokens, drawn once for all
+positions of a stretch from a flattened unigram distribution: each logit, the target's too, is
+lowered by the log of the probability that its token is among the sample. In use the softmax is
+the exact one over all tokens.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lmkit.errors import UsageError
+from lmkit.model import BOS
+from lmkit.neural.arrays import Array, Weights
+from lmkit.neural.softmax.full import FullSoftmax
+
+FLATTENED = 0.75
+"""Exponent of the unigram counts (Mikolov et al. 2013)."""
+
+
+class SampledSoftmax(FullSoftmax):
+    """``samples``: how many tokens are drawn; ``counts`` [V]: the unigram counts, which the
+    backend gives."""
+
+    name = "sampled"
+    options = ("samples", "counts")
+
+    def __init__(
+        self, *arguments: Any, samples: int = 1024, counts: Any = None, **options: Any
+    ) -> None:
+        super().__init__(*arguments, **options)
+        if samples < 1:
+            raise UsageError(f"samples must be at least 1, not {samples}")
+        self.samples = samples
+        flat = np.ones(self.vocabulary) if counts is None else np.asarray(counts, np.float64) + 0.5
+        flat = flat**FLATTENED
+        flat[BOS] = 0
+        self._cumulative = np.cumsum(flat / flat.sum())
+        self._log_expected = self._log_inclusion(flat / flat.sum())
+
+    @classmethod
+    def fit_options(cls, counts: Array, options: dict[str, Any]) -> dict[str, Any]:
+        return {**options, "counts": [float(count) for count in counts]}
+
+    def _log_inclusion(self, q: Array) -> Array:
+        """log of the probability [V] that a token is drawn at least once."""
+        with np.errstate(divide="ignore"):
+            return np.log(-np.expm1(self.samples * np.log1p(-q)))
+
+    def train(
+        self,
+        weights: Weights,
+        h: Array,
+        targets: Array,
+        scale: Array | float,
+        gradients: Weights,
+        generator: np.random.Generator,
+        smoothing: float = 0.0,
+        soft: tuple[Array, float] | None = None,
+    ) -> tuple[Array, Array]:
+        """See `Softmax.train`; the losses are those of the estimate. No label smoothing."""
+        xp = self.xp
+        if smoothing or soft is not None:
+            raise UsageError(
+                "a sampled softmax has neither label smoothing nor a teacher", "the full softmax"
+            )
+        drawn = np.searchsorted(self._cumulative, generator.random(self.samples), side="right")
+        drawn = np.minimum(drawn, self.vocabulary - 1)
+        rows, places = np.unique(np.concatenate((targets, drawn)), return_inverse=True)
+        ids, columns = places[: len(targets)], np.arange(len(targets))
+        is_drawn = np.zeros(len(rows), bool)
+        is_drawn[places[len(targets) :]] = True
+        w = weights[self.embedding][rows]
+        b = weights["output.b"][rows] - self._log_expected[rows].astype(h.dtype)
+        e = xp.matmul(w, h) + b[:, None]
+        logits = e[ids, columns]
+        # What is only a target counts for the positions that it is the target of.
+        e[~is_drawn] = -np.inf
+        e[ids, columns] = logits
+        shift = e.max(axis=0)
+        e -= shift
+        xp.exp(e, out=e)
+        sums = e.sum(axis=0)
+        losses = xp.log(sums) + shift - logits
+        e[ids, columns] -= sums
+        e *= xp.broadcast_to(xp.asarray(scale, h.dtype), targets.shape) / sums
+        for name in (self.embedding, "output.b"):
+            gradients[name][...] = 0
+        gradients[self.embedding][rows] = xp.matmul(e, h.T)
+        gradients["output.b"][rows] = e.sum(axis=1)
+        return losses, xp.matmul(w.T, e)

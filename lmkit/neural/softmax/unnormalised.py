@@ -1,0 +1,172 @@
+"""A softmax over rows of a matrix that is never normalised.
+
+With l = w h + b, e = exp(l) and s its sum over the rows, the gradient of -log(e_y / s) is
+(e - s [y]) / s. Only the columns of ``h`` are divided by s, not the matrix e: it is formed in
+pieces that fit the cache, some columns at a time so that it never exists whole, and then read
+twice by matrix products. The maximum of l is looked for only where exp has overflowed or vanished.
+
+Shapes: w [R, H], b [R], h [H, N], targets [N] (rows of w), e [R, n] of n columns.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from types import ModuleType
+
+import numpy as np
+
+from lmkit.neural.arrays import Array
+
+PIECE = 1 << 18
+"""Entries of e that are formed at once: 1 MiB of float32."""
+WHOLE = 1 << 23
+"""Entries of e that exist at once: 32 MiB of float32."""
+
+
+class Unnormalised:
+    """The computation; ``excluded`` is a row whose probability is zero, if any."""
+
+    def __init__(self, excluded: int | None = None, xp: ModuleType = np) -> None:
+        self.excluded = excluded
+        self.xp = xp
+        self._room = threading.local()
+
+    def train(
+        self,
+        w: Array,
+        b: Array,
+        h: Array,
+        targets: Array,
+        scale: Array | float,
+        dw: Array,
+        db: Array,
+        smoothing: float = 0.0,
+        soft: tuple[Array, float] | None = None,
+    ) -> tuple[Array, Array]:
+        """Losses [N] and the gradient [H, N] of ``sum(scale * losses)``; ``dw`` and ``db`` are
+        overwritten by those of w and b. See `lmkit.neural.softmax.base.Softmax.train`."""
+        losses = self.xp.empty(len(targets), h.dtype)
+        dh = self.xp.empty_like(h)
+        scales = self.xp.broadcast_to(self.xp.asarray(scale, h.dtype), targets.shape)
+        for here in self._columns(len(targets), len(w)):
+            columns, ids = self.xp.ascontiguousarray(h[:, here]), targets[here]
+            e = self._scratch((len(w), len(ids)), h.dtype)
+            sums, shift = self._fill(w, b, columns, e)
+            logits = (w[ids].T * columns).sum(axis=0) + b[ids]
+            losses[here] = self.xp.log(sums) + shift - logits
+            if smoothing:
+                losses[here] += smoothing * (logits - self._mean_logits(w, b, columns))
+                e -= sums * (smoothing / self._choices(len(w)))
+                if self.excluded is not None:
+                    e[self.excluded] = 0
+            share = 0.0
+            if soft is not None:
+                share = soft[1]
+                e -= soft[0][:, here] * (share * sums)
+            e[ids, self.xp.arange(len(ids))] -= (1 - smoothing - share) * sums
+            factors = scales[here] / sums
+            dh[:, here] = self.xp.matmul(w.T, e) * factors
+            rows = (columns * factors).T
+            if here.start == 0:
+                self.xp.matmul(e, rows, out=dw)
+                self.xp.matmul(e, factors, out=db)
+            else:
+                self._add_product(dw, e, rows)
+                db += self.xp.matmul(e, factors)
+        return losses, dh
+
+    def _add_product(self, total: Array, e: Array, rows: Array) -> None:
+        """``total += e @ rows``, some rows at a time: the product never exists whole either."""
+        height = max(16, PIECE // max(1, rows.shape[1]))
+        for start in range(0, len(e), height):
+            total[start : start + height] += self.xp.matmul(e[start : start + height], rows)
+
+    def log_prob(self, w: Array, b: Array, h: Array, targets: Array) -> Array:
+        """log p of ``targets`` [N]: [N]."""
+        result = self.xp.empty(len(targets), h.dtype)
+        for start in range(0, len(targets), 512):
+            here = slice(start, start + 512)
+            columns, ids = self.xp.ascontiguousarray(h[:, here]), targets[here]
+            sums, shift = self._fill(w, b, columns, None)
+            logits = (w[ids].T * columns).sum(axis=0) + b[ids]
+            result[here] = logits - shift - self.xp.log(sums)
+        if self.excluded is not None:
+            result[targets == self.excluded] = -np.inf
+        return result
+
+    def log_probs(self, w: Array, b: Array, h: Array) -> Array:
+        """log p of every row: [N, R]."""
+        logits = self.xp.matmul(w, h)
+        logits += b[:, None]
+        if self.excluded is not None:
+            logits[self.excluded] = -np.inf
+        logits = self.xp.ascontiguousarray(logits.T)
+        logits -= logits.max(axis=1, keepdims=True)
+        logits -= self.xp.log(self.xp.exp(logits).sum(axis=1, keepdims=True))
+        return logits
+
+    def _choices(self, rows: int) -> int:
+        return rows - (self.excluded is not None)
+
+    def _mean_logits(self, w: Array, b: Array, h: Array) -> Array:
+        """The mean over the rows of l: [n]."""
+        total_w, total_b = w.sum(axis=0), b.sum()
+        if self.excluded is not None:
+            total_w, total_b = total_w - w[self.excluded], total_b - b[self.excluded]
+        return (total_w @ h + total_b) / self._choices(len(w))
+
+    def _columns(self, count: int, rows: int) -> Iterator[slice]:
+        """Stretches of columns whose e is at most `WHOLE`, of nearly equal width."""
+        stretches = max(1, -(-count * rows // WHOLE))
+        width = max(1, -(-count // stretches))
+        for start in range(0, count, width):
+            yield slice(start, min(start + width, count))
+
+    def _scratch(self, shape: tuple[int, int], dtype: np.dtype) -> Array:
+        """Room that each thread keeps: fresh memory of this size costs a page fault a page."""
+        size = shape[0] * shape[1]
+        room = getattr(self._room, "array", None)
+        if room is None or len(room) < size or room.dtype != dtype:
+            room = self._room.array = self.xp.empty(size, dtype)
+        return room[:size].reshape(shape)
+
+    def _fill(self, w: Array, b: Array, h: Array, e: Array | None) -> tuple[Array, Array | float]:
+        """The sums [n] of e over the rows, and what was taken off l before; e is kept where room
+        for it is given."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            sums = self._sums(w, b, h, e)
+            if self._sound(sums):
+                return sums, 0.0
+            shift = self.xp.full(h.shape[1], -np.inf, h.dtype)
+            for piece in self._pieces(w, b, h, None):
+                self.xp.maximum(shift, piece.max(axis=0), out=shift)
+            return self._sums(w, b, h, e, shift), shift
+
+    def _sound(self, sums: Array) -> bool:
+        limits = np.finfo(sums.dtype)
+        return bool(((sums > limits.tiny**0.5) & (sums < limits.max**0.75)).all())
+
+    def _sums(
+        self, w: Array, b: Array, h: Array, e: Array | None, shift: Array | None = None
+    ) -> Array:
+        sums = self.xp.zeros(h.shape[1], h.dtype)
+        for piece in self._pieces(w, b, h, e):
+            if shift is not None:
+                piece -= shift
+            self.xp.exp(piece, out=piece)
+            sums += piece.sum(axis=0)
+        return sums
+
+    def _pieces(self, w: Array, b: Array, h: Array, e: Array | None) -> Iterator[Array]:
+        """The logits, some rows at a time, in ``e`` or in room that is used again."""
+        height = max(16, PIECE // max(1, h.shape[1]))
+        room = self.xp.empty((height, h.shape[1]), h.dtype) if e is None else e
+        for start in range(0, len(w), height):
+            stop = min(start + height, len(w))
+            piece = room[: stop - start] if e is None else room[start:stop]
+            self.xp.matmul(w[start:stop], h, out=piece)
+            piece += b[start:stop, None]
+            if self.excluded is not None and start <= self.excluded < stop:
+                piece[self.excluded - start] = -np.inf
+            yield piece

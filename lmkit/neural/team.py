@@ -1,0 +1,146 @@
+"""Worker threads that share the streams of a batch.
+
+Each has a gradient vector and random numbers of its own; the vectors are added up in a fixed
+order, so that a seed and a number of workers determine every weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import numpy as np
+
+from lmkit.neural.arrays import Array
+from lmkit.neural.distillation import Teacher
+from lmkit.neural.dropout import Dropout, Noise
+from lmkit.neural.network import Network, Objective, States, Stretch
+from lmkit.neural.optimizers.base import Optimizer
+from lmkit.neural.parameters import ALIGNMENT, Parameters
+
+Result = TypeVar("Result")
+
+
+def parts(count: int, shares: int, unit: int = 1) -> list[slice]:
+    """``count`` things in at most ``shares`` stretches of nearly equal length, each but the last
+    a multiple of ``unit``."""
+    width = -(-count // max(shares, 1))
+    width = -(-width // unit) * unit
+    return [slice(k, min(k + width, count)) for k in range(0, count, max(width, 1))]
+
+
+class Team:
+    """Runs a list of tasks, the first in the calling thread."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self._pool = ThreadPoolExecutor(workers - 1) if workers > 1 else None
+
+    def run(self, tasks: Sequence[Callable[[], Result]]) -> list[Result]:
+        """The results of ``tasks``, in their order."""
+        if self._pool is None:
+            return [task() for task in tasks]
+        futures = [self._pool.submit(task) for task in tasks[1:]]
+        try:
+            first = tasks[0]()
+        finally:
+            rest = [future.result() for future in futures]
+        return [first, *rest]
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+
+
+class Stepper:
+    """Makes one update after the other of ``parameters``.
+
+    ``noise`` and ``objective`` are as in `Network.train`; ``clip`` bounds the gradient's norm
+    (Pascanu et al. 2013); the loss is the mean over the tokens of a stretch.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        parameters: Parameters,
+        optimizer: Optimizer,
+        team: Team,
+        seeds: Sequence[np.random.SeedSequence],
+        *,
+        dropout: Dropout,
+        objective: Objective,
+        clip: float | None,
+        teacher: Teacher | None = None,
+    ) -> None:
+        self.network = network
+        self.parameters = parameters
+        self.optimizer = optimizer
+        self.team = team
+        self.generators = [np.random.Generator(np.random.SFC64(seed)) for seed in seeds]
+        self._dropout = dropout
+        self._objective = objective
+        self._clip = clip
+        self.teacher = teacher
+        self._flat = [parameters.empty_like() for _ in range(team.workers)]
+        self._views = [parameters.views_of(flat) for flat in self._flat]
+        self._ranges = parts(len(parameters.flat), team.workers, ALIGNMENT)
+
+    def loss(self, stretch: Stretch, states: Sequence[States]) -> tuple[float, list[States]]:
+        """Form the gradient of the mean loss over ``stretch``, each worker over its streams,
+        whose ``states`` it has; the summed loss in nats and the states after."""
+        shares = parts(stretch.inputs.shape[1], self.team.workers)
+        count = stretch.inputs.size if stretch.weights is None else stretch.weights.sum()
+        scale = 1 / float(count)
+
+        def task(k: int, columns: slice) -> tuple[float, States]:
+            mine = stretch.columns(columns)
+            return self.network.train(
+                self.parameters.views,
+                mine,
+                states[k],
+                self._views[k],
+                self.generators[k],
+                Noise(self._dropout, self.generators[k], self.network.xp),
+                self._objective,
+                scale,
+                None if self.teacher is None else self.teacher.targets(k, mine.inputs),
+            )
+
+        results = self.team.run([_bind(task, k, part) for k, part in enumerate(shares)])
+        self._used = len(shares)
+        return sum(loss for loss, _ in results), [last for _, last in results]
+
+    def norm(self) -> float:
+        """Add up the workers' gradients, and return the norm of the sum."""
+
+        def task(_: int, here: slice) -> float:
+            total = self._flat[0][here]
+            for other in self._flat[1 : self._used]:
+                total += other[here]
+            return float(total @ total)
+
+        squares = self.team.run([_bind(task, k, part) for k, part in enumerate(self._ranges)])
+        return float(np.sqrt(sum(squares)))
+
+    def update(self, rate: float, norm: float) -> None:
+        """One update at the learning rate ``rate``, the gradient clipped to norm ``clip``."""
+        factor = 1.0 if self._clip is None or norm <= self._clip else self._clip / norm
+        self.optimizer.begin()
+
+        def task(_: int, here: slice) -> None:
+            gradient = self._flat[0]
+            if factor != 1.0:
+                gradient[here] *= factor
+            self.optimizer.update(self.parameters.flat, gradient, rate, here.start, here.stop)
+
+        self.team.run([_bind(task, k, part) for k, part in enumerate(self._ranges)])
+
+    @property
+    def gradient(self) -> Array:
+        """The summed gradient [P], after `norm`."""
+        return self._flat[0]
+
+
+def _bind(task: Callable[[int, slice], Any], index: int, part: slice) -> Callable[[], Any]:
+    return lambda: task(index, part)

@@ -1,0 +1,100 @@
+"""Networks on the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .support import Result
+
+Run = Callable[..., Result]
+QUICK = ["--hidden-size", "12", "--epochs", "2", "--bptt", "8", "--workers", "1"]
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    path = tmp_path / "text.txt"
+    lines = ["the cat sat on the mat", "the dog sat on the rug", "a cat ran", "a dog ran"]
+    path.write_text("".join(f"{line}\n" for line in lines * 20), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def model(run: Run, text: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "m.lm"
+    result = run("train", text, "--backend", "lstm", *QUICK, "--seed", "4", "--output", path)
+    assert result.status == 0, result.err
+    assert not Path(f"{path}.checkpoint").exists()
+    return path
+
+
+def test_a_network_answers_every_command(run: Run, model: Path, text: Path) -> None:
+    facts = json.loads(run("info", model, "--json").out)
+    assert facts["backend"] == "lstm" and facts["hidden"] == 12
+    assert facts["history"][0]["seed"] == 4
+    assert run("generate", model, "-n", "2", "--seed", "1").out
+    assert run("score", model, text).status == 0
+
+
+def test_perplexity_carries_the_state_unless_told(run: Run, model: Path, text: Path) -> None:
+    def figure(*options: str) -> float:
+        found: float = json.loads(run("perplexity", model, text, "--json", *options).out)[0][
+            "perplexity"
+        ]
+        return found
+
+    assert figure() == figure("--state", "carry") != figure("--state", "line")
+    assert figure("--cache", "50") != figure()
+    assert figure("--dynamic", "0.5") < figure()
+    assert "need a running text" in run(
+        "perplexity", model, text, "--state", "line", "--cache", "5"
+    ).err  # fmt: skip
+
+
+def test_options_of_networks_are_for_networks(run: Run, text: Path, tmp_path: Path) -> None:
+    result = run("train", text, "--hidden-size", "5", "--output", tmp_path / "n.lm")
+    assert result.status == 2 and "--hidden-size is for neural networks" in result.err
+    result = run("train", text, "--backend", "gru", "--peepholes", "--output", tmp_path / "n.lm")
+    assert result.status == 2 and "the cell gru has no option peepholes" in result.err
+    result = run("train", text, "--backend", "gru", "--resume", "--output", tmp_path / "n.lm")
+    assert result.status == 1 and "there is no checkpoint" in result.err
+
+
+@pytest.mark.parametrize("time", ["0", "soon", "5x"])
+def test_a_time_that_is_none(run: Run, text: Path, tmp_path: Path, time: str) -> None:
+    result = run("train", text, "--backend", "rnn", "--time-budget", time, "-o", tmp_path / "n")
+    assert result.status == 2 and "is no time" in result.err
+
+
+def test_training_on(run: Run, model: Path, text: Path, tmp_path: Path) -> None:
+    text.write_text("a bird sat\n" * 40, encoding="utf-8")
+    output = tmp_path / "on.lm"
+    result = run("train", text, "--from", model, "--epochs", "3", "--output", output)
+    assert result.status == 0, result.err
+    facts: dict[str, Any] = json.loads(run("info", output, "--json").out)
+    assert len(facts["history"]) == 2
+
+
+def test_looking_into_a_network(run: Run, model: Path) -> None:
+    assert len(run("info", model, "--neighbours", "cat").out.splitlines()) == 10
+    lines = run("info", model, "--gates", "the cat").out.splitlines()
+    assert lines[0].split() == ["</s>", "the", "cat"]
+    assert [line.split()[2] for line in lines[1:]] == ["o", "i", "f", "g"]
+    assert "epochs" in run("info", model, "--curve").out
+
+
+def test_quantize_measures_before_and_after(
+    run: Run, model: Path, text: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "q.lm"
+    result = run("quantize", model, "--output", output, "--valid", text, "--json")
+    before, after = json.loads(result.out)
+    assert after["perplexity"] == pytest.approx(before["perplexity"], rel=0.05)
+    assert run("quantize", model, "-o", output, "--sparsity", "0.5", "--keep-float").status == 0
+    ngram = tmp_path / "n.lm"
+    run("train", text, "--order", "2", "--output", ngram)
+    assert "networks only" in run("quantize", ngram, "--output", output).err
