@@ -211,11 +211,7 @@ class LanguageModel(ABC):
 
         Raises `UnsupportedError` for a model whose scores are no probabilities.
         """
-        if not self.normalised:
-            raise UnsupportedError(
-                "this model gives scores, not probabilities, so it has no perplexity",
-                "lmkit score for the scores themselves, or train with another smoothing",
-            )
+        self.require_probabilities()
         if isinstance(text, Batch):
             batches: Iterable[Batch] = [text]
         elif isinstance(text, Path):
@@ -226,6 +222,14 @@ class LanguageModel(ABC):
         for batch in batches:
             total = total + self.measure(batch)
         return total
+
+    def require_probabilities(self) -> None:
+        """Raises `UnsupportedError` for a model whose scores are no probabilities."""
+        if not self.normalised:
+            raise UnsupportedError(
+                "this model gives scores, not probabilities, so it has no perplexity",
+                "lmkit score for the scores themselves, or train with another smoothing",
+            )
 
     def measure(self, batch: Batch, log_probs: NDArray[np.float64] | None = None) -> Perplexity:
         """The figures of one batch, from its ``log_probs`` [T] where they are known already."""

@@ -11,7 +11,6 @@ import io
 import os
 import shutil
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, TextIO
 
@@ -77,11 +76,6 @@ class Console:
     def write_line(self, text: str = "") -> None:
         """Write ``text`` and a line end to standard output."""
         self.out.write(f"{text}\n")
-
-    def write_lines(self, lines: Sequence[str]) -> None:
-        """Write each of ``lines`` and a line end to standard output, in one go."""
-        if lines:
-            self.out.write("\n".join(lines) + "\n")
 
     def write_bytes(self, data: bytes) -> None:
         """Write bytes to standard output, after the text written so far."""

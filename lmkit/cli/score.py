@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -86,8 +86,8 @@ def score(
     source = text_source(console, text)
 
     from lmkit.api import load
-    from lmkit.evaluate.filtering import filter_lines
-    from lmkit.evaluate.scoring import score_lines
+    from lmkit.evaluate.filtering import filter_originals
+    from lmkit.evaluate.scoring import score_lines, tells_orders
     from lmkit.text.reading import TextReader, iter_line_blocks
 
     scorer = load(model)
@@ -95,20 +95,22 @@ def score(
         reader = TextReader(
             source, errors, chunk_bytes=1 << 20, eager=True, progress=bars.bar("scoring")
         )
-        blocks = iter_line_blocks(reader)
+        blocks = iter_line_blocks(reader, originals=filtering)
         if filtering:
-            for kept in filter_lines(
+            for kept in filter_originals(
                 scorer,
                 blocks,
                 max_perplexity=max_perplexity,
                 min_perplexity=min_perplexity,
                 special_tokens=special_tokens,
             ):
-                console.write_lines(kept)
+                console.write_bytes(kept)
                 console.flush()
         else:
-            scored = score_lines(scorer, blocks, special_tokens=special_tokens)
-            _write_scores(console, scorer, scored, per_token, total, fmt)
+            orders = per_token and tells_orders(scorer)
+            scored = score_lines(scorer, blocks, special_tokens=special_tokens, orders=orders)
+            columns = token_columns(orders) if per_token else LINE_COLUMNS
+            _write_scores(console, scorer, scored, columns, total, fmt)
     say_replaced(console, reader.replaced)
 
 
@@ -116,18 +118,16 @@ def _write_scores(
     console: Console,
     scorer: LanguageModel,
     scored: Iterable[LineScores],
-    per_token: bool,
+    columns: Sequence[str],
     total: bool,
     fmt: Format,
 ) -> None:
     from lmkit.measures import Perplexity
 
-    orders = hasattr(scorer, "matched_orders")
-    columns = token_columns(orders) if per_token else LINE_COLUMNS
     figures = Perplexity(0, 0, 0, 0.0, 0.0, 0.0, 0)
     with RowWriter(console, columns, fmt) as writer:
         for scores in scored:
-            rows = token_rows(scorer, scores, orders) if per_token else line_rows(scores)
+            rows = line_rows(scores) if columns is LINE_COLUMNS else token_rows(scorer, scores)
             writer.write(list(rows))
             console.flush()
             if total:
@@ -161,7 +161,7 @@ def token_columns(orders: bool) -> list[str]:
     return ["line", "token", "id", "log10_probability", *(["order"] if orders else []), "oov"]
 
 
-def token_rows(scorer: Any, scores: LineScores, orders: bool) -> Iterator[Row]:
+def token_rows(scorer: LanguageModel, scores: LineScores) -> Iterator[Row]:
     """A row a token: `token_columns`."""
     from lmkit.evaluate.scoring import token_texts
     from lmkit.measures import LN10
@@ -173,7 +173,7 @@ def token_rows(scorer: Any, scores: LineScores, orders: bool) -> Iterator[Row]:
         token_texts(scorer, batch),
         batch.ids.tolist(),
         (scores.log_probs / LN10).tolist(),
-        *([scorer.matched_orders(batch).tolist()] if orders else []),
+        *([] if scores.orders is None else [scores.orders.tolist()]),
         (batch.ids == UNK).tolist(),
         strict=True,
     )

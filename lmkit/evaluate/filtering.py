@@ -13,9 +13,10 @@ from itertools import compress
 import numpy as np
 from numpy.typing import NDArray
 
-from lmkit.errors import UnsupportedError, UsageError
+from lmkit.errors import UsageError
 from lmkit.evaluate.scoring import LineScores, score_lines
 from lmkit.model import LanguageModel
+from lmkit.text.reading import LineBlock
 
 
 def filter_lines(
@@ -33,27 +34,48 @@ def filter_lines(
     Raises `UsageError` for bounds that are no perplexities and `UnsupportedError` for a
     model whose scores are no probabilities.
     """
-    for name, bound in (("max", max_perplexity), ("min", min_perplexity)):
+    scored = _scored(model, blocks, max_perplexity, min_perplexity, special_tokens)
+    return (
+        list(compress(block.lines, _kept(block, max_perplexity, min_perplexity)))
+        for block in scored
+    )
+
+
+def filter_originals(
+    model: LanguageModel,
+    blocks: Iterable[LineBlock],
+    *,
+    max_perplexity: float | None = None,
+    min_perplexity: float | None = None,
+    special_tokens: str | None = None,
+) -> Iterator[bytes]:
+    """`filter_lines` for blocks that were read with their ``originals``: the lines that are
+    kept of each block, byte for byte as they stand in the source."""
+    for block in _scored(model, blocks, max_perplexity, min_perplexity, special_tokens):
+        assert isinstance(block.lines, LineBlock) and block.lines.originals is not None
+        kept = _kept(block, max_perplexity, min_perplexity)
+        yield b"".join(compress(block.lines.originals, kept))
+
+
+def _scored(
+    model: LanguageModel,
+    blocks: Iterable[Sequence[str]],
+    highest: float | None,
+    lowest: float | None,
+    special_tokens: str | None,
+) -> Iterator[LineScores]:
+    for name, bound in (("max", highest), ("min", lowest)):
         if bound is not None and not bound > 0:
             raise UsageError(
                 f"{name}-perplexity must be above 0, not {bound:g}", "a number like 300"
             )
-    if not model.normalised:
-        raise UnsupportedError(
-            "this model gives scores, not probabilities, so lines have no perplexity",
-            "a model trained with another smoothing",
-        )
-    return _kept(
-        score_lines(model, blocks, special_tokens=special_tokens), max_perplexity, min_perplexity
-    )
+    model.require_probabilities()
+    return score_lines(model, blocks, special_tokens=special_tokens)
 
 
-def _kept(
-    scored: Iterable[LineScores], highest: float | None, lowest: float | None
-) -> Iterator[list[str]]:
-    for scores in scored:
-        keep = keep_mask(scores.log_probability, scores.tokens, highest, lowest)
-        yield list(compress(scores.lines, keep.tolist()))
+def _kept(block: LineScores, highest: float | None, lowest: float | None) -> list[bool]:
+    kept: list[bool] = keep_mask(block.log_probability, block.tokens, highest, lowest).tolist()
+    return kept
 
 
 def keep_mask(

@@ -31,11 +31,7 @@ def perplexity_of(
     bounded memory. Raises `UnsupportedError` for a model whose scores are no probabilities and
     `TextError` for text that cannot be read.
     """
-    if not model.normalised:
-        raise UnsupportedError(
-            "this model gives scores, not probabilities, so it has no perplexity",
-            "lmkit score for the scores themselves, or train with another smoothing",
-        )
+    model.require_probabilities()
     encoder: Any = model.encoder
     encoder = encoder.with_settings(
         skip_empty_lines=skip_empty_lines, special_tokens=special_tokens, errors=errors

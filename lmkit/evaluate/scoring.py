@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from lmkit.model import UNK, Batch, LanguageModel
 from lmkit.text.lexicon import SpecialTokenError
+from lmkit.text.reading import LineBlock
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class LineScores:
 
     ``first_line`` counts from 1. ``log_probs`` [T] are the tokens', ``log_probability``
     [S] their sums over each line, ``tokens`` [S] and ``oovs`` [S] their numbers.
-    ``normalised`` says whether the scores are probabilities.
+    ``normalised`` says whether the scores are probabilities. ``orders`` [T], where asked for,
+    are those of the n-grams behind the scores.
     """
 
     first_line: int
@@ -34,6 +36,7 @@ class LineScores:
     tokens: NDArray[np.int64]
     oovs: NDArray[np.int64]
     normalised: bool
+    orders: NDArray[np.integer] | None = None
 
     @property
     def perplexity(self) -> NDArray[np.float64]:
@@ -56,18 +59,21 @@ def score_lines(
     *,
     first_line: int = 1,
     special_tokens: str | None = None,
+    orders: bool = False,
 ) -> Iterator[LineScores]:
     """Score blocks of lines, each line a sentence, empty ones too, however the model was
     trained. ``special_tokens`` is what a literal ``<s>`` or ``</s>`` is
-    (`lmkit.text.settings.TextSettings`), None: as the model was trained.
+    (`lmkit.text.settings.TextSettings`), None: as the model was trained. ``orders`` adds those
+    of a model that `tells_orders`.
 
-    Raises `TextError`, with the number of the line, where that is an error.
+    Raises `TextError`, with the number of the line (and the file of a
+    `lmkit.text.reading.LineBlock`), where that is an error.
     """
     encoder: Any = model.encoder
     encoder = encoder.with_settings(skip_empty_lines=False, special_tokens=special_tokens)
     for lines in blocks:
         batch = _encoded(encoder, lines, first_line)
-        log_probs, _ = model.score(batch)
+        log_probs, matched = _scored(model, batch, orders)
         yield LineScores(
             first_line,
             lines,
@@ -77,8 +83,23 @@ def score_lines(
             np.diff(batch.offsets),
             batch.sentence_sums((batch.ids == UNK).astype(np.float64)).astype(np.int64),
             model.normalised,
+            matched,
         )
         first_line += len(lines)
+
+
+def tells_orders(model: LanguageModel) -> bool:
+    """Whether ``model`` has the order of an n-gram to tell behind each score."""
+    return hasattr(model, "score_with_orders")
+
+
+def _scored(
+    model: Any, batch: Batch, orders: bool
+) -> tuple[NDArray[np.float64], NDArray[np.integer] | None]:
+    if orders:
+        log_probs, matched = model.score_with_orders(batch)
+        return log_probs, matched
+    return model.score(batch)[0], None
 
 
 def _encoded(encoder: Any, lines: Sequence[str], first_line: int) -> Batch:
@@ -86,11 +107,14 @@ def _encoded(encoder: Any, lines: Sequence[str], first_line: int) -> Batch:
         batch: Batch = encoder.encode(lines)
         return batch
     except SpecialTokenError as error:
+        source = ""
+        if isinstance(lines, LineBlock):
+            source, first_line = f"{lines.source}, ", lines.first_line
         for number, line in enumerate(lines, first_line):
             try:
                 encoder.encode([line])
             except SpecialTokenError as found:
-                raise SpecialTokenError(found.token, f"line {number}") from None
+                raise SpecialTokenError(found.token, f"{source}line {number}") from None
         raise error
 
 

@@ -109,9 +109,14 @@ class NgramModel(LanguageModel):
         log_probs, _, final = self._walk(batch, state)
         return log_probs, final
 
+    def score_with_orders(self, batch: Batch) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+        """Log-probability of each token [T] and the order of the longest n-gram behind it [T]."""
+        log_probs, matched, _ = self._walk(batch, None)
+        return log_probs, matched
+
     def matched_orders(self, batch: Batch) -> NDArray[np.int8]:
         """Order of the longest n-gram behind the probability of each token: [T]."""
-        return self._walk(batch, None)[1]
+        return self.score_with_orders(batch)[1]
 
     def _walk(
         self, batch: Batch, state: NgramState | None

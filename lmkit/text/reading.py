@@ -32,12 +32,30 @@ _REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
 class TextChunk:
     """Whole lines of one source: valid UTF-8, each line ended by one LF.
 
-    ``first_line`` is the number of its first line, counted from 1.
+    ``first_line`` is the number of its first line, counted from 1. ``original`` are the bytes
+    that the source has in this place: the same object where nothing had to be changed.
     """
 
     data: bytes
     source: str
     first_line: int
+    original: bytes = b""
+
+
+class LineBlock(list[str]):
+    """Lines of one source, without their line ends. ``source`` is what messages call it, and
+    ``first_line`` the number of the first line there. ``originals``, where asked for, are the
+    lines byte for byte as the source has them, with their own line ends, if any."""
+
+    __slots__ = ("first_line", "originals", "source")
+
+    def __init__(
+        self, lines: list[str], source: str, first_line: int, originals: list[bytes] | None
+    ) -> None:
+        super().__init__(lines)
+        self.source = source
+        self.first_line = first_line
+        self.originals = originals
 
 
 def source_name(source: Source) -> str:
@@ -138,7 +156,7 @@ class TextReader:
             if text:
                 if not text.endswith(b"\n"):
                     text += b"\n"
-                yield TextChunk(text, name, line)
+                yield TextChunk(text, name, line, data)
                 line += text.count(b"\n")
 
     def _pieces(self, stream: IO[bytes], name: str) -> Iterator[bytes]:
@@ -186,16 +204,26 @@ def iter_line_blocks(
     *,
     max_lines: int = 10_000,
     max_bytes: int = 1 << 20,
-) -> Iterator[list[str]]:
-    """Lists of lines, at most ``max_lines`` and about ``max_bytes`` each; lines that have
-    arrived are not kept waiting for more. Give a `TextReader` to have its counts later."""
+    originals: bool = False,
+) -> Iterator[LineBlock]:
+    """Blocks of lines, at most ``max_lines`` and about ``max_bytes`` each; lines that have
+    arrived are not kept waiting for more. Give a `TextReader` to have its counts later.
+    ``originals`` adds the bytes of each line."""
     if not isinstance(source, TextReader):
         source = TextReader(source, errors, chunk_bytes=max_bytes, eager=True)
     for chunk in source:
         lines = chunk.data.decode().split("\n")
         lines.pop()
+        # Of bytes, this splits at LF, CRLF and CR only.
+        raw = chunk.original.splitlines(keepends=True) if originals else None
         for start in range(0, len(lines), max_lines):
-            yield lines[start : start + max_lines]
+            stop = start + max_lines
+            yield LineBlock(
+                lines[start:stop],
+                chunk.source,
+                chunk.first_line + start,
+                None if raw is None else raw[start:stop],
+            )
 
 
 @contextmanager

@@ -115,6 +115,41 @@ def test_filtered_lines_come_out_as_they_went_in(run, small_model):
     assert result.err == ""
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"w1 w2\r\n\r\nnosuch\r\nno end",
+        b"w1\rw2\r\n\n\r\r\nw3\r",
+        b"\xef\xbb\xbfw1\nw2\n",
+        b"w1 \xff\xfe\xc3\n\xe2\x82w2\r\nw3",
+    ],
+)
+def test_the_filter_gives_every_byte_back(process, small_model, tmp_path, text):
+    path = tmp_path / "text.txt"
+    path.write_bytes(text)
+    for source in (path, "-"):
+        result = process(
+            *("score", small_model, source, "--max-perplexity", "inf", "--errors", "replace"),
+            input=text,
+            encoding=None,
+        )
+        assert result.stdout == text
+
+
+def test_lines_left_out_take_nothing_of_their_neighbours_with_them(run, rows, small_model):
+    text = b"w1 w2\r\nw1 nosuch \xff nosuch\rw3\nw1"
+    bound = "60"
+    scored = rows(small_model, "--errors", "replace", stdin=text)
+    kept = [row["perplexity"] <= float(bound) for row in scored]
+    assert sorted(set(kept)) == [False, True]
+    lines = text.splitlines(keepends=True)
+    expected = b"".join(line for line, keep in zip(lines, kept, strict=True) if keep)
+    out = run(
+        *("score", small_model, "--max-perplexity", bound, "--errors", "replace"), stdin=text
+    ).out
+    assert out.encode() == expected
+
+
 def test_the_filter_writes_text_and_no_rows(run, small_model):
     for extra in ("--json", "--per-token", "--total"):
         result = run("score", small_model, "--max-perplexity", "9", extra, stdin=TEXT)
@@ -143,8 +178,17 @@ def test_a_literal_end_of_sentence_is_named_by_its_line_in_the_whole_text(run, r
     text = b"w1\n" * 25_000 + b"w2 </s>\n"
     result = run("score", small_model, "--tsv", stdin=text)
     assert result.status == 1
-    assert "line 25001" in result.err
+    assert "a stream, line 25001: " in result.err
     assert rows(small_model, "--special-tokens", "unknown", stdin=text)[-1]["oovs"] == 1
+
+
+@pytest.mark.parametrize("how", [["--tsv"], ["--per-token"], ["--max-perplexity", "9"]])
+def test_a_literal_end_of_sentence_is_named_by_its_file(run, small_model, tmp_path, how):
+    path = tmp_path / "bad.txt"
+    path.write_bytes(b"w1\nw2 <s> w3\n")
+    result = run("score", small_model, path, *how)
+    assert result.status == 1
+    assert result.err.startswith(f"Error: {path}, line 2: the text has a literal <s>")
 
 
 def test_invalid_utf_8_is_replaced_and_said(run, small_model):

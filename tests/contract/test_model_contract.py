@@ -368,7 +368,9 @@ class TestNgrams:
                 for start in range(end):
                     seen.add(tuple(tokens[start:end]))
         batch = model.batch(TEXT + UNSEEN)
-        matched = model.matched_orders(batch)
+        log_probs, matched = model.score_with_orders(batch)
+        assert log_probs.tolist() == model.score(batch)[0].tolist()
+        assert model.matched_orders(batch).tolist() == matched.tolist()
         expected = []
         for ids in sentences(batch):
             tokens = [BOS, *ids.tolist()]

@@ -75,6 +75,34 @@ def test_lines_and_blocks_agree(text: str, size: int) -> None:
 
 
 @given(
+    st.lists(
+        st.sampled_from([b"a", b"\n", b"\r\n", b"\r", b"\xff", b"\xe2\x82", b"\xef\xbb\xbf"]),
+        max_size=30,
+    ),
+    st.integers(1, 9),
+)
+def test_original_lines_are_the_bytes_of_the_source(parts: list[bytes], size: int) -> None:
+    data = b"".join(parts)
+    reader = TextReader(io.BytesIO(data), "replace", chunk_bytes=size)
+    blocks = list(iter_line_blocks(reader, max_lines=3, originals=True))
+    originals = [line for block in blocks for line in block.originals or []]
+    assert all(len(block) == len(block.originals or []) for block in blocks)
+    # A byte order mark alone is no line.
+    assert b"".join(originals) == (b"" if data == b"\xef\xbb\xbf" else data)
+    expected = [
+        line.rstrip(b"\r\n").removeprefix(b"\xef\xbb\xbf" if number == 1 else b"")
+        for number, line in enumerate(originals, 1)
+    ]
+    assert [line for block in blocks for line in block] == [
+        line.decode(errors="replace") for line in expected
+    ]
+    first = 1
+    for block in blocks:
+        assert (block.source, block.first_line) == ("a stream", first)
+        first += len(block)
+
+
+@given(
     st.lists(st.sampled_from([b"a", b"\n", b"\r\n", b"\xff", b"\xc3", "é".encode()]), max_size=30),
     st.integers(1, 9),
 )
