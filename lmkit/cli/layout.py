@@ -13,6 +13,8 @@ GAP = "  "
 ELLIPSIS = "…"
 NOTHING = "-"
 """What a table shows for a figure that is undefined."""
+LONGEST_RULE = 40
+"""The line below the last heading does not go on for as long as lines of text may be."""
 VISIBLE_SPACE = "␣"
 """What a table shows for a token that is a space."""
 
@@ -63,7 +65,8 @@ class TableLayout:
             self._limit = max(self._console.width - before, 8)
             self._widths[-1] = min(self._widths[-1], self._limit)
         names = self._joined([[name] for name in self._columns]).rstrip("\n")
-        rule = GAP.join("-" * width for width in self._widths)
+        rules = [*self._widths[:-1], min(self._widths[-1], LONGEST_RULE)]
+        rule = GAP.join("-" * width for width in rules)
         return f"{self._console.style(names, bold=True)}\n{rule}\n"
 
     def _joined(self, cells: list[list[str]]) -> str:

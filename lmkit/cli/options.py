@@ -69,7 +69,7 @@ def text_source(console: Console, text: str | None) -> Path | BinaryIO:
     if console.stdin_is_terminal:
         raise UsageError(
             "no TEXT, and standard input is a terminal",
-            "a file name, or text from another command: cat FILE | lmkit ...",
+            "a file name, or text from another command: cat FILE | lmkit COMMAND",
         )
     if console.stdin is None:
         raise UsageError("no TEXT, and standard input is closed", "a file name")
