@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ def _for_people(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
         if name == "bytes":
             yield "size", megabytes(value)
         elif name == "ngrams":
-            yield from ((f"{order}-grams", f"{count:,}") for order, count in enumerate(value, 1))
+            yield from _sizes(value)
         elif name == "notes":
             yield from (("note", note) for note in value)
         elif name == "history":
@@ -106,10 +107,27 @@ def _for_people(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield from _entry(shown, value)
 
 
+def _sizes(counts: Sequence[int]) -> Iterator[tuple[str, str]]:
+    """An order a line, but for those side by side that have no n-grams."""
+    order = 1
+    for none, run in groupby(counts, lambda count: count == 0):
+        sizes = list(run)
+        last = order + len(sizes) - 1
+        if none and last > order:
+            yield f"{order}- to {last}-grams", "0"
+        else:
+            yield from ((f"{n}-grams", f"{count:,}") for n, count in enumerate(sizes, order))
+        order = last + 1
+
+
 def _entry(name: str, value: Any) -> Iterator[tuple[str, str]]:
     if isinstance(value, list) and value and isinstance(value[0], list):
-        for order, values in enumerate(value, 1):
-            yield f"{name} {order}", ", ".join(map(_text, values))
+        order = 1
+        for values, run in groupby(value):
+            last = order + len(list(run)) - 1
+            orders = str(order) if last == order else f"{order} to {last}"
+            yield f"{name} {orders}", ", ".join(map(_text, values))
+            order = last + 1
     else:
         yield name, _text(value)
 

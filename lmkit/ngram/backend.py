@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 DEFAULT_ORDER = 5
 DEFAULT_SMOOTHING = "modified-kneser-ney"
+
+_OF_ORDER = re.compile(r"order (\d+): (.*)", re.DOTALL)
 
 Progress = Callable[[str, int, int], None]
 """Told of the step's name, how much of it is done, and how much there is."""
@@ -190,7 +193,7 @@ def smooth(
             "name": method.name,
             "options": {name: getattr(method, name) for name in method.options},
             "parameters": method.parameters(),
-            "notes": method.notes,
+            "notes": folded(method.notes),
         },
         "normalised": method.normalised,
         "pruned": None,
@@ -222,6 +225,29 @@ def make_smoothing(name: str, **options: Any) -> Smoothing:
         )
     method: Smoothing = kind(**given)
     return method
+
+
+def folded(notes: Sequence[str]) -> list[str]:
+    """``notes`` with those that say the same of several orders in one: ``orders 4 to 9: ...``."""
+    orders: dict[str, list[int]] = {}
+    for note in notes:
+        found = _OF_ORDER.fullmatch(note)
+        said = orders.setdefault(found[2] if found else note, [])
+        if found:
+            said.append(int(found[1]))
+    return [f"{_orders(of)}: {said}" if of else said for said, of in orders.items()]
+
+
+def _orders(numbers: list[int]) -> str:
+    """``order 2``, or ``orders 2, 4 to 9``."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    parts = [f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
+    return f"order{'s' if len(numbers) > 1 else ''} {', '.join(parts)}"
 
 
 def require_full_counts(model: NgramModel, what: str) -> None:

@@ -18,7 +18,7 @@ def test_a_model_is_written_and_summed_up_on_standard_error(run, tiny_text, tmp_
     result = run("train", tiny_text, "--order", "2", "-o", tmp_path / "model.lm")
     assert (result.status, result.out) == (0, "")
     assert re.fullmatch(
-        r"(note: order \d: .*\n)*"
+        r"(note: orders? [^:]*: .*\n)*"
         r".*model\.lm: order 2, modified-kneser-ney; 24 n-grams, vocabulary of 10;"
         r" 19 tokens in \d+\.\d s\n",
         result.err,

@@ -34,7 +34,7 @@ def test_undefined_discounts(counts: list[int]) -> None:
 def test_fallback_is_noted_an_order() -> None:
     facts = train(["a b b", "a c"], 2, "modified-kneser-ney").facts["smoothing"]
     assert facts["parameters"]["discounts"] == [[0.5, 1.0, 1.5]] * 2
-    assert [note.partition(":")[0] for note in facts["notes"]] == ["order 1", "order 2"]
+    assert [note.partition(":")[0] for note in facts["notes"]] == ["orders 1, 2"]
     assert "0.5, 1, 1.5" in facts["notes"][0]
 
 
