@@ -38,10 +38,11 @@ def counts(console: Console, model: Path, context: str, top: int, fmt: Format) -
     """
     from lmkit.api import load
     from lmkit.cli.ngrams_only import refuse_ends, require_ngrams
-    from lmkit.ngram.explain import continuations
+    from lmkit.ngram.explain import continuations, split_context
 
     opened = require_ngrams(load(model), model)
-    refuse_ends(opened, context)
+    _, rest = split_context(context)
+    refuse_ends(opened, rest, "<s> only at the beginning of CONTEXT, and no </s>")
     found = continuations(opened, context, top)
     unknown = _unknown(opened, context)
     if unknown:

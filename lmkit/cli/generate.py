@@ -88,11 +88,13 @@ def generate(
         lmkit generate model.lm --prompt "The" -n 3 --top-p 0.9 --seed 1
     """
     from lmkit.api import load
+    from lmkit.cli.ngrams_only import refuse_ends
     from lmkit.measures import LN10
     from lmkit.sampling import Sampling
 
     sampling = Sampling(temperature, top_k, top_p, greedy)
     source = load(model)
+    refuse_ends(source, prompt, "leaving it out: each sentence is drawn from <s> to </s>")
     beginning = _prompt_length(console, source, prompt)
     seed = chosen_seed(console, seed)
     drawn = source.generate(

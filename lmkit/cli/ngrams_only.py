@@ -1,4 +1,4 @@
-"""What commands share that look inside n-gram models."""
+"""What commands share that take a part of a sentence, or look inside n-gram models."""
 
 from __future__ import annotations
 
@@ -24,11 +24,20 @@ def require_ngrams(model: LanguageModel, path: Path) -> NgramModel:
     return model
 
 
-def refuse_ends(model: NgramModel, text: str) -> None:
-    """Raises `UsageError` where ``text``, a part of one sentence, has a ``</s>`` that the model
-    takes for the end of one."""
-    if "</s>" in text.split() and model.encoder.settings.special_tokens == "error":
-        raise UsageError(
-            f"{text!r} has a </s>, which ends a sentence: nothing follows it there",
-            "one sentence without </s>",
-        )
+def refuse_ends(
+    model: LanguageModel,
+    text: str,
+    hint: str = "leaving it out: the ends of the sentence are added",
+) -> None:
+    """Raises `UsageError` where ``text``, a part of one sentence, has a ``<s>`` or ``</s>`` that
+    the model takes for an end of one."""
+    from lmkit.text.lexicon import SpecialTokenError
+
+    try:
+        model.encoder.encode_prompt(text)
+    except SpecialTokenError as error:
+        what = {
+            "<s>": "begins a sentence: nothing stands before it there",
+            "</s>": "ends a sentence: nothing follows it there",
+        }
+        raise UsageError(f"{text!r} has a {error.token}, which {what[error.token]}", hint) from None

@@ -122,6 +122,7 @@ def test_a_space_that_is_a_token_can_be_seen(run, char_model):
         (["the", "cat"], "Got unexpected extra argument"),
         (["the", "--json", "--csv"], "--json and --csv exclude each other"),
         (["a </s> b"], "has a </s>, which ends a sentence: nothing follows it there"),
+        (["a <s> b"], "Try: <s> only at the beginning of CONTEXT, and no </s>."),
     ],
 )
 def test_counts_that_make_no_sense(run, tiny_model, words, said):
@@ -147,11 +148,32 @@ def test_explain_shows_the_formulas_an_order_a_line(run, tiny_model):
         shown = lines[place + 1 : place + 1 + len(token)]
         for line, step in zip(shown, token, strict=True):
             assert line.startswith(f"  {step.order}  ")
-            assert line.endswith(f"  {step.formula}")
-            seen = f" {step.count} of {step.total} "
-            assert (seen if step.total is not None else " not seen ") in line
+            assert line.endswith(step.formula)
+            before = line.removesuffix(step.formula)
+            if step.found == "context" and step.order > 1 and step.total:
+                assert before.endswith(f"  {step.count} of {step.total}: ")
+            elif step.total:
+                assert f"{step.count} / ({step.total} + " in step.formula
+            else:
+                assert before.endswith("  context not seen: ")
     # "the" begins two of five sentences.
-    assert re.fullmatch(r"  2  <s>  +2 of 5  2 / \(5 \+ 3\) \+ .*", lines[2])
+    assert re.fullmatch(r"  2  <s>  2 / \(5 \+ 3\) \+ .*", lines[2])
+
+
+def test_a_context_loses_its_first_words_where_a_terminal_is_narrow(run, tmp_path):
+    text, words = tmp_path / "text.txt", [f"{letter * 9}" for letter in "abcdefg"]
+    text.write_text(f"{' '.join(words)}\n" * 9 + f"{' '.join(reversed(words))}\n")
+    path = tmp_path / "model.lm"
+    lmkit.train(text, order=5, smoothing="witten-bell", output=path)
+    sentence = " ".join(words)
+    whole = run("explain", path, sentence).out
+    assert " ".join(words[2:6]) in whole and "…" not in whole
+    wide = run("explain", path, sentence, stdout_is_terminal=True, width=200, no_color=True).out
+    assert wide == whole
+    narrow = run("explain", path, sentence, stdout_is_terminal=True, width=80, no_color=True).out
+    assert max(map(len, narrow.splitlines())) <= 80
+    assert re.search(rf"  5  … (\w+ )*{words[5]} +[0-9(]", narrow)
+    assert narrow.count("\n") == whole.count("\n")
 
 
 def test_explain_ends_with_the_whole_sentence(run, tiny_model):
@@ -192,8 +214,16 @@ def test_explain_has_a_row_a_step_in_the_formats(run, tiny_model, fmt):
 
 def test_explain_without_counts(run, arpa_model):
     lines = run("explain", arpa_model, "the a").out.splitlines()
-    assert re.fullmatch(r"  2  <s>  n-gram  0\.\d+", lines[2])
-    assert re.fullmatch(r"  2  the  only context  \S+ × \S+ = \S+", lines[5])
+    assert re.fullmatch(r"  2  <s>  0\.\d+", lines[2])
+    assert re.fullmatch(r"  2  the  not seen there: \S+ × \S+ = \S+", lines[5])
+
+
+def test_explain_with_counts_that_pruning_left(run, small_model, tmp_path):
+    lmkit.prune(small_model, cutoffs=(0, 1, 1), output=tmp_path / "pruned.lm")
+    unigram = run("explain", tmp_path / "pruned.lm", "w1").out.splitlines()[1]
+    count = lmkit.load(small_model).trie[1].count.array()[3:]
+    assert re.fullmatch(r"  1  +(\d+): 0\.\d+", unigram)
+    assert int(unigram.split()[1].rstrip(":")) in count.tolist()
 
 
 def test_explain_of_characters_shows_spaces(run, char_model):
@@ -209,8 +239,6 @@ def test_explain_of_no_words_is_the_empty_sentence(run, tiny_model):
 
 def test_explain_of_nothing(run, tiny_model, skipping_model):
     refused(run("explain", tiny_model), "Missing argument 'SENTENCE'", status=2)
-    refused(run("explain", tiny_model, "a </s> b"), "one sentence without </s>", status=2)
-    refused(run("explain", tiny_model, "a <s> b"), "has a literal <s>", status=1)
     refused(run("explain", skipping_model, ""), "no sentence to explain", status=2)
 
 
@@ -219,7 +247,43 @@ def test_names_are_bold_on_a_terminal(run, tiny_model):
     assert "\x1b" not in run("explain", tiny_model, "the").out
 
 
+@pytest.mark.parametrize("token", ["<s>", "</s>"])
+@pytest.mark.parametrize(
+    "words, hint",
+    [
+        (("explain", "the {} cat"), "the ends of the sentence are added"),
+        (("explain", "{} the cat"), "the ends of the sentence are added"),
+        (("counts", "the {} cat"), "<s> only at the beginning of CONTEXT"),
+        (("generate", "--prompt", "{} the"), "each sentence is drawn from <s> to </s>"),
+    ],
+)
+def test_the_ends_of_a_sentence_are_refused_with_a_hint_that_helps(
+    run, tiny_model, token, words, hint
+):
+    command, *rest = (word.format(token) for word in words)
+    result = run(command, tiny_model, *rest)
+    refused(result, f"has a {token}, which", hint, status=2)
+    assert "--special-tokens" not in result.err
+
+
 # info
+
+
+def test_orders_that_say_the_same_are_one_line(run, tmp_path):
+    path = tmp_path / "long.lm"
+    told = run("train", "--order", "30", "-o", path, stdin=b"a b\nb a\n").err
+    assert told.count("note:") == 1
+    assert "note: orders 1 to 30: the counts of counts do not determine" in told
+    lines = [line.split("  ")[0] for line in run("info", path).out.splitlines()]
+    assert [line for line in lines if line.endswith("-grams")] == [
+        *(f"{order}-grams" for order in range(1, 5)),
+        "5- to 30-grams",
+    ]
+    assert [line for line in lines if line.startswith(("discounts", "note"))] == [
+        "discounts 1 to 30",
+        "note",
+    ]
+    assert re.search(r"^5- to 30-grams +0$", run("info", path).out, re.MULTILINE)
 
 
 def test_info_is_names_and_values_for_people(run, small_model):
