@@ -27,10 +27,10 @@ class Level:
 
     ``token``: the last token (none at order 1). ``count``: how often the n-gram stood in the
     text. ``suffix``: row, one order below, of the n-gram without its first token, -1 where
-    pruning or an imported file has left that out (none at order 1). ``first_child`` [size + 1]: where the n-grams begin that continue this one (none
-    at the highest order). ``log_prob``: natural log of p(token | context), float32.
-    ``log_backoff``: natural log of the weight of the shortened context where a token does not
-    follow this n-gram (none at the highest order).
+    pruning or an imported file has left that out (none at order 1). ``first_child`` [size + 1]:
+    where the n-grams begin that continue this one (none at the highest order). ``log_prob``:
+    natural log of p(token | context), float32. ``log_backoff``: natural log of the weight of the
+    shortened context where a token does not follow this n-gram (none at the highest order).
     """
 
     size: int
