@@ -16,9 +16,9 @@ from lmkit.errors import ModelFileError, UnsupportedError
 from lmkit.model import LanguageModel
 from lmkit.registry import resolve
 from lmkit.store.modelfile import ModelReader
-from lmkit.text.corpus import Corpus, build_corpus
+from lmkit.text.corpus import Corpus, build_corpus, valid_corpus
 from lmkit.text.settings import TextSettings
-from lmkit.text.vocabulary import Vocabulary, read_vocabulary
+from lmkit.text.vocabulary import read_vocabulary
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -249,6 +249,7 @@ def import_model(
     kind: str | None = None,
     output: str | Path | None = None,
     settings: TextSettings | None = None,
+    valid: str | Path | None = None,
     progress: Progress | None = None,
     **options: Any,
 ) -> LanguageModel:
@@ -256,14 +257,16 @@ def import_model(
     or Google's layout (``web1t``); None: told from ``path`` itself.
 
     ``settings`` say how text for the model becomes tokens: split at white space by default.
-    ``options`` of counts are those of training: ``order``, ``smoothing`` and its own.
+    ``options`` of counts are those of training: ``order``, ``smoothing`` and its own, which may
+    learn from the held-out text in ``valid``.
     Raises `FormatError` where the file is malformed.
     """
     from lmkit.ngram.formats import read_model_of
 
     clock, started = time.monotonic(), datetime.now(UTC)
     settings = settings or TextSettings("whitespace")
-    model = read_model_of(path, kind, settings, progress, options)
+    learning = options if valid is None else {"valid": valid, **options}
+    model = read_model_of(path, kind, settings, progress, learning)
     record = run_record("import", started, clock, None, {"format": kind, **options}, None)
     model.runs = [{**record, "sources": [str(path)]}]
     if output is not None:
@@ -292,16 +295,6 @@ def _ability(model: LanguageModel, name: str, lack: str, hint: str) -> Any:
     if ability is None:
         raise UnsupportedError(f"this is a model of the backend {model.backend!r}: {lack}", hint)
     return ability
-
-
-def valid_corpus(
-    path: str | Path | None, vocabulary: Any, settings: TextSettings, errors: str
-) -> Corpus | None:
-    """The held-out text in ``path`` as ids of ``vocabulary``, which it does not extend."""
-    if path is None:
-        return None
-    fixed = Vocabulary(vocabulary.tokens, limited=True)
-    return build_corpus([path], settings, base=fixed, errors=errors)
 
 
 def reading(progress: Progress | None) -> Callable[[int, int | None], None] | None:

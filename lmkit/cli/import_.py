@@ -12,8 +12,10 @@ from lmkit.cli.console import Console, pass_console
 from lmkit.cli.model_options import (
     check_method_options,
     ngram_options,
+    say_held_out,
     text_settings,
     text_settings_options,
+    valid_option,
 )
 from lmkit.cli.options import output_option
 from lmkit.cli.progress import ProgressBars
@@ -28,8 +30,9 @@ from lmkit.cli.progress import ProgressBars
     type=click.Choice(["arpa", "counts", "web1t"]),
     help="What FILE is.  [default: by its name and first lines]",
 )
-@ngram_options
-@text_settings_options
+@ngram_options("that of the counts")
+@valid_option
+@text_settings_options("whitespace")
 @pass_console
 def import_(console: Console, file: str, output: Path, kind: str | None, **given: Any) -> None:
     """Make a model of an ARPA file, or of n-gram counts.
@@ -65,3 +68,4 @@ def import_(console: Console, file: str, output: Path, kind: str | None, **given
         f"{output}: order {facts['order']}, {facts['smoothing']}; {sum(facts['ngrams']):,} n-grams,"
         f" vocabulary of {facts['vocabulary']:,}"
     )
+    say_held_out(console, model, options.get("valid"))

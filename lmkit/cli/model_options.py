@@ -4,16 +4,19 @@ makes one."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from lmkit.cli.console import Console
 from lmkit.cli.headings import heading
-from lmkit.cli.options import Cutoffs, empty_lines_option
+from lmkit.cli.options import Cutoffs, Decorator, empty_lines_option
 from lmkit.errors import UsageError
 from lmkit.registry import names, resolve
 
 if TYPE_CHECKING:
+    from lmkit.model import LanguageModel
     from lmkit.text.settings import TextSettings
 
 TEXT_OPTIONS = (
@@ -140,15 +143,16 @@ def _one_or_several(
     return list(value[0]) if len(value) == 1 else [list(one) for one in value]
 
 
-def ngram_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorator: what an n-gram model can be told. Not given is None."""
-    counted = heading(
+def ngram_options(order: str = "5") -> Decorator:
+    """Decorator: what an n-gram model can be told. Not given is None; ``order`` says what that
+    means for ``--order``."""
+    return lambda function: heading(
         "N-grams",
         click.option(
             "--order",
             type=click.IntRange(min=1),
             metavar="N",
-            help="The longest n-grams.  [default: 5]",
+            help=f"The longest n-grams.  [default: {order}]",
         ),
         click.option(
             "--prune",
@@ -157,19 +161,45 @@ def ngram_options(function: Callable[..., Any]) -> Callable[..., Any]:
             help="Drop n-grams seen at most K times, an order each: 0,0,1. The last one "
             "holds for all higher orders.",
         ),
-    )
-    return counted(smoothing_options(function))
+    )(smoothing_options(function))
 
 
-def text_settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorator: how text becomes tokens. Not given is None."""
+def valid_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: held-out text."""
+    return heading(
+        "Smoothing",
+        click.option(
+            "--valid",
+            type=click.Path(),
+            metavar="FILE",
+            help="Held-out text: jelinek-mercer and --tune learn from it. Its perplexity under "
+            "the model is printed.",
+        ),
+    )(function)
+
+
+def say_held_out(
+    console: Console, model: LanguageModel, valid: str | None, errors: str = "strict"
+) -> None:
+    """Say the perplexity of the text that `valid_option` named, if it can be read again."""
+    if valid in (None, "-") or not model.normalised:
+        return
+    from lmkit.evaluate.perplexity import perplexity_of
+
+    figures, _ = perplexity_of(model, Path(str(valid)), errors=errors)
+    console.remark(f"{valid}: perplexity {figures.perplexity:.2f}; {figures.tokens:,} tokens")
+
+
+def text_settings_options(tokenizer: str = "word") -> Decorator:
+    """Decorator: how text becomes tokens. Not given is None; for ``--tokenizer`` that is
+    ``tokenizer``."""
     return heading(
         "How text becomes tokens (stored in the model)",
         click.option(
             "--tokenizer",
             type=click.Choice(names("tokenizer")),
             help="How a line becomes tokens; whitespace leaves tokenized text as it is."
-            "  [default: word]",
+            f"  [default: {tokenizer}]",
         ),
         click.option(
             "--lowercase", is_flag=True, default=None, help="Turn the text into lower case."
@@ -190,7 +220,7 @@ def text_settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Choice(["error", "word", "unknown"]),
             help="What a literal <s> or </s> in the text is.  [default: error]",
         ),
-    )(function)
+    )
 
 
 def text_settings(options: dict[str, Any], **defaults: Any) -> TextSettings:

@@ -15,8 +15,10 @@ from lmkit.cli.model_options import (
     TEXT_OPTIONS,
     check_method_options,
     ngram_options,
+    say_held_out,
     text_settings,
     text_settings_options,
+    valid_option,
 )
 from lmkit.cli.neural_options import live_line, neural_options, settle_neural_options
 from lmkit.cli.options import MODEL, MemorySize, errors_option, output_option, text_source
@@ -49,19 +51,10 @@ VOCABULARY = ("min_count", "vocabulary_size", "vocabulary")
     metavar="N",
     help="Start of the random numbers, for backends that draw any; stored in the model.",
 )
-@ngram_options
+@ngram_options()
 @neural_options
-@heading(
-    "Smoothing",
-    click.option(
-        "--valid",
-        type=click.Path(),
-        metavar="FILE",
-        help="Held-out text: jelinek-mercer and --tune learn from it. Its perplexity under "
-        "the model is printed.",
-    ),
-)
-@text_settings_options
+@valid_option
+@text_settings_options()
 @heading(
     "How text becomes tokens (stored in the model)",
     errors_option,
@@ -137,8 +130,7 @@ def train(
 
             write_tables(output, progress)
     _summary(console, output, model)
-    if valid not in (None, "-") and model.normalised:
-        _held_out(console, model, valid, errors)
+    say_held_out(console, model, valid, errors)
 
 
 def _texts(
@@ -200,6 +192,7 @@ def _summary(console: Console, output: Path, model: LanguageModel) -> None:
     facts = model.describe()
     for note in facts.get("notes", []):
         console.remark(f"note: {note}")
+    _many_unknown(console, model)
     parts = [f"{output}: {facts['backend']}"]
     if "ngrams" in facts:
         parts = [
@@ -214,8 +207,14 @@ def _summary(console: Console, output: Path, model: LanguageModel) -> None:
     console.remark("; ".join(parts))
 
 
-def _held_out(console: Console, model: LanguageModel, valid: str, errors: str) -> None:
-    from lmkit.evaluate.perplexity import perplexity_of
+def _many_unknown(console: Console, model: LanguageModel) -> None:
+    """Say how much of the text the vocabulary does not know, where that is most of it."""
+    from lmkit.model import BOS, EOS, UNK
 
-    figures, _ = perplexity_of(model, Path(valid), errors=errors)
-    console.remark(f"{valid}: perplexity {figures.perplexity:.2f}; {figures.tokens:,} tokens")
+    counts = getattr(model.vocabulary, "counts", None)
+    if counts is None:
+        return
+    words = int(counts.sum()) - int(counts[BOS]) - int(counts[EOS])
+    if 2 * int(counts[UNK]) > words:
+        share = 100 * int(counts[UNK]) / words
+        console.remark(f"{share:.0f} % of the tokens are unknown to this vocabulary")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,14 +32,11 @@ from lmkit.ngram.ngram_lines import NgramLines, formatted
 from lmkit.ngram.trie import Trie
 from lmkit.store.atomic import Target, open_target
 from lmkit.store.columns import MemoryColumn, narrow
-from lmkit.text.corpus import spelling_of_rare
+from lmkit.text.corpus import spelling_of_rare, valid_corpus
 from lmkit.text.encoder import TextEncoder
 from lmkit.text.reading import TextReader
 from lmkit.text.settings import TextSettings
 from lmkit.text.vocabulary import SPECIAL, Vocabulary
-
-if TYPE_CHECKING:
-    from lmkit.text.corpus import Corpus
 
 Progress = Callable[[str, int, int], None]
 
@@ -79,7 +76,7 @@ def read_counts(
     smoothing: str = DEFAULT_SMOOTHING,
     order: int | None = None,
     settings: TextSettings | None = None,
-    valid: Corpus | None = None,
+    valid: str | Path | None = None,
     prune: Sequence[int] = (),
     memory: int | None = None,
     progress: Progress | None = None,
@@ -88,9 +85,10 @@ def read_counts(
     """A model from the counts in ``path``, which may be compressed; ``-`` is standard input.
 
     The counts of equal lines are added up. ``order`` is that of the model: longer n-grams are
-    passed over (None: that of the longest). ``smoothing``, ``valid``, ``prune``, ``memory`` and
-    ``options`` are those of `NgramBackend.train`; ``settings`` say how text becomes tokens
-    (the default: it is tokenized already). The model's notes tell what the file lacked.
+    passed over (None: that of the longest). ``smoothing``, ``prune``, ``memory`` and ``options``
+    are those of `NgramBackend.train`, ``valid`` a file of held-out text; ``settings`` say how text
+    becomes tokens (the default: it is tokenized already). The model's notes tell what the file
+    lacked.
 
     Raises `FormatError` with the line and the reason for a malformed file, `TextError` for
     one that cannot be read, `UsageError` for options that make no sense.
@@ -116,7 +114,7 @@ def read_count_files(
     smoothing: str = DEFAULT_SMOOTHING,
     order: int | None = None,
     settings: TextSettings | None = None,
-    valid: Corpus | None = None,
+    valid: str | Path | None = None,
     prune: Sequence[int] = (),
     memory: int | None = None,
     progress: Progress | None = None,
@@ -147,7 +145,7 @@ def read_count_files(
         trie,
         encoder,
         method,
-        valid,
+        valid_corpus(valid, encoder.vocabulary, settings),
         cutoffs=tuple(prune),
         memory=memory,
         progress=progress,

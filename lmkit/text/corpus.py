@@ -11,7 +11,8 @@ from __future__ import annotations
 import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
-from typing import IO
+from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -181,6 +182,16 @@ def build_corpus(
         kept=kept,
         ids=ids,
     )
+
+
+def valid_corpus(
+    path: str | Path | None, vocabulary: Any, settings: TextSettings, errors: str = "strict"
+) -> Corpus | None:
+    """The held-out text in ``path`` as ids of ``vocabulary``, which it does not extend."""
+    if path is None:
+        return None
+    fixed = Vocabulary(vocabulary.tokens, limited=True)
+    return build_corpus([path], settings, base=fixed, errors=errors)
 
 
 def spelling_of_rare(

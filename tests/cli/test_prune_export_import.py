@@ -155,3 +155,37 @@ def test_the_history_of_a_model_goes_on(run, tiny_text, tmp_path):
     run("prune", path, "--cutoffs", "0,0,1", "-o", path)
     history = json.loads(run("info", path, "--json").out)["history"]
     assert [one["what"] for one in history] == ["train", "append", "resmooth", "prune"]
+
+
+def test_counts_are_tuned_to_held_out_text(run, small_model, small_text, tmp_path):
+    counts, valid = tmp_path / "counts.tsv", tmp_path / "valid.txt"
+    assert run("export", small_model, "--format", "counts", "-o", counts).status == 0
+    valid.write_bytes(b"".join(small_text.read_bytes().splitlines(keepends=True)[:20]))
+    perplexities = []
+    for words in ([], ["--tune"]):
+        path = tmp_path / f"model{len(words)}.lm"
+        result = run("import", counts, *words, "--valid", valid, "-o", path)
+        assert result.status == 0
+        assert ("note: discounts tuned on " in result.err) == bool(words)
+        perplexities.append(float(re.search(r"txt: perplexity ([\d.]+);", result.err)[1]))
+    assert perplexities[1] < perplexities[0]
+    trained = tmp_path / "trained.lm"
+    words = ("--from", small_model, "--tune", "--valid", valid, "-o", trained)
+    assert run("train", *words).status == 0
+    assert lmkit.load(path).describe()["parameters"] == lmkit.load(trained).describe()["parameters"]
+
+
+def test_probabilities_learn_nothing_from_held_out_text(run, small_model, small_text, tmp_path):
+    arpa = tmp_path / "model.arpa"
+    assert run("export", small_model, "-o", arpa).status == 0
+    result = run("import", arpa, "--valid", small_text, "-o", tmp_path / "model.lm")
+    refused(result, "has its probabilities already, so --valid cannot be given", status=2)
+
+
+@pytest.mark.parametrize(
+    "command, tokenizer, order", [("train", "word", "5"), ("import", "whitespace", "that of the")]
+)
+def test_help_says_the_default_of_the_command(run, command, tokenizer, order):
+    told = " ".join(run(command, "--help").out.split())
+    assert f"leaves tokenized text as it is. [default: {tokenizer}]" in told
+    assert f"The longest n-grams. [default: {order}" in told

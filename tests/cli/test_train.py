@@ -129,6 +129,14 @@ def test_notes_say_what_had_to_be_decided(run, tmp_path):
     assert "note: order 1: the counts of counts do not determine the discounts" in result.err
 
 
+@pytest.mark.parametrize("words, share", [(["--vocabulary-size", "1"], 75), ([], None)])
+def test_a_vocabulary_that_knows_little_is_remarked_on(run, tmp_path, words, share):
+    result = run("train", *words, "-o", tmp_path / "model.lm", stdin=b"a b c d\n" * 3)
+    remark = f"{share} % of the tokens are unknown to this vocabulary\n"
+    assert result.status == 0
+    assert (remark in result.err) if share else ("unknown" not in result.err)
+
+
 def test_tables_are_added(run, tiny_text, tmp_path):
     path = tmp_path / "model.lm"
     assert run("train", tiny_text, "--order", "2", "--tables", "-o", path).status == 0
