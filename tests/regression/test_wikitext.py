@@ -28,7 +28,7 @@ def wikitext(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Cal
         path = folder / f"{name}.txt"
         if not path.exists():
             text = (shared_data / "wikitext-2" / path.name).read_text(encoding="utf-8")
-            path.write_text(text.replace("<unk>", "renamed"), encoding="utf-8")
+            path.write_text(text.replace("<unk>", "@unknown@"), encoding="utf-8")
         return path
 
     return split
