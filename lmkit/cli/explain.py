@@ -77,8 +77,8 @@ def _write_steps(
         )
         console.write_line(console.style(name, bold=True) + unknown)
         lines = [_counted(step) for step in token]
-        room = console.width - max(map(len, lines)) - len("  9    ")
-        room = max(room, NARROWEST) if console.stdout_is_terminal else None
+        left = console.width - max(map(len, lines)) - len("  9    ")
+        room = max(left, NARROWEST) if console.stdout_is_terminal else None
         contexts = [_end_of(text(step.context), room) for step in token]
         widest = max(map(display_width, contexts))
         for step, context, line in zip(token, contexts, lines, strict=True):
