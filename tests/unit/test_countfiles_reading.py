@@ -15,10 +15,11 @@ from lmkit.errors import FormatError, TextError, UsageError
 from lmkit.ngram.countfiles import read_counts, write_counts
 from lmkit.ngram.model import NgramModel
 from lmkit.registry import names
+from lmkit.text.corpus import valid_corpus
 from lmkit.text.settings import TextSettings
 
 from .arpa_support import notes
-from .ngram_support import column_of, corpus_of, ngrams_of, train
+from .ngram_support import WHITESPACE, column_of, corpus_of, ngrams_of, train
 
 
 @pytest.fixture
@@ -205,7 +206,9 @@ def test_options_are_those_of_training(
         {"smoothing": "jelinek-mercer", "valid": held_out},
         {"smoothing": "modified-kneser-ney", "memory": 1 << 28},
     ):
-        known = {"valid": corpus_of(zipf_lines[300:340])} if "valid" in how else {}
+        known = {}
+        if "valid" in how:
+            known["valid"] = valid_corpus(held_out, corpus_of(lines).vocabulary, WHITESPACE)
         expected = train(lines, 3, **{**how, **known})  # type: ignore[arg-type]
         model = read(text, **how)
         assert model.trie.sizes == expected.trie.sizes
