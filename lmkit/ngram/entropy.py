@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from lmkit.errors import UnsupportedError, UsageError
 from lmkit.model import BOS, EOS
-from lmkit.ngram.backend import Progress
 from lmkit.ngram.backing import BackedBlock, Backing, Floats
+from lmkit.ngram.building import Progress
 from lmkit.ngram.model import NgramModel
 from lmkit.ngram.pruning import keep_ngrams
 from lmkit.ngram.trie import Trie

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lmkit.errors import UsageError
 from lmkit.model import UNK
-from lmkit.ngram.backend import Progress, make_smoothing, require_full_counts, smooth
+from lmkit.ngram.building import Progress, make_smoothing, require_full_counts, smooth
 from lmkit.ngram.counting import Workspace, columns_of_run, count_ngrams, narrowed
 from lmkit.ngram.model import NgramModel
 from lmkit.ngram.runs import Run, merge_runs

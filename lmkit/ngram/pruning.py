@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lmkit.errors import UnsupportedError
 from lmkit.model import BOS, EOS, UNK, Encoder
-from lmkit.ngram.backend import Progress, require_full_counts, smooth
+from lmkit.ngram.building import Progress, require_full_counts, smooth
 from lmkit.ngram.counting import Workspace
 from lmkit.ngram.model import NgramModel
 from lmkit.ngram.smoothing.base import Evidence, Smoothing

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lmkit.ngram.backend import NgramBackend, make_smoothing
+from lmkit.ngram.backend import NgramBackend
+from lmkit.ngram.building import make_smoothing
 from lmkit.ngram.counting import count_ngrams
 from lmkit.ngram.estimation import CountEvidence
 from lmkit.ngram.model import NgramModel

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lmkit.ngram.backend import folded
+from lmkit.ngram.building import folded
 
 
 def test_equal_notes_of_several_orders_are_one() -> None:

@@ -14,7 +14,7 @@ import math
 import pytest
 
 from lmkit.errors import UsageError
-from lmkit.ngram.backend import make_smoothing
+from lmkit.ngram.building import make_smoothing
 
 from ..small_models import distribution, train
 

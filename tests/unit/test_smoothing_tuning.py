@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lmkit.errors import UsageError
-from lmkit.ngram.backend import make_smoothing
+from lmkit.ngram.building import make_smoothing
 from lmkit.ngram.counting import count_ngrams
 from lmkit.ngram.estimation import CountEvidence
 from lmkit.ngram.heldout import HeldOut
