@@ -92,6 +92,8 @@ def count_ngrams(
         )
         levels[-1].first_child = first_child
         levels.append(level)
+    if progress is not None:
+        progress(order, order)
     return Trie(levels)
 
 

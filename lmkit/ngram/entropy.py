@@ -132,6 +132,8 @@ def removal_costs(
         backing.totals.append(totals)
         costs.append(cost)
         belows.append(below)
+    if progress is not None:
+        progress("pruning", trie.order - 1, trie.order - 1)
     for order in range(trie.order, 2, -1):
         _raise_contexts(trie, order, costs[order - 2], costs[order - 3])
     return costs, belows

@@ -122,6 +122,8 @@ def estimate(
         lower = _estimate_order(
             trie, order, method, evidence, kept[order - 1], uniform, lower, workspace
         )
+    if progress is not None:
+        progress(trie.order, trie.order)
     return kept
 
 

@@ -84,6 +84,8 @@ def fill_tables(
         database.table(name).create_index(["context", "token"])
         made[name] = model.trie[order].size
         contexts = here or []
+    if progress is not None:
+        progress("tables", model.order, model.order)
     return made
 
 

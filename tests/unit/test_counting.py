@@ -187,7 +187,7 @@ def ngrams_of_tail(trie: Trie) -> dict[Ngram, int]:
 def test_progress_is_told_of_each_order() -> None:
     seen: list[tuple[int, int]] = []
     count_ngrams(chunks_of([[3]]), 4, SIZE, progress=lambda *step: seen.append(step))
-    assert seen == [(1, 4), (2, 4), (3, 4)]
+    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
 @pytest.mark.parametrize("order", [0, -1])
