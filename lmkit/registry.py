@@ -36,6 +36,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "full": "lmkit.neural.softmax.full:FullSoftmax",
         "adaptive": "lmkit.neural.softmax.adaptive:AdaptiveSoftmax",
         "sampled": "lmkit.neural.softmax.sampled:SampledSoftmax",
+        "nce": "lmkit.neural.softmax.nce:NoiseContrastive",
     },
     "optimizer": {
         "sgd": "lmkit.neural.optimizers.sgd:SGD",

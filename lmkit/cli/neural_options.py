@@ -87,7 +87,7 @@ NETWORK = (
         "--softmax", type=click.Choice(names("softmax")), help="The output layer.  [default: full]"
     ),
     _number("--cutoffs", Cuts(), "R,R", "Ranks at which clusters of adaptive begin."),
-    _number("--samples", COUNT, "K", "Tokens that sampled draws."),
+    _number("--samples", COUNT, "K", "Tokens that sampled and nce draw."),
 )
 COURSE = (
     _number("--epochs", click.FloatRange(min=0, min_open=True), "N", "Times through the text."),

@@ -133,8 +133,10 @@ def test_gradients_of_the_adaptive_softmax_under_dropout() -> None:
     Check("gru", LOCKED, Objective(0.5, 0.7), **ARCHITECTURES["adaptive"]).compare()
 
 
-def test_gradients_of_the_sampled_softmax() -> None:
-    Check("lstm", Dropout(), Objective(), vocabulary=50, softmax="sampled",
+@pytest.mark.parametrize("softmax", ["sampled", "nce"])
+@pytest.mark.parametrize("tied", [True, False])
+def test_gradients_of_softmaxes_that_draw(softmax: str, tied: bool) -> None:
+    Check("lstm", Dropout(), Objective(), vocabulary=50, softmax=softmax, tied=tied,
           softmax_options={"samples": 20}).compare()  # fmt: skip
 
 

@@ -1,0 +1,128 @@
+"""Noise-contrastive estimation: Gutmann and Hyvarinen 2012; for language models Mnih and Teh 2012.
+
+The network learns to tell each target y from k noise tokens x_1 .. x_k, drawn from the unigram
+distribution q. With the score s(w) = w h + b, which stands for log p(w | h) itself, as if its sum
+over the vocabulary were one already,
+
+    loss = -log sigma(s(y) - log k q(y)) - sum_j log sigma(log k q(x_j) - s(x_j))
+
+The noise is drawn once for all positions of a stretch, so that its scores are one matrix product.
+The loss is no cross-entropy, so its exponential is no perplexity. In use the softmax is the exact,
+normalised one over all tokens.
+
+Shapes: h [H, N], targets [N], scores of the R distinct noise tokens [R, N].
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lmkit.errors import UsageError
+from lmkit.model import BOS
+from lmkit.neural.arrays import Array, Weights
+from lmkit.neural.softmax.full import FullSoftmax
+
+
+class NoiseContrastive(FullSoftmax):
+    """``samples``: k; ``counts`` [V]: the unigram counts, which the backend gives."""
+
+    name = "nce"
+    options = ("samples", "counts")
+
+    def __init__(
+        self, *arguments: Any, samples: int = 1024, counts: Any = None, **options: Any
+    ) -> None:
+        super().__init__(*arguments, **options)
+        if samples < 1:
+            raise UsageError(f"samples must be at least 1, not {samples}")
+        self.samples = samples
+        q = np.ones(self.vocabulary) if counts is None else np.asarray(counts, np.float64) + 0.5
+        q[BOS] = 0
+        q /= q.sum()
+        self._cumulative = np.cumsum(q)
+        with np.errstate(divide="ignore"):
+            self._log_kq = np.log(samples * q)
+
+    @classmethod
+    def fit_options(cls, counts: Array, options: dict[str, Any]) -> dict[str, Any]:
+        return {**options, "counts": [float(count) for count in counts]}
+
+    def noise(self, generator: np.random.Generator) -> tuple[Array, Array]:
+        """The distinct tokens [R] among k draws from q, ascending, and how often each was drawn."""
+        drawn = np.searchsorted(self._cumulative, generator.random(self.samples), side="right")
+        return np.unique(np.minimum(drawn, self.vocabulary - 1), return_counts=True)
+
+    def train(
+        self,
+        weights: Weights,
+        h: Array,
+        targets: Array,
+        scale: Array | float,
+        gradients: Weights,
+        generator: np.random.Generator,
+        smoothing: float = 0.0,
+        soft: tuple[Array, float] | None = None,
+    ) -> tuple[Array, Array]:
+        """See `Softmax.train`; the losses are those above. No label smoothing."""
+        xp = self.xp
+        if smoothing or soft is not None:
+            raise UsageError(
+                "noise-contrastive estimation has neither label smoothing nor a teacher",
+                "the full softmax",
+            )
+        noise, times = self.noise(generator)
+        w, b = weights[self.embedding], weights["output.b"]
+        log_kq = self._log_kq.astype(h.dtype)
+        scales = xp.broadcast_to(xp.asarray(scale, h.dtype), targets.shape)
+        # Log odds of being noise, not text: of each target, of the noise at each position.
+        own, w_own = log_kq[targets] - b[targets], w[targets].T
+        own -= (w_own * h).sum(axis=0)
+        w_noise = w[noise]
+        others = xp.matmul(w_noise, h)
+        others += (b - log_kq)[noise, None]
+        times = times.astype(h.dtype)
+        losses = _softplus(own, xp) + times @ _softplus(others, xp)
+        d_own = -scales * _sigmoid(own, xp)
+        d_others = _sigmoid(others, xp)
+        d_others *= times[:, None]
+        d_others *= scales
+        self._write(gradients, noise, d_others, targets, d_own, h)
+        return losses, w_own * d_own + xp.matmul(w_noise.T, d_others)
+
+    def _write(
+        self,
+        gradients: Weights,
+        noise: Array,
+        d_others: Array,
+        targets: Array,
+        d_own: Array,
+        h: Array,
+    ) -> None:
+        """The gradients of the output vectors and of the bias, from those of the scores."""
+        xp = self.xp
+        dw, db = gradients[self.embedding], gradients["output.b"]
+        dw[...] = 0
+        db[...] = 0
+        dw[noise] = xp.matmul(d_others, h.T)
+        db[noise] = d_others.sum(axis=1)
+        order = xp.argsort(targets, kind="stable")
+        ranked = targets[order]
+        starts = xp.flatnonzero(xp.concatenate((xp.ones(1, bool), ranked[1:] != ranked[:-1])))
+        rows = (h * d_own).T[order]
+        dw[ranked[starts]] += xp.add.reduceat(rows, starts, axis=0)
+        db[ranked[starts]] += xp.add.reduceat(d_own[order], starts)
+
+
+def _sigmoid(x: Array, xp: Any) -> Array:
+    """1 / (1 + exp(-x)), from tanh, which overflows nowhere."""
+    result = xp.tanh(x * x.dtype.type(0.5))
+    result += 1
+    result *= x.dtype.type(0.5)
+    return result
+
+
+def _softplus(x: Array, xp: Any) -> Array:
+    """log(1 + exp(x)) = -log sigma(-x)."""
+    return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
