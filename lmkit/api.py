@@ -12,10 +12,10 @@ from typing import Any, BinaryIO
 import numpy as np
 
 import lmkit
-from lmkit.errors import ModelFileError, UnsupportedError
+from lmkit.errors import UnsupportedError
 from lmkit.model import LanguageModel
 from lmkit.registry import resolve
-from lmkit.store.modelfile import ModelReader
+from lmkit.store.components import open_model
 from lmkit.text.corpus import Corpus, build_corpus, valid_corpus
 from lmkit.text.settings import TextSettings
 from lmkit.text.vocabulary import read_vocabulary
@@ -31,14 +31,7 @@ def load(path: str | Path) -> LanguageModel:
 
     Raises `ModelFileError` where ``path`` is no model, damaged, or from a newer lmkit.
     """
-    meta = ModelReader(path).meta
-    if "backend" not in meta:
-        raise ModelFileError(
-            f"{path} does not say what kind of model it is: it is damaged",
-            "train it again, or restore a copy",
-        )
-    model: LanguageModel = resolve("backend", meta["backend"]).open(path)
-    return model
+    return open_model(path)
 
 
 def train(

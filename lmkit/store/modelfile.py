@@ -159,6 +159,22 @@ class ModelWriter:
         )
 
 
+class Inside(str):
+    """The place of a model that the ``file`` of another carries, under the ``prefix`` of its
+    tables; a `ModelReader` opens it as it opens a path."""
+
+    file: Path
+    prefix: str
+
+    def __new__(cls, file: Path, prefix: str) -> Inside:
+        place = super().__new__(cls, f"{file} ({prefix.rstrip('.')})")
+        place.file, place.prefix = file, prefix
+        return place
+
+    def __getnewargs__(self) -> Any:
+        return self.file, self.prefix
+
+
 class _Connection(sqlite3.Connection):
     """Lives as long as the columns and vocabularies that read through it, and no longer."""
 
@@ -167,18 +183,21 @@ class _Connection(sqlite3.Connection):
 
 
 class ModelReader:
-    """An open model file, read-only."""
+    """An open model file, read-only. ``prefix`` is that of the tables of a model inside the file
+    of another; under the names without it they are seen as those of a file of its own."""
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = path.file if isinstance(path, Inside) else Path(path)
+        self.prefix = path.prefix if isinstance(path, Inside) else ""
         _check_header(self.path)
         address = f"{self.path.absolute().as_uri()}?mode=ro&immutable=1"
         try:
             self.connection = sqlite3.connect(
                 address, uri=True, check_same_thread=False, factory=_Connection
             )
-            with damage(self.path):
+            with damage(path):
                 self._check_version()
+                self._look_inside()
                 self.meta: dict[str, Any] = {
                     key: json.loads(value)
                     for key, value in self.connection.execute("SELECT key, value FROM meta")
@@ -200,6 +219,22 @@ class ModelReader:
                 f"(its schema is {version}, this one reads up to {SCHEMA_VERSION})",
                 "pip install --upgrade lmkit",
             )
+
+    def _look_inside(self) -> None:
+        if not self.prefix:
+            return
+        tables = self.connection.execute(
+            "SELECT name FROM main.sqlite_master WHERE type = 'table'"
+            " AND substr(name, 1, length(?1)) = ?1",
+            (self.prefix,),
+        ).fetchall()
+        if not tables:
+            raise LookupError(f"tables {self.prefix}*")
+        # What is temporary is found first; it is kept in memory, not in the file.
+        self.connection.execute("PRAGMA temp_store = MEMORY")
+        for (name,) in tables:
+            own = name.removeprefix(self.prefix)
+            self.connection.execute(f'CREATE TEMP VIEW "{own}" AS SELECT * FROM main."{name}"')
 
     def column_names(self, prefix: str = "") -> list[str]:
         """Names of the columns that begin with ``prefix``."""
