@@ -1,22 +1,67 @@
-"""Choosing lines of text by their perplexity, a block at a time.
+"""Choosing lines of text by what models say of them, a block at a time.
 
 Perplexity filtering of raw text as in CCNet (Wenzek et al. 2020): lines that a model of
-good text finds likely are kept, or those that it does not.
+good text finds likely are kept, or those that it does not. And selection by the difference of
+two models (Moore and Lewis 2010; `lmkit.evaluate.difference`).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.errors import UsageError
+from lmkit.evaluate.difference import CrossEntropyDifference
 from lmkit.evaluate.scoring import LineScores, score_lines
 from lmkit.model import LanguageModel
 from lmkit.text.reading import LineBlock
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What lines must keep to, the bounds themselves included; None bounds nothing.
+
+    Perplexities include ``</s>`` and unknown words. Differences are those of ``against``.
+    Raises `UsageError` for bounds that are no perplexities or no differences.
+    """
+
+    max_perplexity: float | None = None
+    min_perplexity: float | None = None
+    max_difference: float | None = None
+    min_difference: float | None = None
+    against: CrossEntropyDifference | None = None
+
+    def __post_init__(self) -> None:
+        for name, bound in (("max", self.max_perplexity), ("min", self.min_perplexity)):
+            if bound is not None and not bound > 0:
+                raise UsageError(
+                    f"{name}-perplexity must be above 0, not {bound:g}", "a number like 300"
+                )
+        differences = (("max", self.max_difference), ("min", self.min_difference))
+        for name, bound in differences:
+            if bound is not None and math.isnan(bound):
+                raise UsageError(f"{name}-difference must be a number", "a number like -0.1")
+        if self.against is None and any(bound is not None for _, bound in differences):
+            raise UsageError("a difference needs a model to differ from", "--against OTHER.lm")
+
+    def keep(self, scores: LineScores) -> NDArray[np.bool_]:
+        """Which lines [S] keep to all bounds. A line whose difference is undefined does not."""
+        keep = keep_mask(
+            scores.log_probability, scores.tokens, self.max_perplexity, self.min_perplexity
+        )
+        if self.against is not None and (
+            self.max_difference is not None or self.min_difference is not None
+        ):
+            difference = self.against.bits(scores)
+            low = -math.inf if self.min_difference is None else self.min_difference
+            high = math.inf if self.max_difference is None else self.max_difference
+            keep &= (difference >= low) & (difference <= high)
+        return keep
 
 
 def filter_lines(
@@ -25,57 +70,41 @@ def filter_lines(
     *,
     max_perplexity: float | None = None,
     min_perplexity: float | None = None,
+    max_difference: float | None = None,
+    min_difference: float | None = None,
+    against: CrossEntropyDifference | None = None,
     special_tokens: str | None = None,
 ) -> Iterator[list[str]]:
-    """The lines of each block whose perplexity (``</s>`` and unknown words included) lies
-    within the bounds, which are part of the range. A block in, a block out. For
+    """The lines of each block that keep to the `Bounds`. A block in, a block out. For
     ``special_tokens`` see `score_lines`.
 
-    Raises `UsageError` for bounds that are no perplexities and `UnsupportedError` for a
-    model whose scores are no probabilities.
+    Raises `UsageError` for bounds that are none and `UnsupportedError` for a model whose scores
+    are no probabilities.
     """
-    scored = _scored(model, blocks, max_perplexity, min_perplexity, special_tokens)
-    return (
-        list(compress(block.lines, _kept(block, max_perplexity, min_perplexity)))
-        for block in scored
-    )
+    bounds = Bounds(max_perplexity, min_perplexity, max_difference, min_difference, against)
+    scored = _scored(model, blocks, special_tokens)
+    return (list(compress(block.lines, bounds.keep(block).tolist())) for block in scored)
 
 
 def filter_originals(
     model: LanguageModel,
     blocks: Iterable[LineBlock],
+    bounds: Bounds,
     *,
-    max_perplexity: float | None = None,
-    min_perplexity: float | None = None,
     special_tokens: str | None = None,
 ) -> Iterator[bytes]:
     """`filter_lines` for blocks that were read with their ``originals``: the lines that are
     kept of each block, byte for byte as they stand in the source."""
-    for block in _scored(model, blocks, max_perplexity, min_perplexity, special_tokens):
+    for block in _scored(model, blocks, special_tokens):
         assert isinstance(block.lines, LineBlock) and block.lines.originals is not None
-        kept = _kept(block, max_perplexity, min_perplexity)
-        yield b"".join(compress(block.lines.originals, kept))
+        yield b"".join(compress(block.lines.originals, bounds.keep(block).tolist()))
 
 
 def _scored(
-    model: LanguageModel,
-    blocks: Iterable[Sequence[str]],
-    highest: float | None,
-    lowest: float | None,
-    special_tokens: str | None,
+    model: LanguageModel, blocks: Iterable[Sequence[str]], special_tokens: str | None
 ) -> Iterator[LineScores]:
-    for name, bound in (("max", highest), ("min", lowest)):
-        if bound is not None and not bound > 0:
-            raise UsageError(
-                f"{name}-perplexity must be above 0, not {bound:g}", "a number like 300"
-            )
     model.require_probabilities()
     return score_lines(model, blocks, special_tokens=special_tokens)
-
-
-def _kept(block: LineScores, highest: float | None, lowest: float | None) -> list[bool]:
-    kept: list[bool] = keep_mask(block.log_probability, block.tokens, highest, lowest).tolist()
-    return kept
 
 
 def keep_mask(

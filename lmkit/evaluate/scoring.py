@@ -72,7 +72,7 @@ def score_lines(
     encoder: Any = model.encoder
     encoder = encoder.with_settings(skip_empty_lines=False, special_tokens=special_tokens)
     for lines in blocks:
-        batch = _encoded(encoder, lines, first_line)
+        batch = encoded_lines(encoder, lines, first_line)
         log_probs, matched = _scored(model, batch, orders)
         yield LineScores(
             first_line,
@@ -102,7 +102,11 @@ def _scored(
     return model.score(batch)[0], None
 
 
-def _encoded(encoder: Any, lines: Sequence[str], first_line: int) -> Batch:
+def encoded_lines(encoder: Any, lines: Sequence[str], first_line: int) -> Batch:
+    """The batch of ``lines``, of which the first has the number ``first_line``.
+
+    Raises `TextError` as `score_lines` does.
+    """
     try:
         batch: Batch = encoder.encode(lines)
         return batch

@@ -17,12 +17,13 @@ def test_what_is_left_out_is_an_example():
 
 
 @pytest.fixture
-def workplace(tmp_path, small_model, small_text, monkeypatch):
-    """A directory with what the examples name: a text and more of it, a model, and that
-    model in the formats of other programs."""
+def workplace(tmp_path, small_model, skipping_model, small_text, monkeypatch):
+    """A directory with what the examples name: a text and more of it, a model and another one,
+    and that model in the formats of other programs."""
     (tmp_path / "text.txt").write_bytes(small_text.read_bytes())
     (tmp_path / "more.txt").write_bytes(small_text.read_bytes())
     (tmp_path / "model.lm").write_bytes(small_model.read_bytes())
+    (tmp_path / "other.lm").write_bytes(skipping_model.read_bytes())
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

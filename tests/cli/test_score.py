@@ -11,6 +11,8 @@ import pytest
 
 import lmkit
 
+from .support import refused
+
 TEXT = b"w1 w2 nosuch\n\nw3\n"
 
 
@@ -222,9 +224,13 @@ sys.exit(status)
 """
 
 
-@pytest.mark.parametrize("how", [["--max-perplexity", "50"], ["--csv"]])
-def test_memory_does_not_grow_with_the_text(how, small_model, small_text, tmp_path, environment):
+@pytest.mark.parametrize("how", [["--max-perplexity", "50"], ["--csv"], ["--max-difference", "0"]])
+def test_memory_does_not_grow_with_the_text(
+    how, small_model, skipping_model, small_text, tmp_path, environment
+):
     peaks = []
+    if "--max-difference" in how:
+        how = [*how, "--against", str(skipping_model), "--difference-per", "character"]
     for times in (100, 400):
         text = tmp_path / "long.txt"
         text.write_bytes(small_text.read_bytes() * times)
@@ -258,3 +264,38 @@ def test_a_closed_pipe_behind_score_is_quiet(small_model, small_text, tmp_path, 
 
 def test_perplexities_are_finite_for_the_models_own_text(rows, small_model, small_text):
     assert all(math.isfinite(row["perplexity"]) for row in rows(small_model, small_text))
+
+
+def test_a_line_has_its_difference_from_another_model(run, rows, small_model, skipping_model):
+    found = run("score", small_model, "--against", skipping_model, "--jsonl", stdin=TEXT)
+    scored = [json.loads(line) for line in found.out.splitlines()]
+    assert list(scored[0])[-2:] == ["difference", "text"]
+    assert found.err == "difference in bits per token: the models have the same tokens\n"
+    other = rows(skipping_model, stdin=TEXT)
+    for one, two in zip(scored, other, strict=True):
+        more = (two["log10_probability"] - one["log10_probability"]) / one["tokens"]
+        assert one["difference"] == pytest.approx(more * math.log2(10))
+
+
+def test_the_filter_keeps_the_lines_of_a_difference(run, small_model, skipping_model, small_text):
+    words = ("score", small_model, small_text, "--against", skipping_model)
+    words += ("--difference-per", "character")
+    found = run(*words, "--jsonl")
+    assert found.err == ""
+    scored = [json.loads(line) for line in found.out.splitlines()]
+    for bound, within in (("max", lambda x: x <= -0.25), ("min", lambda x: x >= -0.25)):
+        kept = run(*words, f"--{bound}-difference", "-0.25").out.splitlines()
+        assert kept == [row["text"] for row in scored if within(row["difference"])]
+        assert 20 < len(kept) < 280
+
+
+def test_a_difference_needs_another_model(run, small_model, small_text):
+    for words in (["--max-difference", "0"], ["--difference-per", "token"]):
+        result = run("score", small_model, small_text, *words)
+        refused(result, "needs a model to differ from. Try: --against OTHER.lm", status=2)
+    refused(
+        run("score", small_model, small_text, "--against", small_model, "--per-token"),
+        "--against compares lines, not tokens, so --per-token cannot show it",
+        status=2,
+    )
+    refused(run("score", small_model, "--against", "nosuch.lm", stdin=TEXT), "nosuch", status=1)

@@ -1,0 +1,134 @@
+"""How much better one model knows a line than another: the difference of their cross-entropies.
+
+Moore and Lewis, "Intelligent selection of language model training data" (ACL 2010): of a large
+mixed text the lines s with the lowest H_in(s) - H_out(s) are those of the domain of the first
+model. The same figure parts good text from bad, given a model of each.
+
+``S`` is the number of lines of a block, ``T`` of its tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmkit.errors import UnsupportedError, UsageError
+from lmkit.evaluate.scoring import LineScores, encoded_lines
+from lmkit.measures import LN2
+from lmkit.model import Batch, LanguageModel
+
+UNITS = ("token", "character")
+
+
+class CrossEntropyDifference:
+    """H(line) under a model less H(line) under ``other``, in bits; below zero where the model
+    knows the line better.
+
+    ``per`` token: what a token costs (``</s>`` included, an unknown word without its spelling),
+    as in Moore and Lewis; only between models that cut text into the same tokens with the same
+    vocabulary. ``per`` character: what the line costs with its unknown words spelt out, over its
+    code points and one for its end; between any two models. None: per token where that can be.
+
+    Raises `UsageError` for another ``per``, and `UnsupportedError` where a model gives no
+    probabilities, where the tokens are not the same, where a model cannot spell unknown words,
+    and where one model changes letters that the other tells apart.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        other: LanguageModel,
+        *,
+        per: str | None = None,
+        special_tokens: str | None = None,
+    ) -> None:
+        if per not in (None, *UNITS):
+            raise UsageError(f"a difference is not per {per!r}", f"one of {', '.join(UNITS)}")
+        for one in (model, other):
+            one.require_probabilities()
+        shared = same_tokens(model, other)
+        if per == "token" and not shared:
+            raise UnsupportedError(
+                "the two models do not have the same tokens, so costs per token do not compare",
+                "the difference per character, or training one with --vocabulary of the other",
+            )
+        self.per = per or ("token" if shared else "character")
+        if self.per == "character":
+            _require_comparable(model, other)
+        self._model, self._other = model, other
+        encoder: Any = other.encoder
+        self._encoder = encoder.with_settings(skip_empty_lines=False, special_tokens=special_tokens)
+        self._same_ids = shared and _tokens(model) == _tokens(other)
+
+    def bits(self, scores: LineScores) -> NDArray[np.float64]:
+        """The difference of each line [S] that the model has scored; nan where neither model
+        thinks the line possible."""
+        batch = scores.batch
+        if not self._same_ids:
+            batch = encoded_lines(self._encoder, scores.lines, scores.first_line)
+        ours = scores.log_probability
+        theirs = batch.sentence_sums(self._other.score(batch)[0])
+        units = scores.tokens
+        if self.per == "character":
+            ours = ours + _spelling(self._model, scores.batch)
+            theirs = theirs + _spelling(self._other, batch)
+            units = _code_points(scores.lines)
+        with np.errstate(invalid="ignore"):
+            return (theirs - ours) / LN2 / units
+
+
+def same_tokens(model: LanguageModel, other: LanguageModel) -> bool:
+    """Whether both models cut a text into the same tokens and know the same ones."""
+    one, two = model.encoder.settings, other.encoder.settings
+    if any(getattr(one, n) != getattr(two, n) for n in ("tokenizer", "lowercase", "normalize")):
+        return False
+    if len(model.vocabulary) != len(other.vocabulary):
+        return False
+    tokens, others = _tokens(model), _tokens(other)
+    return tokens == others or set(tokens) == set(others)
+
+
+def _tokens(model: LanguageModel) -> list[str]:
+    tokens: list[str] = model.vocabulary.tokens
+    return tokens
+
+
+def _require_comparable(model: LanguageModel, other: LanguageModel) -> None:
+    one, two = model.encoder.settings, other.encoder.settings
+    # NFC changes how a character is written; NFKC and lower case change which one it is.
+    for name, differ in (
+        ("lowercase", one.lowercase != two.lowercase),
+        ("normalize", (one.normalize == "nfkc") != (two.normalize == "nfkc")),
+    ):
+        if differ:
+            raise UnsupportedError(
+                f"the two models do not code the same text: only one was trained with"
+                f" --{name}{' nfkc' if name == 'normalize' else ''}",
+                "two models that read text alike",
+            )
+    for which in (model, other):
+        if which.encoder.spelling_log_probs(["a"]) is None:
+            raise UnsupportedError(
+                f"a model of the backend {which.backend!r} without a model of how words are"
+                " spelt cannot pay for its unknown words",
+                "models trained by lmkit, or two models with the same vocabulary",
+            )
+
+
+def _spelling(model: LanguageModel, batch: Batch) -> NDArray[np.float64]:
+    """log p of the spellings of the unknown words of each line: [S]."""
+    costs = model.spelling_costs(batch)
+    if batch.unknown is None or costs is None:
+        return np.zeros(len(batch))
+    lines = np.searchsorted(batch.offsets, batch.unknown.positions, side="right") - 1
+    sums: NDArray[np.float64] = np.zeros(len(batch))
+    np.add.at(sums, lines, costs)
+    return sums
+
+
+def _code_points(lines: Sequence[str]) -> NDArray[np.int64]:
+    """Code points of each line, and one for its end: [S]."""
+    return np.fromiter(map(len, lines), np.int64, len(lines)) + 1
