@@ -1,0 +1,93 @@
+"""Which words of a lexicon are within two edits of a typed word, by deletions alone.
+
+Two words within two edits can be made equal by leaving out at most two letters of each (Garbe's
+SymSpell, 2012; Bocek et al. 2007), and so can their beginnings of seven letters, since an edit
+never needs more than one deletion on either side of the cut. The beginnings of all words with up to two letters
+left out are hashed and sorted once; a look-up hashes the same of the typed word.
+
+A beginning is seven codes of nine bits in one 64-bit word, the first letter lowest; leaving a
+letter out is a shift. ``N`` words make up to 29 ``N`` entries.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmkit.channel.wordtable import WordTable
+
+PREFIX = 7
+BITS = 9
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+
+
+class DeletionIndex:
+    """The deletions of the words of ``table``."""
+
+    def __init__(self, table: WordTable) -> None:
+        self._table = table
+        hashes, rows = _deletions(table)
+        entries = (hashes << np.uint64(32)) | rows
+        entries.sort()
+        keep = np.ones(len(entries), bool)
+        np.not_equal(entries[1:], entries[:-1], out=keep[1:])
+        entries = entries[keep]
+        self._hashes = (entries >> np.uint64(32)).astype(np.uint32)
+        self._rows = entries.astype(np.uint32)
+        bits = max(len(entries).bit_length() - 3, 1)
+        self._shift = np.uint64(32 - min(bits, 31))
+        buckets = self._hashes >> np.uint32(self._shift)
+        self._bucket_starts = np.concatenate(
+            ([0], np.cumsum(np.bincount(buckets, minlength=1 << min(bits, 31))))
+        )
+
+    def lookup(self, typed: WordTable) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Pairs (row of ``typed``, row of the lexicon), ascending and distinct, with all that
+        are within two edits of each other and some that are not. ``typed`` has the lexicon's
+        alphabet."""
+        hashes, rows = _deletions(typed)
+        bucket = hashes >> self._shift
+        low = self._bucket_starts[bucket]
+        sizes = self._bucket_starts[bucket + np.uint64(1)] - low
+        total = np.cumsum(sizes)
+        places = np.arange(int(total[-1]) if len(total) else 0)
+        places += np.repeat(low - total + sizes, sizes)
+        hit = self._hashes[places] == np.repeat(hashes, sizes).astype(np.uint32)
+        pairs = (np.repeat(rows, sizes)[hit] << np.uint64(32)) | self._rows[places[hit]]
+        pairs = np.unique(pairs)
+        return (pairs >> np.uint64(32)).astype(np.int64), pairs.astype(np.uint32).astype(np.int64)
+
+
+def _deletions(table: WordTable) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Hash of each beginning with up to two letters left out, and the word it is of."""
+    packed, lengths = _beginnings(table)
+    everyone = np.arange(len(table), dtype=np.uint64)
+    found, rows = [packed], [everyone]
+    for left_out in [*combinations(range(PREFIX), 1), *combinations(range(PREFIX), 2)]:
+        words = np.flatnonzero(lengths > left_out[-1])
+        shorter = packed[words]
+        for place in reversed(left_out):
+            shorter = _without(shorter, place)
+        found.append(shorter)
+        rows.append(everyone[words])
+    hashes = np.concatenate(found) * _MULTIPLIER
+    return hashes >> np.uint64(32), np.concatenate(rows)
+
+
+def _beginnings(table: WordTable) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    lengths = np.minimum(table.lengths, PREFIX)
+    packed = np.zeros(len(table), np.uint64)
+    for place in range(PREFIX):
+        rows = np.flatnonzero(lengths > place)
+        # Unknown letters must not vanish: they get the code that no table of 511 letters has.
+        letters = table.column(place, rows).astype(np.uint64)
+        letters = np.where(letters == 0, np.uint64(511), letters % np.uint64(511))
+        packed[rows] |= letters << np.uint64(BITS * place)
+    return packed, lengths
+
+
+def _without(packed: NDArray[np.uint64], place: int) -> NDArray[np.uint64]:
+    behind = (packed >> np.uint64(BITS * (place + 1))) << np.uint64(BITS * place)
+    return behind | (packed & np.uint64((1 << (BITS * place)) - 1))
