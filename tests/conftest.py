@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,12 @@ ROOT = Path(__file__).resolve().parent.parent
 settings.register_profile("lmkit", deadline=None)
 if "CI" not in os.environ:
     settings.load_profile("lmkit")
+
+
+# A shell's background job is begun with Ctrl-C ignored, and hands that on to every process it
+# starts: a command that a test interrupts would then never end.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def find_shared_data() -> Path | None:

@@ -24,6 +24,7 @@ from lmkit.neural.checkpoint import (
 from lmkit.neural.course import Diverged, Interrupted, Place, Report, Watch
 from lmkit.neural.distillation import Teacher
 from lmkit.neural.feed import SentenceFeed, StreamFeed
+from lmkit.neural.glance import glance
 from lmkit.neural.interruption import Interruption
 from lmkit.neural.network import Network, States
 from lmkit.neural.optimizers.asgd import ASGD
@@ -42,8 +43,8 @@ LOG_ROWS = 200
 class Trainer:
     """Trains the weights ``parameters`` of ``network`` on ``ids``.
 
-    ``valid`` are held-out ids (may be None), ``corpus`` JSON facts that tell one text from
-    another. `run` leaves the best weights in ``parameters``.
+    ``valid`` are held-out ids (may be None), of which a `glance` is looked at, ``corpus`` JSON facts
+    that tell one text from another. `run` leaves the best weights in ``parameters``.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class Trainer:
         self.network = network
         self.parameters = parameters
         self.options = options
-        self.valid = valid
+        self.valid = None if valid is None else glance(valid, network.architecture.vocabulary)
         self.corpus = corpus
         self.checkpoint = checkpoint
         self.watch = watch

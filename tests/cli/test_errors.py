@@ -237,7 +237,7 @@ def test_a_closed_standard_output_is_one_line(environment):
 
 def test_ctrl_c_ends_a_process_with_130(environment):
     with subprocess.Popen(
-        long_command(10**9), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+        long_command(10**7), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
     ) as running:
         assert running.stdout is not None
         assert running.stderr is not None
