@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from lmkit.errors import UnsupportedError
 from lmkit.measures import Perplexity
 from lmkit.sampling import Sampling, draw
+from lmkit.searching import BeamSearch
 
 UNK, BOS, EOS = 0, 1, 2
 """Ids of ``<unk>``, ``<s>`` and ``</s>`` in every vocabulary."""
@@ -125,12 +126,14 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """A drawn sentence: its text, its token ids (with ``</s>`` where it ended), and
-    their summed log-probability under the model itself (not under the filters)."""
+    """A sentence that was drawn or found: its text, its token ids (with ``</s>`` where it ended),
+    and their summed log-probability under the model itself (not under the filters). ``score`` is
+    what a search has ranked it by."""
 
     text: str
     ids: tuple[int, ...]
     log_probability: float
+    score: float | None = None
 
 
 class LanguageModel(ABC):
@@ -290,9 +293,50 @@ class LanguageModel(ABC):
             alive = alive[going]
             state = self.advance(state.select(going), tokens[going])
         return [
-            Generated(self.encoder.decode([t for t in ids if t != EOS]), tuple(ids), float(total))
+            self._generated(tuple(ids), float(total))
             for ids, total in zip(drawn, sums, strict=True)
         ]
+
+    def beam_search(
+        self,
+        n: int = 1,
+        *,
+        beam: int = 10,
+        prompt: str = "",
+        max_tokens: int = 50,
+        length_penalty: float = 0.0,
+        unknown: bool = False,
+    ) -> list[Generated]:
+        """The ``n`` best of the sentences that `generate` could draw, the best first, as far as a
+        beam of ``beam`` states finds them (`lmkit.searching.BeamSearch`).
+
+        They are ranked by their log-probability after the prompt over their number of tokens to
+        the power of ``length_penalty``: 0 for the likeliest ones, 1 for the highest mean. Raises
+        `UsageError` for a ``beam`` below ``n`` or a penalty below 0.
+        """
+        search = BeamSearch(
+            self,
+            EOS,
+            beam=beam,
+            n=n,
+            max_tokens=max_tokens,
+            length_penalty=length_penalty,
+            mend=None if unknown else avoid_unknown,
+        )
+        beginning = tuple(map(int, self.encoder.encode_prompt(prompt)))
+        state = self.start(1)
+        for token in beginning:
+            state = self.advance(state, np.full(1, token))
+        return [
+            self._generated((*beginning, *found.ids), found.log_probability, found.score)
+            for found in search.run(state)
+        ]
+
+    def _generated(
+        self, ids: tuple[int, ...], log_probability: float, score: float | None = None
+    ) -> Generated:
+        text = self.encoder.decode([token for token in ids if token != EOS])
+        return Generated(text, ids, log_probability, score)
 
 
 def _lines(text: str) -> list[str]:

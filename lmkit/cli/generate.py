@@ -1,21 +1,24 @@
-"""``lmkit generate``: draw sentences."""
+"""``lmkit generate``: draw sentences, or search for the likeliest ones."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
+from lmkit.cli.headings import heading
 from lmkit.cli.options import chosen_seed, model_argument, seed_option
 from lmkit.cli.output import Format, output_formats, write_rows
+from lmkit.errors import UsageError
 
 if TYPE_CHECKING:
     from lmkit.model import LanguageModel
 
 COLUMNS = ["text", "tokens", "log10_probability", "seed"]
+FOUND_COLUMNS = ["text", "tokens", "log10_probability", "score"]
 
 
 @command()
@@ -26,7 +29,7 @@ COLUMNS = ["text", "tokens", "log10_probability", "seed"]
     "--number",
     type=click.IntRange(min=1),
     metavar="N",
-    help="How many sentences: 5, or 1 with --greedy.",
+    help="How many sentences: 5, or 1 with --greedy or --beam.",
 )
 @click.option(
     "--max-tokens",
@@ -38,9 +41,8 @@ COLUMNS = ["text", "tokens", "log10_probability", "seed"]
 @click.option(
     "--temperature",
     type=float,
-    default=1.0,
     metavar="T",
-    help="Below 1 favours likely tokens, above 1 unlikely ones.",
+    help="Below 1 favours likely tokens, above 1 unlikely ones.  [default: 1]",
 )
 @click.option(
     "--top-k", type=int, metavar="K", help="Draw from the K likeliest tokens only.  [default: all]"
@@ -59,6 +61,22 @@ COLUMNS = ["text", "tokens", "log10_probability", "seed"]
     help="Whether <unk> may be drawn; it may not if neither is given.",
 )
 @seed_option
+@heading(
+    "Beam search",
+    click.option(
+        "--beam",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Draw nothing: search for the likeliest sentences, keeping N states at each step.",
+    ),
+    click.option(
+        "--length-penalty",
+        type=click.FloatRange(min=0),
+        metavar="A",
+        help="Divide log-probabilities by tokens to the power A: 1 for the mean, which favours"
+        " longer sentences.  [default: 0]",
+    ),
+)
 @output_formats
 @pass_console
 def generate(
@@ -67,15 +85,17 @@ def generate(
     prompt: str,
     number: int | None,
     max_tokens: int,
-    temperature: float,
+    temperature: float | None,
     top_k: int | None,
     top_p: float | None,
     greedy: bool,
     unknown: bool,
     seed: int | None,
+    beam: int | None,
+    length_penalty: float | None,
     fmt: Format,
 ) -> None:
-    """Draw sentences from a model.
+    """Draw sentences from a model, or search for the likeliest ones.
 
     Each sentence begins with the prompt and goes on to its end, one a line. The
     seed is printed to standard error; the same seed and options draw the same
@@ -83,37 +103,67 @@ def generate(
     the </s> that ends the sentence, and log10_probability is theirs under MODEL
     itself, whatever the temperature.
 
+    With --beam nothing is drawn: of all sentences that could be, those of the highest
+    probability are searched for, and listed with the best first. The score that ranks
+    them is log10_probability, over the --length-penalty.
+
     Example:
 
         lmkit generate model.lm --prompt "The" -n 3 --top-p 0.9 --seed 1
+        lmkit generate model.lm --prompt "The" -n 3 --beam 20 --length-penalty 1
     """
     from lmkit.api import load
     from lmkit.cli.ngrams_only import refuse_ends
     from lmkit.measures import LN10
     from lmkit.sampling import Sampling
 
-    sampling = Sampling(temperature, top_k, top_p, greedy)
+    drawing = {"temperature": temperature, "top-k": top_k, "top-p": top_p, "seed": seed}
+    _check_search(beam, number, length_penalty, {**drawing, "greedy": greedy or None})
+    sampling = Sampling(1.0 if temperature is None else temperature, top_k, top_p, greedy)
     source = load(model)
     refuse_ends(source, prompt, "leaving it out: each sentence is drawn from <s> to </s>")
     beginning = _prompt_length(console, source, prompt)
-    seed = chosen_seed(console, seed)
-    drawn = source.generate(
-        number or (1 if greedy else 5),
-        prompt=prompt,
-        max_tokens=max_tokens,
-        sampling=sampling,
-        seed=seed,
-        unknown=unknown,
-    )
+    common: dict[str, Any] = {"prompt": prompt, "max_tokens": max_tokens, "unknown": unknown}
+    if beam is None:
+        seed = chosen_seed(console, seed)
+        number = number or (1 if greedy else 5)
+        sentences = source.generate(number, sampling=sampling, seed=seed, **common)
+    else:
+        sentences = source.beam_search(
+            number or 1, beam=beam, length_penalty=length_penalty or 0.0, **common
+        )
     if fmt == "table":
-        for sentence in drawn:
+        for sentence in sentences:
             console.write_line(sentence.text)
         return
     rows = (
-        (sentence.text, len(sentence.ids) - beginning, sentence.log_probability / LN10, seed)
-        for sentence in drawn
+        (
+            sentence.text,
+            len(sentence.ids) - beginning,
+            sentence.log_probability / LN10,
+            seed if sentence.score is None else sentence.score / LN10,
+        )
+        for sentence in sentences
     )
-    write_rows(console, rows, COLUMNS, fmt)
+    write_rows(console, rows, COLUMNS if beam is None else FOUND_COLUMNS, fmt)
+
+
+def _check_search(
+    beam: int | None, number: int | None, length_penalty: float | None, drawing: dict[str, Any]
+) -> None:
+    """Raises `UsageError` for options of a search without one, and the other way round."""
+    if beam is None:
+        if length_penalty is not None:
+            raise UsageError("--length-penalty is for a beam search", "--beam 10")
+        return
+    for name, value in drawing.items():
+        if value is not None:
+            raise UsageError(
+                f"--beam draws nothing, so --{name} means nothing to it",
+                f"leaving out --{name} or --beam",
+            )
+    if beam < (number or 1):
+        raise UsageError(f"a beam of {beam} cannot hold {number} sentences", f"--beam {number}")
 
 
 def _prompt_length(console: Console, source: LanguageModel, prompt: str) -> int:

@@ -176,6 +176,11 @@ class NeuralModel(LanguageModel):
         with one_thread():
             return super().generate(*arguments, **options)
 
+    def beam_search(self, *arguments: Any, **options: Any) -> list[Generated]:
+        """See `LanguageModel.beam_search`."""
+        with one_thread():
+            return super().beam_search(*arguments, **options)
+
     # -- the file ---------------------------------------------------------------------------
 
     def stored_tensors(self) -> dict[str, Array]:

@@ -118,3 +118,46 @@ def test_a_missing_model_is_one_line(run):
     assert result.status == 1
     assert "nosuch.lm" in result.err
     assert "unexpected" not in result.err
+
+
+def test_a_search_lists_the_likeliest_first(rows, run, small_model):
+    found = rows(small_model, "--beam", "30", "-n", "4", "--prompt", "w1", "--max-tokens", "8")
+    assert list(found[0]) == ["text", "tokens", "log10_probability", "score"]
+    expected = lmkit.load(small_model).beam_search(4, beam=30, prompt="w1", max_tokens=8)
+    assert [row["text"] for row in found] == [sentence.text for sentence in expected]
+    scores = [row["score"] for row in found]
+    assert scores == sorted(scores, reverse=True)
+    assert scores == [row["log10_probability"] for row in found]
+    drawn = rows(small_model, "-n", "50", "--seed", "1", "--prompt", "w1", "--max-tokens", "8")
+    assert scores[0] >= max(row["log10_probability"] for row in drawn)
+    result = run("generate", small_model, "--beam", "30", "--prompt", "w1", "--max-tokens", "8")
+    assert result.out == f"{found[0]['text']}\n" and result.err == ""
+
+
+def test_a_length_penalty_ranks_by_the_mean(rows, small_model):
+    found = rows(
+        *(small_model, "--beam", "20", "-n", "5", "--length-penalty", "1", "--max-tokens", "9")
+    )
+    for row in found:
+        assert row["score"] == pytest.approx(row["log10_probability"] / row["tokens"])
+    plain = rows(small_model, "--beam", "20", "-n", "5", "--max-tokens", "9")
+    assert max(row["score"] for row in found) >= max(
+        row["log10_probability"] / row["tokens"] for row in plain
+    )
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["--beam", "3", "-n", "4"], "a beam of 3 cannot hold 4 sentences"),
+        (["--beam", "3", "--temperature", "1"], "--temperature means nothing to it"),
+        (["--beam", "3", "--seed", "0"], "--seed means nothing to it"),
+        (["--beam", "3", "--greedy"], "--greedy means nothing to it"),
+        (["--length-penalty", "1"], "--length-penalty is for a beam search"),
+        (["--beam", "0"], "0 is not in the range"),
+        (["--beam", "3", "--length-penalty", "-1"], "not in the range"),
+    ],
+)
+def test_searches_that_make_no_sense(run, small_model, words, message):
+    result = run("generate", small_model, *words)
+    assert result.status == 2 and message in result.err and result.out == ""
