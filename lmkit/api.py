@@ -12,10 +12,10 @@ from typing import Any, BinaryIO
 import numpy as np
 
 import lmkit
-from lmkit.errors import UnsupportedError
+from lmkit.errors import UnsupportedError, UsageError
 from lmkit.model import LanguageModel
 from lmkit.registry import resolve
-from lmkit.store.components import open_model
+from lmkit.store.components import component, open_model
 from lmkit.text.corpus import Corpus, build_corpus, valid_corpus
 from lmkit.text.settings import TextSettings
 from lmkit.text.vocabulary import read_vocabulary
@@ -136,6 +136,41 @@ def train_on(
     if output is not None:
         new.save(output)
     return new
+
+
+def train_channel(
+    source: LanguageModel | str | Path,
+    *,
+    output: str | Path | None = None,
+    pairs: str | Path | None = None,
+    noisy: str | Path | None = None,
+    channel: str = "brill-moore",
+    embed: bool = False,
+    errors: str = "strict",
+    progress: Progress | None = None,
+    **options: Any,
+) -> LanguageModel:
+    """A noisy channel with ``source`` as its model of what is meant, saved to ``output`` where
+    that is given.
+
+    The errors are learnt from ``pairs`` (a file of ``typed<TAB>intended[<TAB>count]``), or
+    without any by EM from ``noisy`` text; with neither, they are those of English that ship with
+    lmkit. ``channel`` is a name of the registry; ``embed`` puts the source into the file instead
+    of its name. Raises `TextError` for pairs with an empty side and `UnsupportedError` for a
+    source whose tokens are no words.
+    """
+    clock, started = time.monotonic(), datetime.now(UTC)
+    opened = load(source) if isinstance(source, str | Path) else source
+    told = {"pairs": pairs, "noisy": noisy, "channel": channel, "embed": embed, **options}
+    model: LanguageModel = resolve("backend", "noisy-channel").train(
+        None, None, source=opened, errors=errors, progress=progress, **told
+    )
+    settled = {"backend": "noisy-channel", **told, "pairs": None, "noisy": None}
+    record = run_record("train", started, clock, None, settled, None)
+    model.runs.append({**record, "sources": [str(one) for one in (pairs, noisy) if one]})
+    if output is not None:
+        model.save(output)
+    return model
 
 
 def _drawing(
@@ -280,6 +315,59 @@ def export_model(
     opened = load(model) if isinstance(model, str | Path) else model
     exporter = _ability(opened, "export", "it has no n-grams to export", "an n-gram model")
     exporter(opened, path, kind)
+
+
+def mix(
+    models: Sequence[LanguageModel | str | Path],
+    *,
+    valid: str | Path | BinaryIO,
+    output: str | Path | None = None,
+    kind: str = "linear",
+    cache: bool = False,
+    cache_size: int | None = None,
+    cache_decay: float | None = None,
+    state: str = "carry",
+    embed: bool = False,
+    errors: str = "strict",
+    progress: Progress | None = None,
+) -> LanguageModel:
+    """``models``, whatever their backends, as one: the mixture under which the text ``valid`` is
+    likeliest. Saved to ``output`` where that is given.
+
+    ``kind``: ``linear`` (weights by EM), ``by-context`` (weights that depend on the last token)
+    or ``log-linear`` (a normalised product of powers). ``cache`` mixes in a cache of recent words
+    and pairs, of ``cache_size`` words of which each counts ``cache_decay`` times the one behind
+    it; None: tuned. ``state``: ``carry`` reads ``valid`` as a text that runs on, ``line`` each
+    line by itself. Models given by path are named in ``output``, or carried with ``embed``; those
+    in memory are carried always.
+
+    Raises `UnsupportedError` for models that cannot be mixed: other tokens or units, scores that
+    are no probabilities; `UsageError` for one model without a cache; `TextError` where ``valid``
+    is empty.
+    """
+    from lmkit.mixture.fitting import make_mixture
+
+    clock, started = time.monotonic(), datetime.now(UTC)
+    components = [component(model) for model in models]
+    if not components:
+        raise UsageError("there is no model to mix", "two models, or one and a cache")
+    encoder: Any = components[0].model.encoder
+    mixture = make_mixture(
+        components,
+        [str(part.place or f"model {number}") for number, part in enumerate(components, 1)],
+        encoder.with_settings(errors=errors).encode_file(valid),
+        kind=kind,
+        cache=cache,
+        cache_size=cache_size,
+        cache_decay=cache_decay,
+        state=state,
+        progress=progress,
+    )
+    record = run_record("mix", started, clock, None, {"kind": kind, "cache": cache}, None)
+    mixture.runs = [{**record, "sources": [member.name for member in mixture.members]}]
+    if output is not None:
+        mixture.save(output, embed=embed)
+    return mixture
 
 
 def _ability(model: LanguageModel, name: str, lack: str, hint: str) -> Any:

@@ -20,6 +20,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "rnn": "lmkit.neural.backend:RNNBackend",
         "gru": "lmkit.neural.backend:GRUBackend",
         "lstm": "lmkit.neural.backend:LSTMBackend",
+        "mixture": "lmkit.mixture.backend:MixtureBackend",
     },
     "tokenizer": {
         "whitespace": "lmkit.text.tokenizers.whitespace:WhitespaceTokenizer",

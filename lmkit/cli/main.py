@@ -20,6 +20,7 @@ from lmkit.errors import ExitCode
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Make a model": {
         "train": ("lmkit.cli.train:train", "Train a model on text, and write it to a file."),
+        "mix": ("lmkit.cli.mix:mix", "Mix models of any kind into one that is better than each."),
         "prune": ("lmkit.cli.prune:prune", "Drop n-grams that a model can do without."),
         "quantize": (
             "lmkit.cli.quantize:quantize",

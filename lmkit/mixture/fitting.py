@@ -1,0 +1,213 @@
+"""Making a mixture: each model scores the held-out text once, and all weights come of that.
+
+``T`` is the number of held-out tokens, ``M`` of models, ``K`` of sources of probability.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmkit.errors import TextError, UsageError
+from lmkit.mixture.blend import KINDS, Blend
+from lmkit.mixture.cache import CLASSES, usable
+from lmkit.mixture.contexts import token_classes
+from lmkit.mixture.member import Member, members_of
+from lmkit.mixture.model import MixtureModel
+from lmkit.mixture.product import Product, fit_powers
+from lmkit.mixture.running import Readers
+from lmkit.mixture.tuning import tune_cache
+from lmkit.mixture.weights import em_weights, em_weights_by_class, mixed
+from lmkit.model import BOS, EOS, Batch, rebase
+from lmkit.store.components import Component
+
+Floats = NDArray[np.float64]
+Progress = Callable[[str, int, int | None], None]
+
+EQUAL, MIXTURE = "equal weights", "mixture"
+"""Names of perplexities beside those of the models."""
+PRODUCT_TOKENS = 4000
+"""About how many held-out tokens the powers of a product are fitted to."""
+
+
+def make_mixture(
+    components: Sequence[Component],
+    names: Sequence[str],
+    batches: Iterable[Batch],
+    *,
+    kind: str = "linear",
+    cache: bool = False,
+    cache_size: int | None = None,
+    cache_decay: float | None = None,
+    state: str = "carry",
+    progress: Progress | None = None,
+) -> MixtureModel:
+    """The mixture of ``components`` under which the held-out text ``batches`` is likeliest.
+
+    ``kind`` is one of `lmkit.mixture.blend.KINDS`. ``cache`` adds a cache; its size and decay are
+    tuned where they are not given. ``state``: ``carry`` reads the text as one that runs on,
+    ``line`` each sentence by itself.
+
+    Raises `UsageError` for what makes no sense, `UnsupportedError` for models that cannot be
+    mixed, `TextError` where the text is empty.
+    """
+    if kind not in KINDS:
+        raise UsageError(f"there is no kind of mixture {kind!r}", f"one of {', '.join(KINDS)}")
+    if len(components) < 2 and not cache:
+        raise UsageError("one model alone is no mixture", "another model, or --cache")
+    members = members_of([part.model for part in components], names)
+    held_out = HeldOut(members, batches, state == "carry", progress)
+    blend, extra = _base(kind, members, held_out, progress)
+    blend = _weighted(blend, held_out, extra, cache, cache_size, cache_decay, progress)
+    model = MixtureModel(components, members, blend, {}, [])
+    model.facts = _facts(model, held_out, extra, state)
+    return model
+
+
+class HeldOut:
+    """The held-out text: ``ids`` [T], ``last`` [T] (the token before each), ``begins`` of its
+    sentences, and ``log_probs`` [T, M] of its tokens under the models."""
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        batches: Iterable[Batch],
+        carry: bool,
+        progress: Progress | None,
+    ) -> None:
+        readers = Readers(members, carry)
+        self.carry = carry
+        self.batches: list[Batch] = []
+        scores = []
+        tokens = 0
+        for batch in batches:
+            self.batches.append(batch)
+            scores.append(readers.score(batch))
+            tokens += len(batch.ids)
+            if progress is not None:
+                progress("scoring", tokens, None)
+        if all((batch.ids == EOS).all() for batch in self.batches):
+            raise TextError("the held-out text is empty", "a file with words in it")
+        self.ids = np.concatenate([batch.ids for batch in self.batches])
+        self.log_probs = np.concatenate(scores)
+        lengths = np.concatenate([np.diff(batch.offsets) for batch in self.batches])
+        self.begins = np.concatenate(([0], np.cumsum(lengths)[:-1]))
+        self.last = np.empty(len(self.ids), np.int64)
+        self.last[1:] = self.ids[:-1]
+        self.last[self.begins] = BOS
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """Where a cache is empty."""
+        return np.zeros(1, np.int64) if self.carry else self.begins
+
+    def sample(self, tokens: int) -> Batch:
+        """About ``tokens`` of it: whole sentences, from all over the first batch."""
+        batch = self.batches[0]
+        every = max(1, len(batch.ids) // tokens)
+        chosen = [rebase(batch, n, n + 1) for n in range(0, len(batch), every)]
+        lengths = [len(part.ids) for part in chosen]
+        return Batch(
+            np.concatenate([part.ids for part in chosen]),
+            np.concatenate(([0], np.cumsum(lengths))),
+        )
+
+
+def _base(
+    kind: str, members: Sequence[Member], held_out: HeldOut, progress: Progress | None
+) -> tuple[Blend, Floats]:
+    """The blend without weights, and log p [T, K] of the held-out tokens under its sources."""
+    if kind == "log-linear" and len(members) > 1:
+        report = None if progress is None else lambda n, most: progress("fitting", n, most)
+        powers = fit_powers(members, held_out.sample(PRODUCT_TOKENS), report)
+        product = Product(members, powers)
+        found = np.concatenate([product.score(batch) for batch in held_out.batches])
+        return Blend(kind, np.ones((1, 1)), powers=powers), found[:, None]
+    classes = None
+    if kind == "by-context":
+        classes = token_classes(members, held_out.last)
+    return Blend(kind, np.ones((1, 1)), token_classes=classes), held_out.log_probs
+
+
+def _weighted(
+    blend: Blend,
+    held_out: HeldOut,
+    sources: Floats,
+    cache: bool,
+    size: int | None,
+    decay: float | None,
+    progress: Progress | None,
+) -> Blend:
+    contexts = blend.context_classes(held_out.last)
+    count = 1 + int(blend.token_classes.max()) if blend.token_classes is not None else 1
+    if not cache:
+        if count == 1:
+            return blend.with_weights(em_weights(sources)[None])
+        everything = np.ones((count, sources.shape[1]), bool)
+        return blend.with_weights(em_weights_by_class(sources, contexts, count, everything))
+    chosen = tune_cache(held_out.ids, held_out.starts, sources, size, decay, progress)
+    found, cached = chosen.of_text(held_out.ids, held_out.starts)
+    can = np.ones((count * CLASSES, sources.shape[1] + 2), bool)
+    can[:, -2:] = np.tile(usable(), (count, 1))
+    blend = Blend(blend.kind, blend.weights, chosen, blend.powers, blend.token_classes)
+    weights = em_weights_by_class(
+        np.concatenate((sources, found), axis=1),
+        blend.classes(contexts, cached),
+        len(can),
+        can,
+    )
+    return blend.with_weights(weights)
+
+
+def _facts(model: MixtureModel, held_out: HeldOut, sources: Floats, state: str) -> dict[str, Any]:
+    """What `MixtureModel.facts` keeps of how the mixture was made."""
+    blend, starts = model.blend, held_out.starts
+    contexts = blend.context_classes(held_out.last)
+    cached = None
+    if blend.cache is not None:
+        found, cached = blend.cache.of_text(held_out.ids, starts)
+        sources = np.concatenate((sources, found), axis=1)
+    weights = blend.weights[blend.classes(contexts, cached)]
+    after = mixed(sources, weights)
+    members = [member.name for member in model.members]
+    count = len(members)
+    equal = mixed(held_out.log_probs, np.full(count, 1.0 / count))
+    return {
+        "weights": dict(zip(model.sources, weights.mean(axis=0).tolist(), strict=True)),
+        "fit": {
+            "state": state,
+            "tokens": len(held_out.ids),
+            "sentences": len(held_out.begins),
+            "perplexity": {
+                **{
+                    name: _perplexity(held_out.log_probs[:, number])
+                    for number, name in enumerate(members)
+                },
+                EQUAL: _perplexity(equal),
+                MIXTURE: _perplexity(after),
+            },
+        },
+        "notes": _notes(model),
+    }
+
+
+def _perplexity(log_probs: Floats) -> float | None:
+    surprise = -float(log_probs.mean())
+    return math.exp(surprise) if surprise < 700 else None
+
+
+def _notes(model: MixtureModel) -> list[str]:
+    first, *others = model.members
+    settings = first.model.encoder.settings
+    return [
+        f"{other.name} was trained on text that was read otherwise; it is read as for {first.name}"
+        for other in others
+        if any(
+            getattr(settings, name) != getattr(other.model.encoder.settings, name)
+            for name in ("tokenizer", "lowercase", "normalize")
+        )
+    ]

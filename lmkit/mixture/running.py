@@ -1,0 +1,98 @@
+"""A mixture that reads a running text: its cache and the states of its networks are carried over
+sentences and batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmkit.errors import UnsupportedError
+from lmkit.mixture.state import MixtureState
+from lmkit.model import Batch, LanguageModel, State
+
+if TYPE_CHECKING:
+    from lmkit.mixture.member import Member
+    from lmkit.mixture.model import MixtureModel
+
+Floats = NDArray[np.float64]
+
+
+class RunningMixture(LanguageModel):
+    """``mixture`` on a running text; `score` goes on where the last call ended. ``options`` are
+    those of the models that read a running text in ways of their own."""
+
+    def __init__(self, mixture: MixtureModel, **options: Any) -> None:
+        self.mixture = mixture
+        self.backend = mixture.backend  # type: ignore[misc]
+        self.encoder = mixture.encoder
+        self.unit = mixture.unit
+        self.context_length = None
+        self.readers = Readers(mixture.members, **options)
+        self._history = np.zeros((1, 0), np.int32)
+
+    def score(
+        self, batch: Batch | str | Sequence[str], state: Any = None
+    ) -> tuple[Floats, MixtureState]:
+        """log p [T] of every token, given all text before it, in this batch or earlier ones."""
+        if state is not None:
+            raise UnsupportedError("a running text goes on from its own state only")
+        mixture, batch = self.mixture, self.batch(batch)
+        if not len(batch.ids):
+            return np.zeros(0), mixture.start(1)
+        product = mixture.product
+        if product is None:
+            sources = self.readers.score(batch)
+        else:
+            sources = product.score(batch, None)[:, None]
+        begins = np.zeros(1, np.int64)
+        log_probs = mixture.mix(batch, sources, mixture.before(batch), self._history, begins)
+        if mixture.blend.cache is not None:
+            longer = np.concatenate((self._history, batch.ids[None]), axis=1)
+            self._history = longer[:, -mixture.blend.cache.keeps :]
+        return log_probs, mixture.start(1)
+
+    def start(self, batch_size: int) -> State:
+        return self.mixture.start(batch_size)
+
+    def advance(self, state: Any, tokens: NDArray[np.integer] | Sequence[int]) -> State:
+        return self.mixture.advance(state, tokens)
+
+    def next_log_probs(self, state: Any) -> Floats:
+        return self.mixture.next_log_probs(state)
+
+    def save(self, path: str | Path) -> None:
+        self.mixture.save(path)
+
+    def describe(self) -> dict[str, Any]:
+        return self.mixture.describe()
+
+
+class Readers:
+    """The ``members`` reading a text batch by batch: those that can go on from one sentence to
+    the next, unless ``carry`` is False."""
+
+    def __init__(self, members: Sequence[Member], carry: bool = True, **options: Any) -> None:
+        self._members = members
+        self._readers: list[LanguageModel] = []
+        used = False
+        for member in members:
+            run = getattr(member.model, "running", None) if carry else None
+            self._readers.append(member.model if run is None else run(**options))
+            used = used or run is not None
+        if options and not used:
+            raise UnsupportedError(
+                "no model of the mixture can be read with a cache of its own or learn on the way",
+                "a mixture with a recurrent network",
+            )
+
+    def score(self, batch: Batch) -> Floats:
+        """log p [T, M] of the tokens of the next ``batch``."""
+        log_probs = [
+            reader.score(member.batch(batch))[0]
+            for member, reader in zip(self._members, self._readers, strict=True)
+        ]
+        return np.stack(log_probs, axis=1)
