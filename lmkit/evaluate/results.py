@@ -19,8 +19,8 @@ Origin = Literal["trained", "reused", "given"]
 
 @dataclass(frozen=True, slots=True)
 class SplitFacts:
-    """One text of the corpus: ``path`` as it was read, ``sha256`` of its bytes, and its sizes.
-    ``tokens`` are white-space pieces, ``characters`` those of the file without line ends."""
+    """One text of the corpus: ``path`` as it was read, ``sha256`` of its bytes, and the sizes of
+    its reference text: ``tokens`` without ``</s>``, ``characters`` with one for each line."""
 
     name: str
     path: str
@@ -89,9 +89,10 @@ class ModelResult:
     text), ``state`` how running text was read (``carry`` or ``line``). ``log_probabilities`` [S]
     are natural logs of each sentence, unknown words' spellings included. ``training_curve`` are
     the rows of a network's training log (``tokens``, ``seconds``, ``epoch``, ``loss`` and, at
-    validations, ``valid_loss``, both in nats a token). Where several seeds were trained, the
-    figures are those of the first and ``seeds`` has all. A failed row has a ``reason`` and no
-    figures.
+    validations, ``valid_loss``, both in nats a token). Where several seeds were trained,
+    ``log_probabilities``, perplexity and bits are the mean over them (of the logs), ``seeds`` has
+    each, ``spread`` is the standard deviation of their bits per character, and the rest is the
+    first one's. A failed row has a ``reason`` and no figures.
     """
 
     name: str

@@ -1,0 +1,83 @@
+"""Mixtures in a comparison: of the models that stand above them in its list.
+
+``of`` says which: ``best``, the best n-gram model and the best network by the perplexity of the
+held-out text; ``ngram``, the best n-gram model alone (with a cache); ``all``, every model with the
+same tokens and vocabulary as these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lmkit import api
+from lmkit.errors import UnsupportedError, UsageError
+from lmkit.evaluate.comparison.specs import Spec, key_of, slug
+from lmkit.evaluate.comparison.training import Trained, Workshop
+from lmkit.evaluate.perplexity import perplexity_of
+from lmkit.registry import names
+
+CHOICES = ("best", "ngram", "all")
+
+
+@dataclass(frozen=True, slots=True)
+class MixSource:
+    """A model that may become part of a mixture; ``group`` is equal where tokens and vocabulary
+    are."""
+
+    spec: Spec
+    path: Path
+    key: str
+    group: str
+
+
+def mixed(workshop: Workshop, spec: Spec, sources: Sequence[MixSource]) -> Trained:
+    """The mixture of ``spec``, with weights that suit the held-out text.
+
+    Raises `UsageError` for a choice that there is not, `UnsupportedError` where there are no
+    models or no held-out text for it.
+    """
+    options = dict(spec.options)
+    chosen = choose(workshop, sources, str(options.pop("of", "best")), bool(options.get("cache")))
+    valid = workshop.corpus.raw.get("valid")
+    if valid is None:
+        raise UnsupportedError("there is no held-out text to weigh models by", "--valid FILE")
+    key = key_of({"parts": [part.key for part in chosen], "options": options})
+    path = workshop.folder / f"{slug(spec.name)}-{key}.lm"
+    if path.exists() and not workshop.force:
+        return Trained(api.load(path), path, "reused", None, key)
+    model = api.mix([part.path for part in chosen], valid=valid, output=path, **options)
+    return Trained(model, path, "trained", None, key)
+
+
+def choose(
+    workshop: Workshop, sources: Sequence[MixSource], which: str, alone: bool
+) -> list[MixSource]:
+    """The parts of a mixture; one will do where it is mixed with a cache (``alone``)."""
+    if which not in CHOICES:
+        raise UsageError(f"there is no mixture of {which!r}", f"of={' or of='.join(CHOICES)}")
+    words = [source for source in sources if source.spec.tokenizer is None]
+    ngrams = [source for source in words if source.spec.backend == "ngram"]
+    networks = [source for source in words if source.spec.backend in names("cell")]
+    if which == "all":
+        chosen = [source for source in words if source.group == words[0].group]
+    else:
+        kinds = [ngrams] if which == "ngram" else [ngrams, networks]
+        chosen = [_best(workshop, kind) for kind in kinds if kind]
+    if len(chosen) < (1 if alone else 2):
+        raise UnsupportedError(
+            "there are not two models above it to mix", "at least two of words, or cache=yes"
+        )
+    return chosen
+
+
+def _best(workshop: Workshop, sources: Sequence[MixSource]) -> MixSource:
+    valid = workshop.corpus.raw.get("valid")
+    if len(sources) == 1 or valid is None:
+        return sources[0]
+    found: dict[str, Any] = {
+        source.key: perplexity_of(api.load(source.path), valid)[0].perplexity for source in sources
+    }
+    return min(sources, key=lambda source: found[source.key])

@@ -1,0 +1,187 @@
+"""One model on the test text of a comparison.
+
+``S`` is the number of sentences. Every model must code the reference text, no more and no less:
+what it reads is put together again from its tokens and compared with it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmkit.errors import UnsupportedError
+from lmkit.evaluate.comparison.corpus import Corpus
+from lmkit.evaluate.perplexity import running_reader
+from lmkit.evaluate.results import TokenSurprise
+from lmkit.evaluate.scoring import token_texts
+from lmkit.measures import LN2, Perplexity
+from lmkit.model import UNK, Batch, LanguageModel, rebase
+from lmkit.text.lexicon import text_token
+
+SHORT_SECONDS = 0.5
+"""Scoring that took less is timed a second time, when everything is loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextScores:
+    """What a model made of the test text.
+
+    ``log_probabilities`` [S] are natural logs, spellings of unknown words included; ``seconds`` is
+    the time of scoring alone; ``surprises`` are those of the sentences asked for; ``tokens_key``
+    stands for how the text became tokens.
+    """
+
+    figures: Perplexity
+    log_probabilities: NDArray[np.float64]
+    seconds: float
+    state: str
+    surprises: dict[int, list[TokenSurprise]]
+    tokens: NDArray[np.int64]
+
+    @property
+    def tokens_per_second(self) -> float:
+        return self.figures.tokens / max(self.seconds, 1e-9)
+
+
+def score_text(model: LanguageModel, corpus: Corpus, wanted: Sequence[int] = ()) -> TextScores:
+    """Score the test text with ``model``, a network carrying its state from line to line.
+
+    ``wanted`` are the indices of sentences whose tokens' surprise is kept. Raises
+    `UnsupportedError` for a model whose scores are no probabilities, that reads other text than
+    the others, or that cannot pay for unknown words.
+    """
+    model.require_probabilities()
+    batches = batches_of(model, corpus)
+    reader = running_reader(model, None, {})
+    scored, seconds = _timed(reader, batches)
+    if seconds < SHORT_SECONDS:
+        scored, seconds = _timed(running_reader(model, None, {}), batches)
+    total = Perplexity(0, 0, 0, 0.0, 0.0, 0.0, 0)
+    sums: list[NDArray[np.float64]] = []
+    surprises: dict[int, list[TokenSurprise]] = {}
+    first = 0
+    for batch, log_probs in zip(batches, scored, strict=True):
+        total = total + model.measure(batch, log_probs)
+        costs = log_probs + _spelling(model, batch)
+        sums.append(batch.sentence_sums(costs))
+        for index in wanted:
+            if first <= index < first + len(batch):
+                surprises[index] = _surprise(model, batch, costs, index - first)
+        first += len(batch)
+    return TextScores(
+        total,
+        np.concatenate(sums),
+        seconds,
+        "line" if reader is model else "carry",
+        surprises,
+        np.concatenate([np.diff(batch.offsets) for batch in batches]),
+    )
+
+
+def batches_of(model: LanguageModel, corpus: Corpus) -> list[Batch]:
+    """The test text in batches of ``model``'s tokens, read so that they are the reference text.
+
+    Raises `UnsupportedError` where the model reads no form of the text so.
+    """
+    for path in (corpus.reference["test"], corpus.raw["test"]):
+        batches = _read(model, path, corpus)
+        if batches is not None and is_reference(model, batches, corpus.test_lines):
+            return batches
+    own, other = corpus.settings, model.encoder.settings
+    differ = [
+        f"{name.replace('_', '-')} {getattr(other, name)}, not {getattr(own, name)}"
+        for name in ("lowercase", "normalize", "tokenizer", "segment", "skip_empty_lines")
+        if getattr(other, name) != getattr(own, name)
+    ]
+    raise UnsupportedError(
+        "it reads the test text as other text than the comparison does"
+        + (f" ({'; '.join(differ)})" if differ else ""),
+        "a model with the comparison's normalisation, or a comparison with the model's",
+    )
+
+
+def _read(model: LanguageModel, path: Path, corpus: Corpus) -> list[Batch] | None:
+    encoder: Any = model.encoder
+    changes: Any = {"special_tokens": corpus.settings.special_tokens, "errors": corpus.errors}
+    if path == corpus.reference["test"]:
+        # A sentence a line already.
+        changes |= {"segment": "line", "skip_empty_lines": False}
+    return list(encoder.with_settings(**changes).encode_file(path))
+
+
+def is_reference(model: LanguageModel, batches: Sequence[Batch], lines: Sequence[str]) -> bool:
+    """Whether the tokens of ``batches`` put together again are ``lines``."""
+    if sum(map(len, batches)) != len(lines):
+        return False
+    first = 0
+    for batch in batches:
+        expected = lines[first : first + len(batch)]
+        first += len(batch)
+        if batch.characters is None or len(expected) != len(batch):
+            return False
+        widths = np.fromiter(map(len, expected), np.int64, len(expected)) + 1
+        if not np.array_equal(widths, batch.characters) or text_of(model, batch) != expected:
+            return False
+    return True
+
+
+def text_of(model: LanguageModel, batch: Batch) -> list[str]:
+    """The reference text of ``batch``, from its tokens."""
+    policy = model.encoder.settings.special_tokens
+    tokens = [text_token(token, policy) for token in token_texts(model, batch)]
+    stops = (batch.offsets[1:] - 1).tolist()
+    starts = batch.offsets[:-1].tolist()
+    tokenizer = getattr(model.encoder, "tokenizer", None)
+    join = " ".join if model.unit == "word" or tokenizer is None else tokenizer.join
+    return [join(tokens[start:stop]) for start, stop in zip(starts, stops, strict=True)]
+
+
+def choose_sentences(lines: Sequence[str], number: int) -> list[int]:
+    """Indices of ``number`` sentences of middling length, spread over the text."""
+    words = np.fromiter((len(line.split()) for line in lines), np.int64, len(lines))
+    middling = np.flatnonzero((words >= 6) & (words <= 20))
+    if len(middling) < number:
+        middling = np.flatnonzero(words > 0)
+    places = (np.arange(min(number, len(middling))) + 0.5) * len(middling) / number
+    return [int(middling[min(int(place), len(middling) - 1)]) for place in places]
+
+
+def _timed(
+    reader: LanguageModel, batches: Sequence[Batch]
+) -> tuple[list[NDArray[np.float64]], float]:
+    begun = time.perf_counter()
+    scored = [reader.score(batch)[0] for batch in batches]
+    return scored, time.perf_counter() - begun
+
+
+def _spelling(model: LanguageModel, batch: Batch) -> NDArray[np.float64]:
+    """log p(spelling) [T] at unknown words, 0 elsewhere."""
+    result = np.zeros(len(batch.ids))
+    costs = model.spelling_costs(batch)
+    if costs is None:
+        unknown = int((batch.ids == UNK).sum())
+        raise UnsupportedError(
+            f"it has no spelling model to pay for {unknown:,} unknown words with",
+            "lmkit perplexity, for its perplexity alone",
+        )
+    if batch.unknown is not None:
+        result[batch.unknown.positions] = costs
+    return result
+
+
+def _surprise(
+    model: LanguageModel, batch: Batch, costs: NDArray[np.float64], index: int
+) -> list[TokenSurprise]:
+    start, stop = int(batch.offsets[index]), int(batch.offsets[index + 1])
+    one = rebase(batch, index, index + 1)
+    texts = token_texts(model, one)
+    return [
+        TokenSurprise(text, float(-cost / LN2), bool(token == UNK))
+        for text, cost, token in zip(texts, costs[start:stop], one.ids, strict=True)
+    ]

@@ -1,0 +1,148 @@
+"""Models of a comparison as files: trained once, found again by what they were made of.
+
+The name of a file ends in a digest of the text, the options and the seed. A model file is put in
+its place only when it is whole, so that one that is there need not be trained again; a network
+whose checkpoint is there goes on from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lmkit.api import load, train
+from lmkit.errors import LmkitError, ModelFileError, UsageError
+from lmkit.evaluate.comparison.corpus import Corpus
+from lmkit.evaluate.comparison.specs import MIX, VOCABULARY, Spec, key_of, slug
+from lmkit.evaluate.results import Origin
+from lmkit.model import LanguageModel
+from lmkit.registry import resolve
+
+LEARN_FROM_VALID = ("jelinek-mercer",)
+
+
+@dataclass
+class Watching:
+    """Who is told how a training goes: of stages (`lmkit.api.Progress`), of the updates of a
+    network (`lmkit.neural.course.Watch`)."""
+
+    progress: Callable[[str, int, int | None], None] | None = None
+    watch: Callable[[Any], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A model and where it is; ``key`` tells it from any other of this corpus."""
+
+    model: LanguageModel
+    path: Path
+    origin: Origin
+    seed: int | None
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """Trains on the texts of ``corpus`` and keeps models in ``folder``; with ``force`` those that
+    are there are trained again."""
+
+    corpus: Corpus
+    folder: Path
+    force: bool = False
+    watching: Watching = field(default_factory=Watching)
+
+    def make(self, spec: Spec, seed: int, train_texts: dict[str, Path] | None = None) -> Trained:
+        """The model of ``spec``: a file that is there, or trained now.
+
+        ``train_texts`` has ``raw`` and ``reference`` of a part of the training text. Raises what
+        `lmkit.api.train` raises.
+        """
+        if spec.path is not None:
+            return Trained(load(spec.path), spec.path, "given", None, key_of({"path": spec.path}))
+        settings = self.corpus.settings_for(spec.tokenizer)
+        text, valid = self.corpus.training_files(settings)
+        if train_texts is not None:
+            text = train_texts["raw" if settings == self.corpus.settings else "reference"]
+        options = dict(spec.options)
+        seed = seed + spec.copy - 1
+        drawn = draws(spec)
+        facts = {
+            "train": self.corpus.facts.train.sha256,
+            "part": None if train_texts is None else text.name,
+            "valid": self.corpus.facts.valid.sha256 if self.corpus.facts.valid else None,
+            "settings": settings.as_dict(),
+            "backend": spec.backend,
+            "options": options,
+            "copy": spec.copy,
+            "seed": seed if drawn else None,
+        }
+        key = key_of(facts)
+        path = self.folder / f"{slug(spec.name)}-{key}.lm"
+        if path.exists() and not self.force:
+            return Trained(load(path), path, "reused", seed if drawn else None, key)
+        limits = {name: options.pop(name) for name in VOCABULARY if name in options}
+        if spec.is_network and self.watching.watch is not None:
+            options["watch"] = self.watching.watch
+        if _uses_valid(spec):
+            options["valid"] = valid
+        call: dict[str, Any] = {
+            "output": path,
+            "backend": spec.backend,
+            "settings": settings,
+            "errors": self.corpus.errors,
+            "seed": seed if drawn else None,
+            "progress": self.watching.progress,
+            **limits,
+        }
+        self.folder.mkdir(parents=True, exist_ok=True)
+        model = self._trained(text, path, call, options)
+        return Trained(model, path, "trained", seed if drawn else None, key)
+
+    def _trained(
+        self, text: Path, path: Path, call: dict[str, Any], options: dict[str, Any]
+    ) -> LanguageModel:
+        checkpoint = Path(f"{path}.checkpoint")
+        if self.force:
+            checkpoint.unlink(missing_ok=True)
+        if checkpoint.exists():
+            try:
+                return train(text, **call, **options, resume=True)
+            except LmkitError as error:
+                # Of another version, another number of workers, or damaged: begun anew. What can
+                # go wrong later has classes of its own.
+                if type(error) not in (LmkitError, ModelFileError):
+                    raise
+                checkpoint.unlink(missing_ok=True)
+        try:
+            return train(text, **call, **options)
+        except TypeError as error:
+            if "unexpected keyword argument" not in str(error):
+                raise
+            name = str(error).rpartition("argument ")[2].strip("'").replace("_", "-")
+            raise UsageError(
+                f"the backend {call['backend']!r} has no option {name}", "lmkit train --help"
+            ) from error
+
+
+def draws(spec: Spec) -> bool:
+    """Whether a model of ``spec`` depends on random numbers."""
+    if spec.path is not None or spec.backend == MIX:
+        return False
+    return bool(getattr(resolve("backend", spec.backend), "makes_checkpoints", False))
+
+
+def _uses_valid(spec: Spec) -> bool:
+    if spec.backend != "ngram":
+        return True
+    return spec.options.get("smoothing") in LEARN_FROM_VALID or bool(spec.options.get("tune"))
+
+
+def training_seconds(model: LanguageModel) -> float | None:
+    """How long the training took, in all its sessions."""
+    training = model.describe().get("training")
+    if isinstance(training, dict) and "seconds" in training:
+        return float(training["seconds"])
+    runs: Sequence[dict[str, Any]] = model.runs
+    return float(runs[-1]["seconds"]) if runs else None
