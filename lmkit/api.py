@@ -160,10 +160,9 @@ def train_channel(
     source whose tokens are no words.
     """
     clock, started = time.monotonic(), datetime.now(UTC)
-    opened = load(source) if isinstance(source, str | Path) else source
     told = {"pairs": pairs, "noisy": noisy, "channel": channel, "embed": embed, **options}
     model: LanguageModel = resolve("backend", "noisy-channel").train(
-        None, None, source=opened, errors=errors, progress=progress, **told
+        None, None, source=component(source), errors=errors, progress=progress, **told
     )
     settled = {"backend": "noisy-channel", **told, "pairs": None, "noisy": None}
     record = run_record("train", started, clock, None, settled, None)
