@@ -22,6 +22,10 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "lstm": "lmkit.neural.backend:LSTMBackend",
         "mixture": "lmkit.mixture.backend:MixtureBackend",
     },
+    "channel": {
+        "brill-moore": "lmkit.channel.brill_moore:BrillMoore",
+        "damerau": "lmkit.channel.damerau:Damerau",
+    },
     "tokenizer": {
         "whitespace": "lmkit.text.tokenizers.whitespace:WhitespaceTokenizer",
         "word": "lmkit.text.tokenizers.word:WordTokenizer",

@@ -1,0 +1,130 @@
+"""What channels made of edits have in common: they differ in which edits they learn."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmkit.channel.base import CONTEXTS, KEEP, Edit, EditRow, ErrorModel
+from lmkit.channel.counts import Counts, counts_of, kind_of
+from lmkit.channel.drawing import draw_typed
+from lmkit.channel.grid import WORD, Grid, grids
+from lmkit.channel.long_strings import LONG, long_log_prob
+from lmkit.channel.strings import STOP
+from lmkit.channel.table import EditTable, Smoothing
+from lmkit.channel.ways import INSERT, LONGER, Steps, best_ways, forward, totals
+
+MOST_KEEP = 1 - 1e-9
+"""A channel that makes no errors at all could not explain any."""
+
+
+class EditModel(ErrorModel):
+    """A channel of edits: what is inserted, deleted, replaced, kept."""
+
+    smoothing: ClassVar[Smoothing] = Smoothing()
+
+    def __init__(
+        self,
+        counts: Counts | None = None,
+        *,
+        keep: float = KEEP,
+        smoothing: Smoothing | None = None,
+    ) -> None:
+        self.counts = counts or Counts.zero("'-abcdefghijklmnopqrstuvwxyz")
+        self.keep = keep
+        self.smoothed = smoothing or self.smoothing
+        self.table = EditTable(self.counts, self.smoothed)
+
+    def log_probs(self, typed: Sequence[str], intended: Sequence[str]) -> NDArray[np.float64]:
+        if len(typed) != len(intended):
+            raise ValueError(f"{len(typed)} typed and {len(intended)} intended strings")
+        values = np.zeros(len(typed))
+        keep = min(self.keep, MOST_KEEP)
+        longest = max(map(len, (*typed, *intended)), default=0)
+        if longest <= LONG:
+            for grid in grids(typed, intended, self.table, keep):
+                values[grid.pairs] = totals(grid, forward(grid))
+            if np.isfinite(values).all():
+                return values
+        # Too long, or too unlikely for a product of numbers.
+        for n, (x, y) in enumerate(zip(typed, intended, strict=True)):
+            if max(len(x), len(y)) > LONG or not math.isfinite(values[n]):
+                values[n] = long_log_prob(x, y, self.table, keep)
+            elif longest > LONG:
+                values[n] = self.log_probs([x], [y])[0]
+        return values
+
+    @property
+    def log_space(self) -> float:
+        return float(np.log(self.table.spaces[0]))
+
+    def path(self, typed: str, intended: str) -> list[Edit]:
+        keep = min(self.keep, MOST_KEEP)
+        (grid,) = grids([typed], [intended], self.table, keep)
+        edits = list(_edits(grid, best_ways(grid), typed))
+        if keep and edits:
+            # What is not a whole word typed as meant is what `keep` leaves.
+            first = edits[0]
+            log_prob = first.log_prob + math.log1p(-keep)
+            edits[0] = Edit(first.kind, first.intended, first.typed, first.position, log_prob)
+        return edits
+
+    def edits_by_typed(self, typed: str) -> Sequence[tuple[str, str, float]]:
+        table, found = self.table, dict[tuple[str, str], float]()
+        if len(typed) <= 1:
+            number = int(table.numbers[ord(typed)]) if typed else 0
+            given = table.delete if not typed else table.single[:, :, number]
+            for c, context in enumerate(CONTEXTS):
+                for a, letter in enumerate(table.letters, 1):
+                    if letter not in (typed, " "):
+                        found[letter, context] = float(given[c, a])
+        elif len(typed) == 2 and typed[0] != typed[1] and " " not in typed:
+            for c, context in enumerate(CONTEXTS):
+                found[typed[::-1], context] = float(table.swap[c])
+        if typed in table.results:
+            for r in np.flatnonzero(table.typed == table.results.index(typed)).tolist():
+                for c, context in enumerate(CONTEXTS):
+                    key = (table.substrings[table.intended[r]], context)
+                    found[key] = found.get(key, 0.0) + float(table.longer[r, c])
+        ordered = sorted(found.items(), key=lambda item: -item[1])
+        return [(y, c, math.log(prob)) for (y, c), prob in ordered if prob > 0]
+
+    def draw(self, intended: str, generator: np.random.Generator) -> str:
+        return draw_typed(intended, self.table, self.keep, generator)
+
+    def rows(self) -> Iterable[EditRow]:
+        return self.counts.rows()
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return {"smoothing": self.smoothed.as_dict()}
+
+    @classmethod
+    def from_rows(cls, rows: Iterable[EditRow], *, keep: float = KEEP, **options: Any) -> EditModel:
+        counts = counts_of(rows)
+        smoothing = Smoothing(**options["smoothing"]) if "smoothing" in options else None
+        return cls(counts, keep=keep, smoothing=smoothing)
+
+
+def _edits(grid: Grid, steps: Steps, typed: str) -> Iterable[Edit]:
+    """The steps of one pair, in words."""
+    points = grid.nodes.points[:, 0]
+    ends = np.concatenate(([0], np.cumsum(points == STOP)))
+    for start, end, kind, edit, prob in zip(
+        steps.start, steps.end, steps.kind, steps.edit, steps.prob, strict=True
+    ):
+        (i, j), (to, upto) = divmod(int(start), grid.columns), divmod(int(end), grid.columns)
+        x = typed[j:upto]
+        y = "".join(chr(point) for point in points[i:to].tolist() if point != STOP)
+        log_prob = math.log(prob) - (upto - j) * math.log(grid.scale)
+        if kind == LONGER and grid.longer.number[edit] == WORD:
+            name = "word"
+        elif kind != LONGER and kind != INSERT and points[i] == STOP:
+            name = "stop"
+        else:
+            name = kind_of("" if kind == INSERT else y, x)
+        yield Edit(name, y, x, i - int(ends[i]), log_prob)

@@ -1,0 +1,82 @@
+"""Strings as arrays of code points, letters as small numbers, short substrings as one number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmkit.channel.counts import CODE_POINTS, LETTERS, LONGEST, Ints
+
+BITS = LETTERS.bit_length()
+PAD = CODE_POINTS
+"""Stands where a string has ended; no letter."""
+STOP = CODE_POINTS + 1
+"""Stands at the end of each intended word; no letter."""
+SPACE = ord(" ")
+
+
+def code_points(strings: Sequence[str]) -> tuple[NDArray[np.int32], Ints]:
+    """The code points of all ``strings`` behind each other, and the length of each."""
+    lengths = np.fromiter(map(len, strings), np.int64, len(strings))
+    flat = np.frombuffer("".join(strings).encode("utf-32-le", "surrogatepass"), np.int32)
+    return flat, lengths
+
+
+def padded(flat: NDArray[np.int32], lengths: Ints, width: int) -> NDArray[np.int32]:
+    """[width, S]: a string a column, with `PAD` behind its end."""
+    table = np.full((len(lengths), width), PAD, dtype=np.int32)
+    table[np.arange(width) < lengths[:, None]] = flat
+    return np.ascontiguousarray(table.T)
+
+
+def with_stops(flat: NDArray[np.int32], lengths: Ints) -> tuple[NDArray[np.int32], Ints]:
+    """The same with `STOP` before each space and at each end."""
+    spaces = flat == SPACE
+    twice = np.repeat(flat, 1 + spaces)
+    ends = np.cumsum(1 + spaces)
+    twice[(ends - 2)[spaces]] = STOP
+    running = np.concatenate(([0], ends))
+    bounds = np.concatenate(([0], np.cumsum(lengths)))
+    stops = np.insert(twice, running[bounds[1:]], STOP)
+    return stops, np.diff(running[bounds]) + 1
+
+
+def letter_numbers(letters: str) -> NDArray[np.uint16]:
+    """The number of each code point, `PAD` and `STOP`: 1 for the first of ``letters``, 0 for all
+    that are not among them."""
+    numbers = np.zeros(CODE_POINTS + 2, dtype=np.uint16)
+    numbers[[ord(letter) for letter in letters]] = np.arange(1, len(letters) + 1)
+    return numbers
+
+
+def keys_at(codes: Ints, length: int) -> Ints:
+    """[M, S] for ``codes`` [M, S]: one number for the ``length`` letters that begin at each
+    place; -1 where one of them has no number or the string ends."""
+    if length == 0:
+        return np.zeros(codes.shape, dtype=np.int64)
+    keys = np.full(codes.shape, -1, dtype=np.int64)
+    stop = len(codes) - length + 1
+    if stop <= 0:
+        return keys
+    whole = np.zeros((stop, codes.shape[1]), dtype=np.int64)
+    good = np.ones(whole.shape, dtype=bool)
+    for k in range(length):
+        part = codes[k : k + stop]
+        whole = (whole << BITS) | part
+        good &= part > 0
+    keys[:stop] = np.where(good, whole, -1)
+    return keys
+
+
+def string_keys(strings: Sequence[str], numbers: NDArray[np.uint16]) -> tuple[Ints, Ints]:
+    """The keys of short ``strings`` in ascending order, and the number of each. Keys of
+    different lengths differ, as no letter has the number 0."""
+    keys = np.zeros(len(strings), dtype=np.int64)
+    for n, string in enumerate(strings):
+        assert len(string) <= LONGEST
+        for letter in string:
+            keys[n] = (keys[n] << BITS) | int(numbers[ord(letter)])
+    order = np.argsort(keys, kind="stable")
+    return keys[order], order
