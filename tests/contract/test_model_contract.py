@@ -7,12 +7,14 @@ import math
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import lmkit
 from lmkit.errors import UnsupportedError
+from lmkit.mixture.model import MixtureModel
 from lmkit.model import BOS, EOS, UNK, Batch, LanguageModel
 from lmkit.registry import names, resolve
 from lmkit.sampling import Sampling
@@ -50,6 +52,22 @@ def network(
     return build
 
 
+def mixture(*parts: Callable[[], LanguageModel], **how: Any) -> Callable[[], LanguageModel]:
+    def build() -> LanguageModel:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "valid.txt"
+            path.write_text("".join(f"{line}\n" for line in UNSEEN + TEXT[2:]), encoding="utf-8")
+            return lmkit.mix([part() for part in parts], valid=path, **how)
+
+    return build
+
+
+def reordered() -> LanguageModel:
+    """A model of the same words, in another order."""
+    words = sorted({word for line in TEXT for word in line.split()} - {"<unk>"})
+    return train(TEXT[:3], 2, "witten-bell", words=words)
+
+
 MODELS: dict[str, Callable[[], LanguageModel]] = {
     f"ngram {smoothing} {form} {order}": ngram(smoothing, form, order)
     for smoothing in names("smoothing")
@@ -62,12 +80,24 @@ for backend in ("rnn", "gru", "lstm"):
     MODELS[f"{backend} words"] = network(backend)
 MODELS["lstm characters"] = network("lstm", tokenizer="char", layers=2)
 MODELS["gru adaptive"] = network("gru", softmax="adaptive")
+TRIGRAM, PAIRS = ngram("modified-kneser-ney", "interpolated", 3), ngram("katz", "backoff", 2)
+MODELS["mixture linear"] = mixture(TRIGRAM, PAIRS)
+MODELS["mixture reordered"] = mixture(TRIGRAM, reordered, PAIRS)
+MODELS["mixture by context"] = mixture(TRIGRAM, reordered, kind="by-context")
+MODELS["mixture log-linear"] = mixture(TRIGRAM, reordered, kind="log-linear")
+MODELS["mixture cache"] = mixture(TRIGRAM, cache=True, cache_size=5, cache_decay=0.9)
+MODELS["mixture cache by context"] = mixture(TRIGRAM, PAIRS, kind="by-context", cache=True)
+MODELS["mixture log-linear cache"] = mixture(TRIGRAM, reordered, kind="log-linear", cache=True)
+MODELS["mixture network"] = mixture(TRIGRAM, network("lstm"), kind="by-context", cache=True)
+MODELS["mixture of mixtures"] = mixture(mixture(TRIGRAM, PAIRS), reordered)
 """A few models of each backend, by names that begin with the backend's."""
 
 
 def tolerance(model: LanguageModel) -> float:
     """How far two ways to the same log-probability may lie apart: networks compute in float32,
     and a product of matrices rounds otherwise when it has other columns."""
+    if isinstance(model, MixtureModel):
+        return max(1e-10, *(tolerance(member.model) for member in model.members))
     return 1e-12 if model.backend == "ngram" else 1e-4
 
 
