@@ -33,8 +33,14 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Use a model": {
         "perplexity": ("lmkit.cli.perplexity:perplexity", "Measure how well models predict text."),
+        "compare": (
+            "lmkit.cli.compare:compare",
+            "Compare models of every kind on the same text.",
+        ),
         "score": ("lmkit.cli.score:score", "Score each line or token of text, or filter lines."),
         "generate": ("lmkit.cli.generate:generate", "Draw sentences from a model."),
+        "correct": ("lmkit.cli.correct:correct", "Correct the spelling of text."),
+        "suggest": ("lmkit.cli.suggest:suggest", "Suggest what may have been meant by a word."),
     },
     "Look inside": {
         "counts": (

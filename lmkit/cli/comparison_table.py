@@ -1,0 +1,218 @@
+"""A comparison for people: the table, learning curves and what else must be known to read it.
+
+The table is as wide as the terminal allows, 80 columns at least; what does not fit is in the
+formats for programs and in the database.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lmkit.cli.layout import ELLIPSIS, display_width, megabytes
+
+if TYPE_CHECKING:
+    from lmkit.evaluate.results import Comparison, ModelResult
+
+WIDTH = 80
+LONGEST_NAME = 24
+NOTHING = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the table. ``least`` is the width of the terminal from which it is shown."""
+
+    title: str
+    cell: Callable[[ModelResult], str]
+    least: int = 0
+    left: bool = False
+
+
+def table_columns(comparison: Comparison) -> list[Column]:
+    """The columns in their order; some only where there is something to tell."""
+    rows = comparison.ranked
+    grouped = len({row.group for row in rows}) > 1
+    seeds = any(row.seeds for row in rows)
+    columns = [
+        Column("#", lambda row: str(row.rank)),
+        Column("model", lambda row: row.name, left=True),
+        Column("size", lambda row: short_count(row.size)),
+        Column("file", lambda row: file_size(row.file_bytes), 110),
+        Column("train", lambda row: duration(row.training_seconds)),
+        Column("tokens/s", lambda row: short_count(row.scoring_tokens_per_second), 110),
+        Column("unk", lambda row: short_count(row.oovs)),
+        Column("perplexity", lambda row: perplexity(row, grouped)),
+        Column("bits/char", lambda row: _fixed(row.bits_per_character)),
+    ]
+    if seeds:
+        columns.append(
+            Column("seeds", lambda row: "" if row.spread is None else f"±{row.spread:.3f}")
+        )
+    return [
+        *columns,
+        Column("to the best", _difference),
+        Column("95 %", _interval, 110),
+        Column("p", _p_value),
+    ]
+
+
+def table(comparison: Comparison, width: int) -> list[str]:
+    """The lines of the table of all models that have figures."""
+    columns = [c for c in table_columns(comparison) if c.least <= max(width, WIDTH)]
+    cells = [[column.cell(row) for column in columns] for row in comparison.ranked]
+    return aligned([c.title for c in columns], cells, [c.left for c in columns])
+
+
+def aligned(
+    titles: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[bool]
+) -> list[str]:
+    """Lines of cells under their titles."""
+    widths = [
+        max(map(display_width, column), default=0) for column in zip(titles, *rows, strict=True)
+    ]
+    lines = [titles, ["-" * width for width in widths], *rows]
+    return ["  ".join(_pad(*one) for one in zip(line, widths, left, strict=True)) for line in lines]
+
+
+def markdown(comparison: Comparison) -> list[str]:
+    """The whole table in Markdown."""
+    columns = table_columns(comparison)
+    lines = [[column.title for column in columns]]
+    lines.append([":---" if column.left else "---:" for column in columns])
+    lines += [
+        [column.cell(row).replace("|", "\\|") for column in columns] for row in comparison.ranked
+    ]
+    return ["| " + " | ".join(line) + " |" for line in lines]
+
+
+def curve_table(comparison: Comparison) -> list[str]:
+    """Bits per character of each model by the part of the text it was trained on, and the law."""
+    shares = sorted({point.share for curve in comparison.curves for point in curve.points})
+    titles = ["bits/char after", *(f"{100 * share:g} %" for share in shares), "power law"]
+    cells = []
+    for curve in comparison.curves:
+        bits = {point.share: point.bits_per_character for point in curve.points}
+        law = NOTHING
+        if curve.law is not None:
+            limit = f"{curve.law.limit:.2f} + " if curve.law.identified else ""
+            law = f"{limit}{curve.law.scale:.3g} n^-{curve.law.exponent:.3f}"
+        cells.append([_cut(curve.name), *(_fixed(bits.get(share)) for share in shares), law])
+    return aligned(titles, cells, [True, *(False for _ in shares), True])
+
+
+def remarks(comparison: Comparison) -> list[str]:
+    """What must be known to read the table."""
+    facts = comparison.corpus
+    said = [
+        f"{facts.name}: trained on {facts.train.tokens:,} words, tested on "
+        f"{facts.test.tokens:,} words ({facts.reference_characters:,} characters)"
+    ]
+    if facts.rule is not None:
+        said.append(f"splits: {facts.rule}")
+    if facts.overlap:
+        lines = "line" if facts.overlap == 1 else "lines"
+        done = "left out" if facts.dropped else "counted; --drop-overlap leaves them out"
+        said.append(f"{facts.overlap} test {lines} stand in the training text too ({done})")
+    return said
+
+
+def legend(comparison: Comparison) -> list[str]:
+    """How to read the columns; only of what is there."""
+    rows = comparison.ranked
+    said = [
+        "bits/char: of the same text for all, unknown words paid for. to the best: its 95 %",
+        "interval and p are of a paired test over sentences.",
+    ]
+    groups = sorted({row.group for row in rows if row.group})
+    if len(groups) > 1:
+        said.append("perplexity: only between rows with the same letter.")
+    carrying = [row for row in rows if row.state == "carry"]
+    if carrying and len(carrying) < len(rows):
+        names = ", ".join(row.name for row in carrying)
+        said.append(f"state carried from line to line: {names}")
+    if any(row.seeds for row in rows):
+        said.append("seeds: mean over several trainings, ± their standard deviation.")
+    return said
+
+
+def crossing_lines(comparison: Comparison) -> list[str]:
+    """Where one model overtakes another."""
+    return [
+        f"{one.winner} overtakes {one.loser} at about {short_count(one.characters)} characters"
+        for one in comparison.crossings
+    ]
+
+
+def perplexity(row: ModelResult, grouped: bool) -> str:
+    """With the letter of its group where there is more than one."""
+    value = row.perplexity
+    if value is None:
+        return NOTHING
+    shown = "inf" if math.isinf(value) else f"{value:.2f}" if value < 1e5 else f"{value:.3g}"
+    return f"{shown} {row.group}" if grouped else shown
+
+
+def short_count(value: float | None) -> str:
+    """1234567 as 1.23M."""
+    if value is None:
+        return NOTHING
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= 0.9995 * size:
+            return f"{value / size:.3g}{letter}"
+    return f"{value:.0f}"
+
+
+def file_size(size: int | None) -> str:
+    """Of a model file, for people."""
+    return NOTHING if size is None else megabytes(size)
+
+
+def duration(seconds: float | None) -> str:
+    """For people: 0.1s, 12s, 3m20s, 1h05m."""
+    if seconds is None:
+        return NOTHING
+    if seconds < 9.95:
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    return f"{whole // 3600}h{whole % 3600 // 60:02}m"
+
+
+def _fixed(value: float | None) -> str:
+    if value is None:
+        return NOTHING
+    return f"{value:.4f}" if math.isfinite(value) else "inf"
+
+
+def _difference(row: ModelResult) -> str:
+    found = row.difference
+    if found is None:
+        return "best" if row.rank == 1 else NOTHING
+    return f"{found.bits_per_character:+.3f} ±{(found.high - found.low) / 2:.3f}"
+
+
+def _interval(row: ModelResult) -> str:
+    found = row.difference
+    return "" if found is None else f"{found.low:+.3f}..{found.high:+.3f}"
+
+
+def _p_value(row: ModelResult) -> str:
+    if row.difference is None:
+        return ""
+    value = row.difference.p_value
+    return "<.001" if value < 0.001 else f"{value:.3f}".replace("0.", ".", 1)
+
+
+def _pad(cell: str, width: int, left: bool) -> str:
+    space = " " * (width - display_width(cell))
+    return cell + space if left else space + cell
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + ELLIPSIS
