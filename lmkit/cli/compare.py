@@ -107,7 +107,7 @@ def _share(part: str) -> float:
 @text_settings_options()
 @heading("How text becomes tokens (stored in the model)", errors_option)
 @output_formats
-@click.option("--markdown", is_flag=True, help="A table in Markdown.")
+@heading("Output formats", click.option("--markdown", is_flag=True, help="A table in Markdown."))
 @pass_console
 def compare(
     console: Console,

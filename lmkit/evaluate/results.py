@@ -92,7 +92,8 @@ class ModelResult:
     validations, ``valid_loss``, both in nats a token). Where several seeds were trained,
     ``log_probabilities``, perplexity and bits are the mean over them (of the logs), ``seeds`` has
     each, ``spread`` is the standard deviation of their bits per character, and the rest is the
-    first one's. A failed row has a ``reason`` and no figures.
+    first one's. Size, file bytes and training time of a mixture are those of its parts and its
+    own. A failed row has a ``reason`` and no figures.
     """
 
     name: str
@@ -133,8 +134,10 @@ class ModelResult:
 
     @property
     def size(self) -> int | None:
-        """Numbers in the model: n-grams or parameters."""
-        return self.ngrams if self.ngrams is not None else self.parameters
+        """Numbers in the model: n-grams, or parameters, or in a mixture both."""
+        if self.ngrams is None and self.parameters is None:
+            return None
+        return (self.ngrams or 0) + (self.parameters or 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,22 +7,22 @@ same tokens and vocabulary as these.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lmkit import api
 from lmkit.errors import UnsupportedError, UsageError
 from lmkit.evaluate.comparison.specs import Spec, key_of, slug
-from lmkit.evaluate.comparison.training import Trained, Workshop
+from lmkit.evaluate.comparison.training import Trained, Workshop, naming_options, opened
 from lmkit.evaluate.perplexity import perplexity_of
 from lmkit.registry import names
 
 CHOICES = ("best", "ngram", "all")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MixSource:
     """A model that may become part of a mixture; ``group`` is equal where tokens and vocabulary
     are."""
@@ -31,6 +31,18 @@ class MixSource:
     path: Path
     key: str
     group: str
+    _perplexity: float | None = None
+
+    def perplexity(self, valid: Path) -> float:
+        """Of the held-out text, which a network has met when it was trained."""
+        if self._perplexity is None:
+            model = api.load(self.path)
+            loss = (model.describe().get("training") or {}).get("valid_loss")
+            if loss is None:
+                self._perplexity = perplexity_of(model, valid)[0].perplexity
+            else:
+                self._perplexity = math.exp(min(loss, 700.0))
+        return self._perplexity
 
 
 def mixed(workshop: Workshop, spec: Spec, sources: Sequence[MixSource]) -> Trained:
@@ -46,10 +58,14 @@ def mixed(workshop: Workshop, spec: Spec, sources: Sequence[MixSource]) -> Train
         raise UnsupportedError("there is no held-out text to weigh models by", "--valid FILE")
     key = key_of({"parts": [part.key for part in chosen], "options": options})
     path = workshop.folder / f"{slug(spec.name)}-{key}.lm"
-    if path.exists() and not workshop.force:
-        return Trained(api.load(path), path, "reused", None, key)
-    model = api.mix([part.path for part in chosen], valid=valid, output=path, **options)
-    return Trained(model, path, "trained", None, key)
+    parts = tuple(part.key for part in chosen)
+    old = None if workshop.force else opened(path)
+    if old is not None:
+        return Trained(old, path, "reused", None, key, parts)
+    options |= {"errors": workshop.corpus.errors, "progress": workshop.watching.progress}
+    with naming_options("mix"):
+        model = api.mix([part.path for part in chosen], valid=valid, output=path, **options)
+    return Trained(model, path, "trained", None, key, parts)
 
 
 def choose(
@@ -77,7 +93,4 @@ def _best(workshop: Workshop, sources: Sequence[MixSource]) -> MixSource:
     valid = workshop.corpus.raw.get("valid")
     if len(sources) == 1 or valid is None:
         return sources[0]
-    found: dict[str, Any] = {
-        source.key: perplexity_of(api.load(source.path), valid)[0].perplexity for source in sources
-    }
-    return min(sources, key=lambda source: found[source.key])
+    return min(sources, key=lambda source: source.perplexity(valid))

@@ -152,6 +152,7 @@ class _Run:
         self.shown = shown
         self.groups: dict[str, str] = {}
         self.sources: list[MixSource] = []
+        self.by_key: dict[str, ModelResult] = {}
         self._surprises: dict[str, dict[int, list[TokenSurprise]]] = {}
 
     def row(self, spec: Spec) -> ModelResult:
@@ -173,6 +174,8 @@ class _Run:
         made = self._made(spec, self.seed)
         scores = score_text(made.model, corpus, self.shown)
         _describe(row, made)
+        _add_parts(row, [self.by_key[key] for key in made.parts])
+        self.by_key[made.key] = row
         _set_figures(row, scores)
         repeats = self.seeds if draws(spec) else 1
         if repeats > 1:
@@ -244,6 +247,22 @@ def _describe(row: ModelResult, made: Trained) -> None:
     row.training_seconds = training_seconds(made.model)
     row.notes = [str(note) for note in facts.get("notes", [])]
     row.training_curve = [dict(entry) for entry in getattr(made.model, "log", [])]
+
+
+def _add_parts(row: ModelResult, parts: Sequence[ModelResult]) -> None:
+    """A mixture costs what its parts cost, too."""
+    for part in parts:
+        row.ngrams = _sum(row.ngrams, part.ngrams)
+        row.parameters = _sum(row.parameters, part.parameters)
+        row.file_bytes = _sum(row.file_bytes, part.file_bytes)
+        if row.training_seconds is not None and part.training_seconds is not None:
+            row.training_seconds += part.training_seconds
+    if parts:
+        row.notes.append(f"made of {' and '.join(part.name for part in parts)}")
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return other if one is None else one if other is None else one + other
 
 
 def _set_figures(row: ModelResult, scores: TextScores) -> None:

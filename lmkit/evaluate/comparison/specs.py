@@ -136,11 +136,24 @@ def short_name(backend: str, options: dict[str, Any], tokenizer: str | None) -> 
         parts = [SHORT.get(smoothing, smoothing), str(left.pop("order", 5))]
     else:
         parts = [SHORT.get(backend, backend)]
+        if backend == MIX:
+            parts = _mixture_name(left)
     left.pop("time_budget", None)
     if tokenizer is not None:
         parts.append(tokenizer)
     parts += [f"{key.replace('_', '-')}={_shown(value)}" for key, value in left.items()]
     return " ".join(parts)
+
+
+def _mixture_name(left: dict[str, Any]) -> list[str]:
+    which = str(left.pop("of", "best"))
+    parts = ["best n-gram" if which == "ngram" else f"mixture of {which}"]
+    kind = left.pop("kind", "linear")
+    if kind != "linear":
+        parts.append(str(kind))
+    if left.pop("cache", False):
+        parts.append("+ cache")
+    return parts
 
 
 def key_of(facts: dict[str, Any]) -> str:
@@ -251,22 +264,23 @@ def _of(kind: Callable[[str], Any], wanted: str, *options: str) -> dict[str, Any
 KINDS: dict[str, tuple[Callable[[str], Any], str]] = {
     **_of(
         int, "a whole number", "order", "max_count", "hidden", "layers", "embedding", "samples",
-        "batch_size", "bptt", "workers", "patience", "validate_every", *VOCABULARY[:2],
+        "batch_size", "bptt", "workers", "patience", "validate_every", "cache_size",
+        *VOCABULARY[:2],
     ),
     **_of(
         float, "a number", "k", "weight", "epochs", "hold_out", "learning_rate", "warmup", "clip",
         "dropout", "input_dropout", "embedding_dropout", "recurrent_dropout", "weight_drop",
         "weight_decay", "activation_penalty", "temporal_penalty", "label_smoothing",
-        "distillation", "momentum",
+        "distillation", "momentum", "cache_decay",
     ),
     **_of(
         _flag, "yes or no", "tune", "tied", "residual", "layer_norm", "random_bptt", "by_sentence",
-        "variational", "peepholes",
+        "variational", "peepholes", "cache", "embed",
     ),
     **_of(_cutoffs, "a list of whole numbers", "prune", "cutoffs"),
     **_of(_numbers, "a list of numbers", "discounts"),
     **_of(seconds_of, "a time such as 90s, 10m or 1h30m", "time_budget", "checkpoint_every"),
     **_of(str, "text", "tokenizer", "name", "smoothing", "form", "preset", "softmax", "optimizer",
-          "schedule", "vocabulary", "teacher", "of", "kind"),
+          "schedule", "vocabulary", "teacher", "of", "kind", "state"),
 }  # fmt: skip
 """What the values of the options are; those of other packages' backends are guessed."""

@@ -7,7 +7,8 @@ whose checkpoint is there goes on from it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,13 +35,15 @@ class Watching:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A model and where it is; ``key`` tells it from any other of this corpus."""
+    """A model and where it is; ``key`` tells it from any other of this corpus, ``parts`` are the
+    keys of the models that it is a mixture of."""
 
     model: LanguageModel
     path: Path
     origin: Origin
     seed: int | None
     key: str
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,9 @@ class Workshop:
         }
         key = key_of(facts)
         path = self.folder / f"{slug(spec.name)}-{key}.lm"
-        if path.exists() and not self.force:
-            return Trained(load(path), path, "reused", seed if drawn else None, key)
+        old = None if self.force else opened(path)
+        if old is not None:
+            return Trained(old, path, "reused", seed if drawn else None, key)
         limits = {name: options.pop(name) for name in VOCABULARY if name in options}
         if spec.is_network and self.watching.watch is not None:
             options["watch"] = self.watching.watch
@@ -115,15 +119,35 @@ class Workshop:
                 if type(error) not in (LmkitError, ModelFileError):
                     raise
                 checkpoint.unlink(missing_ok=True)
-        try:
+        with naming_options(call["backend"]):
             return train(text, **call, **options)
-        except TypeError as error:
-            if "unexpected keyword argument" not in str(error):
-                raise
-            name = str(error).rpartition("argument ")[2].strip("'").replace("_", "-")
-            raise UsageError(
-                f"the backend {call['backend']!r} has no option {name}", "lmkit train --help"
-            ) from error
+
+
+@contextmanager
+def naming_options(backend: str) -> Iterator[None]:
+    """Makes a `UsageError` of an option that ``backend`` does not know."""
+    try:
+        yield
+    except TypeError as error:
+        _, found, name = str(error).partition("unexpected keyword argument ")
+        if not found:
+            raise
+        option = name.strip("'").replace("_", "-")
+        raise UsageError(f"{backend} has no option {option}", f"lmkit {_help(backend)}") from error
+
+
+def _help(backend: str) -> str:
+    return "mix --help" if backend == MIX else "train --help"
+
+
+def opened(path: Path) -> LanguageModel | None:
+    """The model in ``path``; None where there is none, or one that can no longer be opened."""
+    if not path.exists():
+        return None
+    try:
+        return load(path)
+    except ModelFileError:
+        return None
 
 
 def draws(spec: Spec) -> bool:
