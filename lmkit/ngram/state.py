@@ -25,6 +25,14 @@ class NgramState:
         places = np.asarray(rows, dtype=np.int64)
         return NgramState(self.rows[places], self.lengths[places])
 
+    def join(self, others: Sequence[NgramState]) -> NgramState:
+        """The streams of this state, and those of ``others`` behind them."""
+        states = [self, *others]
+        return NgramState(
+            np.concatenate([state.rows for state in states]),
+            np.concatenate([state.lengths for state in states]),
+        )
+
     def keys(self) -> NDArray[np.int64]:
         """[B, N]: streams with equal rows have equal futures."""
         return np.concatenate((self.rows, self.lengths[:, None]), axis=1)

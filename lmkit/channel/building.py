@@ -1,0 +1,267 @@
+"""From lines and readings to one lattice of a batch of sentences.
+
+``O`` is the number of typed tokens of the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmkit.channel.base import ErrorModel
+from lmkit.channel.groups import stretches
+from lmkit.channel.lattice import CHANGED, FIXED, KEPT, STEP, Arcs, Lattice
+from lmkit.channel.lexicon import LONGEST, Lexicon
+from lmkit.channel.readings import LIKELY_PART, Readings
+from lmkit.channel.surface import Line, Surface
+from lmkit.model import EOS, UNK
+
+LONGEST_SENTENCE = 150
+"""Longer lines are searched in pieces of at most so many tokens."""
+_ENDS = frozenset((".", "!", "?", ";", ":", "...", "…"))
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How the parts of a correction's score are weighted.
+
+    ``source`` and ``channel`` multiply log p(y) and log p(x|y) of the edits; ``keep`` is the
+    probability that a word was typed as it was meant; ``unknown`` is added to log p(<unk> | h)
+    (None: so that the source expects as many new words as it had words seen once); ``name`` is
+    the log-odds that a capitalised word within a sentence, unknown to the lexicon, is right.
+    """
+
+    source: float = 1.0
+    channel: float = 1.0
+    keep: float = 0.97
+    unknown: float | None = None
+    name: float = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Tokens ``begin`` to ``end`` of line ``line`` of the batch: what is searched as a sentence."""
+
+    line: int
+    begin: int
+    end: int
+
+
+def pieces_of(line: Line, number: int, surface: Surface) -> list[Piece]:
+    """``line`` in pieces of bounded length, cut behind the last end of a sentence that fits."""
+    pieces, begin, count = [], 0, len(line.tokens)
+    while count - begin > LONGEST_SENTENCE:
+        end = begin + LONGEST_SENTENCE
+        for place in range(end, begin + LONGEST_SENTENCE // 3, -1):
+            if surface.tokens[line.tokens[place - 1]].text in _ENDS:
+                end = place
+                break
+        pieces.append(Piece(number, begin, end))
+        begin = end
+    pieces.append(Piece(number, begin, count))
+    return pieces
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """The typed tokens of a batch, all [O]: the ``number`` of each, whether it is ``open`` to
+    correction, its ``node``, whether white space stands before it (``gap``), and whether it is
+    ``inside`` a sentence, not its first word."""
+
+    number: NDArray[np.int64]
+    open: NDArray[np.bool_]
+    node: NDArray[np.int64]
+    gap: NDArray[np.bool_]
+    inside: NDArray[np.bool_]
+
+
+class LatticeBuilder:
+    """Builds lattices of text that ``surface`` has cut, with ``readings`` of its tokens."""
+
+    def __init__(self, surface: Surface, readings: Readings, weights: Weights) -> None:
+        self._surface = surface
+        self._readings = readings
+        self._weights = weights
+        self._lexicon: Lexicon = readings.lexicon
+        self._channel: ErrorModel = readings.channel
+        self._merges: dict[str, tuple[int, float]] = {}
+
+    def build(self, lines: Sequence[Line], pieces: Sequence[Piece]) -> Lattice:
+        """The lattice of ``pieces``; arc by arc ``typed`` is an index into their tokens, all
+        behind each other."""
+        self._readings.learn(self._surface.tokens[len(self._readings) :])
+        counts = np.array([piece.end - piece.begin for piece in pieces], np.int64)
+        base = np.cumsum(counts + 2) - (counts + 2)
+        typed = self._typed(lines, pieces, base, counts)
+        time = stretches(np.zeros(len(pieces), np.int64), counts + 2) * STEP
+        parts = [self._single(typed), self._closing(base, counts, len(typed.number))]
+        split, inner = self._split(typed, time)
+        parts += [split, self._merged(lines, pieces, typed)]
+        return Lattice.of(
+            np.concatenate((time, inner)), base, base + counts + 1, Arcs.joined(parts)
+        )
+
+    def _typed(
+        self,
+        lines: Sequence[Line],
+        pieces: Sequence[Piece],
+        base: NDArray[np.int64],
+        counts: NDArray[np.int64],
+    ) -> Typed:
+        numbers: list[int] = []
+        opened: list[bool] = []
+        gaps: list[bool] = []
+        inside: list[bool] = []
+        tokens = self._surface.tokens
+        for piece in pieces:
+            line = lines[piece.line]
+            numbers += line.tokens[piece.begin : piece.end]
+            opened += line.open[piece.begin : piece.end]
+            behind = -1
+            within = False
+            for place in range(piece.begin, piece.end):
+                offset, text = line.offsets[place], tokens[line.tokens[place]].text
+                gaps.append(offset != behind and behind >= 0)
+                inside.append(within)
+                behind = offset + len(text)
+                within = text[-1].isalnum() or text == ","
+        return Typed(
+            np.array(numbers, np.int64),
+            np.array(opened, bool),
+            stretches(base, counts),
+            np.array(gaps, bool),
+            np.array(inside, bool),
+        )
+
+    def _single(self, typed: Typed) -> Arcs:
+        """Each token as itself, and as one other word."""
+        readings, weights = self._readings, self._weights
+        starts = readings.starts.values
+        first = starts[typed.number]
+        sizes = np.where(typed.open, starts[typed.number + 1] - first, 1)
+        reading = stretches(first, sizes)
+        owner = np.repeat(np.arange(len(first)), sizes)
+        kind = readings.kind.values[reading]
+        kind[~typed.open[owner]] = FIXED
+        label = readings.label.values[reading]
+        cost = np.zeros(len(reading))
+        cost[kind == KEPT] = np.log(weights.keep)
+        changed = np.flatnonzero(kind == CHANGED)
+        cost[changed] = (
+            np.log1p(-weights.keep)
+            + weights.channel * readings.log_channel.values[reading[changed]]
+        )
+        named = typed.inside & (readings.pattern.values[typed.number] == 1)
+        plain = changed[named[owner[changed]] & ~self._lexicon.capitals[label[changed]]]
+        cost[plain] -= weights.name
+        cost += np.where(typed.gap[owner], self._channel.log_space, 0.0)
+        source = typed.node[owner]
+        return Arcs(
+            source,
+            source + 1,
+            readings.token.values[reading],
+            readings.log_unknown.values[reading],
+            readings.log_list.values[reading],
+            cost,
+            kind,
+            label,
+            owner,
+        )
+
+    def _closing(self, base: NDArray[np.int64], counts: NDArray[np.int64], typed: int) -> Arcs:
+        """The end of each sentence."""
+        many = len(base)
+        zeros = np.zeros(many)
+        return Arcs(
+            base + counts,
+            base + counts + 1,
+            np.full(many, EOS, np.int64),
+            zeros,
+            zeros - np.inf,
+            zeros,
+            np.full(many, FIXED, np.int8),
+            np.full(many, -1, np.int64),
+            np.full(many, typed, np.int64),
+        )
+
+    def _split(self, typed: Typed, time: NDArray[np.int64]) -> tuple[Arcs, NDArray[np.int64]]:
+        """Tokens as two words, and the times of the new nodes between these."""
+        readings, weights = self._readings, self._weights
+        starts = readings.split_starts.values
+        first = starts[typed.number]
+        sizes = np.where(typed.open, starts[typed.number + 1] - first, 0)
+        reading = stretches(first, sizes)
+        owner = np.repeat(np.arange(len(first)), sizes)
+        middle = len(time) + np.arange(len(reading))
+        node = typed.node[owner]
+        cost = (
+            np.log1p(-weights.keep) + weights.channel * (readings.split_log_channel.values[reading])
+        )
+        cost += np.where(typed.gap[owner], self._channel.log_space, 0.0)
+        rows = readings.split_rows.values.reshape(-1, 2)[reading]
+        pattern = np.where(readings.pattern.values[typed.number[owner]] == 1, 1, 0)
+        left = self._words(node, middle, rows[:, 0], pattern, cost, owner)
+        right = self._words(
+            middle, node + 1, rows[:, 1], np.zeros_like(pattern), np.zeros(len(cost)), owner
+        )
+        return Arcs.joined([left, right]), time[node] + 1
+
+    def _words(
+        self,
+        source: NDArray[np.int64],
+        target: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        pattern: NDArray[np.int64],
+        cost: NDArray[np.float64],
+        typed: NDArray[np.int64],
+    ) -> Arcs:
+        """Arcs of the words in ``rows`` of the lexicon."""
+        token = self._lexicon.ids[pattern, rows].astype(np.int64)
+        unknown = np.where(token == UNK, self._lexicon.log_given_unknown[rows], 0.0)
+        kind = np.full(len(rows), CHANGED, np.int8)
+        log_list = self._lexicon.log_list[rows]
+        return Arcs(source, target, token, unknown, log_list, cost, kind, rows, typed)
+
+    def _merged(self, lines: Sequence[Line], pieces: Sequence[Piece], typed: Typed) -> Arcs:
+        """Two tokens as one word."""
+        owners: list[int] = []
+        joined: list[str] = []
+        place = 0
+        tokens, rows = self._surface.tokens, self._lexicon.rows
+        for piece in pieces:
+            line = lines[piece.line]
+            for i in range(piece.begin, piece.end - 1):
+                if line.open[i] and line.open[i + 1]:
+                    left, right = tokens[line.tokens[i]], tokens[line.tokens[i + 1]]
+                    behind = line.offsets[i] + len(left.text)
+                    if line.offsets[i + 1] == behind + 1 and line.text[behind] == " ":
+                        whole = left.folded + right.folded
+                        if whole in rows and len(whole) <= LONGEST:
+                            owners.append(place + i - piece.begin)
+                            joined.append(f"{left.folded} {right.folded}")
+            place += piece.end - piece.begin
+        found = self._merges_of(joined)
+        row = np.array([r for r, _ in found], np.int64)
+        log_channel = np.array([p for _, p in found], float)
+        owner = np.array(owners, np.int64)
+        likely = np.flatnonzero(self._lexicon.log_prior[row] > LIKELY_PART)
+        row, log_channel, owner = row[likely], log_channel[likely], owner[likely]
+        cost = np.log1p(-self._weights.keep) + self._weights.channel * log_channel
+        cost += np.where(typed.gap[owner], self._channel.log_space, 0.0)
+        node = typed.node[owner]
+        pattern = np.where(self._readings.pattern.values[typed.number[owner]] == 1, 1, 0)
+        return self._words(node, node + 2, row, pattern, cost, owner)
+
+    def _merges_of(self, joined: list[str]) -> list[tuple[int, float]]:
+        """The lexicon's row of each of ``joined`` words with its space left out, and the channel's
+        log-probability of the space."""
+        new = [pair for pair in dict.fromkeys(joined) if pair not in self._merges]
+        if new:
+            words = [pair.replace(" ", "") for pair in new]
+            scores = self._channel.log_probs(new, words) - np.log1p(-self._channel.keep)
+            for pair, word, score in zip(new, words, scores.tolist(), strict=True):
+                self._merges[pair] = self._lexicon.rows[word], score
+        return [self._merges[pair] for pair in joined]

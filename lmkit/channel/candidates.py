@@ -1,0 +1,135 @@
+"""Which words may have been meant by a typed one, and what the channel makes of each.
+
+Candidates come from the deletion index (two edits) and, where those are few or poor, from a beam
+search of the lexicon's trie that the channel's own edits drive (`lmkit.channel.search`). They are
+thinned out by a crude price, then by the channel's own. Found once for each distinct typed word
+and kept: `Candidates` of ``T`` typed words are flat arrays with ``starts`` [T + 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmkit.channel.base import ErrorModel
+from lmkit.channel.deletions import DeletionIndex
+from lmkit.channel.distance import distances
+from lmkit.channel.groups import best_of_groups
+from lmkit.channel.lexicon import LONGEST, Lexicon
+from lmkit.channel.search import TrieSearch
+from lmkit.channel.wordtable import WordTable
+
+MOST_INDEXED = 200_000
+"""Words of the lexicon beyond these, by prior, are known but never candidates."""
+MOST_SCORED = 40
+"""Candidates of a typed word that the channel looks at."""
+MOST_KEPT = 24
+"""Candidates of a typed word that reach the lattice."""
+PER_EDIT = 4.0
+"""Crude price of an edit, in nats: what thins candidates out before the channel sees them."""
+POOR = -16.0
+"""Where no near candidate of an unknown word has this crude value, the trie is searched."""
+BEHIND = 14.0
+"""A candidate so many nats behind the best, context left out, is dropped."""
+MOST_REMEMBERED = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Of typed word ``t``: ``rows[starts[t]:starts[t + 1]]`` of the lexicon, the best first, and
+    log p(typed | row). The typed word itself is not among them."""
+
+    starts: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    log_channel: NDArray[np.float64]
+
+
+class CandidateFinder:
+    """Finds and remembers candidates of typed (folded) words."""
+
+    def __init__(self, lexicon: Lexicon, channel: ErrorModel, thorough: bool = False) -> None:
+        """``thorough``: the trie is searched for every unknown word, not only the poor ones."""
+        self.thorough = thorough
+        self.lexicon = lexicon
+        self.channel = channel
+        self._table = lexicon.table(MOST_INDEXED)
+        self._index: DeletionIndex | None = None
+        self._search: TrieSearch | None = None
+        self._known: dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
+
+    def find(self, typed: Sequence[str]) -> Candidates:
+        """Candidates of each of ``typed`` words [T]; none for those that are too long."""
+        new = [word for word in dict.fromkeys(typed) if word not in self._known]
+        if len(self._known) + len(new) > MOST_REMEMBERED:
+            self._known.clear()
+            new = list(dict.fromkeys(typed))
+        for start in range(0, len(new), 4096):
+            self._learn(new[start : start + 4096])
+        found = [self._known[word] for word in typed]
+        sizes = np.fromiter((len(rows) for rows, _ in found), np.int64, len(found))
+        starts = np.concatenate(([0], np.cumsum(sizes)))
+        rows = np.concatenate([np.zeros(0, np.int64), *(rows for rows, _ in found)])
+        scores = np.concatenate([np.zeros(0), *(scores for _, scores in found)])
+        return Candidates(starts, rows, scores)
+
+    def _learn(self, words: list[str]) -> None:
+        nothing = np.zeros(0, np.int64), np.zeros(0)
+        self._known.update(dict.fromkeys(words, nothing))
+        words = [word for word in words if 0 < len(word) <= LONGEST]
+        if not words:
+            return
+        typed = WordTable.of(words, self._table.alphabet)
+        own = np.array([self.lexicon.rows.get(word, -1) for word in words])
+        queries, rows, promise = self._near(typed)
+        poor = (promise < (np.inf if self.thorough else POOR)) & (own < 0) & (typed.lengths > 2)
+        if poor.any():
+            far = np.flatnonzero(poor)
+            of_far, found = self.search.find([words[i] for i in far.tolist()])
+            queries = np.concatenate((queries, far[of_far]))
+            rows = np.concatenate((rows, found))
+            pairs = np.unique((queries << 32) | rows)
+            queries, rows = pairs >> 32, pairs & 0xFFFFFFFF
+        other = rows != own[queries]
+        queries, rows = queries[other], rows[other]
+        intended = [self.lexicon.words[row] for row in rows.tolist()]
+        scores = self.channel.log_probs([words[i] for i in queries.tolist()], intended)
+        value = scores + self.lexicon.log_prior[rows]
+        keep = best_of_groups(queries, value, MOST_KEPT, BEHIND)
+        queries, rows, scores = queries[keep], rows[keep], scores[keep]
+        starts = np.searchsorted(queries, np.arange(len(words) + 1))
+        for i, word in enumerate(words):
+            here = slice(int(starts[i]), int(starts[i + 1]))
+            self._known[word] = rows[here], scores[here]
+
+    @property
+    def index(self) -> DeletionIndex:
+        if self._index is None:
+            self._index = DeletionIndex(self._table)
+        return self._index
+
+    @property
+    def search(self) -> TrieSearch:
+        if self._search is None:
+            size = len(self._table)
+            self._search = TrieSearch(
+                self.lexicon.words[:size], self.lexicon.log_prior[:size], self.channel
+            )
+        return self._search
+
+    def _near(
+        self, typed: WordTable
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """Pairs within two edits, at most `MOST_SCORED` a typed word, and the crude value of
+        each typed word's best."""
+        queries, rows = self.index.lookup(typed)
+        apart = distances(typed, self._table, queries, rows)
+        near = apart <= 2
+        queries, rows, apart = queries[near], rows[near], apart[near]
+        value = self.lexicon.log_prior[rows] - PER_EDIT * apart
+        keep = best_of_groups(queries, value, MOST_SCORED, np.inf)
+        promise = np.full(len(typed), -np.inf)
+        np.maximum.at(promise, queries[keep], value[keep])
+        return queries[keep], rows[keep], promise

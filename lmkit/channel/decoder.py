@@ -1,0 +1,309 @@
+"""Beam search through a lattice with any language model as its source.
+
+All sentences of a lattice go in step: at each time their hypotheses are scored against their arcs
+by one call of ``log_probs_of``, thinned out, advanced by one call of ``advance``, and those whose
+states have equal keys are recombined (Viterbi's step for n-grams; nothing recombines where a state
+has no keys). The edges between the hypotheses that survive are kept: a pruned lattice of its own,
+whose forward and backward sums give posteriors.
+
+``H`` is the number of hypotheses, ``E`` of edges. Scores are weighted log-probabilities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmkit.channel.groups import best_of_groups, log_sums, stretches
+from lmkit.channel.joining import advance, joined, log_probs_of
+from lmkit.channel.lattice import Lattice
+from lmkit.model import UNK, LanguageModel
+
+BEAM = 10
+BEHIND = 16.0
+"""A hypothesis so many nats behind the best one at its node is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pricing:
+    """How the price of an arc is made of its parts: ``source`` multiplies the log-probability of
+    the source model and word list, ``mix`` is the list's share in it, ``unknown`` is added to log
+    p(<unk> | h)."""
+
+    source: float = 1.0
+    mix: float = 0.0
+    unknown: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a beam search kept.
+
+    ``score`` [H]: of the best way to a hypothesis; ``total`` [H]: log of the sum over all ways
+    kept. ``edge_from``, ``edge_to`` [E]: hypotheses; ``edge_arc`` and ``edge_weight`` [E].
+    ``best_edge`` [H]: the edge of the best way, -1 at the beginning. ``levels``: the edges
+    [start, stop) into the hypotheses of each time, in order of time. ``final`` [S]: the
+    hypothesis at the end of each sentence, -1 where no way leads there.
+    """
+
+    score: NDArray[np.float64]
+    total: NDArray[np.float64]
+    edge_from: NDArray[np.int64]
+    edge_to: NDArray[np.int64]
+    edge_arc: NDArray[np.int64]
+    edge_weight: NDArray[np.float64]
+    best_edge: NDArray[np.int64]
+    levels: list[tuple[int, int]]
+    final: NDArray[np.int64]
+
+    def path(self, sentence: int) -> list[int]:
+        """The arcs of the best way through ``sentence``."""
+        arcs = []
+        hypothesis = int(self.final[sentence])
+        while hypothesis >= 0 and (edge := int(self.best_edge[hypothesis])) >= 0:
+            arcs.append(int(self.edge_arc[edge]))
+            hypothesis = int(self.edge_from[edge])
+        return arcs[::-1]
+
+    def posteriors(self, arcs: int) -> NDArray[np.float64]:
+        """Posterior of each of ``arcs`` arcs [arcs]: the part of the total that goes through."""
+        backward = np.full(len(self.score), -np.inf)
+        final = self.final[self.final >= 0]
+        backward[final] = -self.total[final]
+        for start, stop in reversed(self.levels):
+            origin = self.edge_from[start:stop]
+            value = self.edge_weight[start:stop] + backward[self.edge_to[start:stop]]
+            low = int(origin.min(initial=0))
+            sums = log_sums(origin - low, value, int(origin.max(initial=low)) - low + 1)
+            here = slice(low, low + len(sums))
+            backward[here] = np.logaddexp(backward[here], sums)
+        through = self.total[self.edge_from] + self.edge_weight + backward[self.edge_to]
+        return np.bincount(self.edge_arc, weights=np.exp(np.minimum(through, 0.0)), minlength=arcs)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """Ways that lead to nodes of one time, before their last token is read: rows of ``state``,
+    the arc, the hypothesis they come from, the weight of the arc, and the score and total."""
+
+    state: Any
+    rows: NDArray[np.int64]
+    arc: NDArray[np.int64]
+    origin: NDArray[np.int64]
+    weight: NDArray[np.float64]
+    score: NDArray[np.float64]
+    total: NDArray[np.float64]
+
+    @classmethod
+    def joined(cls, parts: Sequence[_Waiting]) -> _Waiting:
+        """All ``parts`` behind each other, without their states."""
+        return cls(
+            None,
+            *(np.concatenate([getattr(p, name) for p in parts]) for name in cls.__slots__[1:]),
+        )
+
+    def at(self, places: NDArray[np.integer]) -> _Waiting:
+        return _Waiting(self.state, *(getattr(self, name)[places] for name in self.__slots__[1:]))
+
+
+class BeamSearch:
+    """Searches one lattice. ``by_total``: hypotheses are ranked by the sum over all ways to them
+    (for the probability of a text), not by the best way (for its correction)."""
+
+    def __init__(
+        self,
+        lattice: Lattice,
+        source: LanguageModel,
+        pricing: Pricing,
+        beam: int = BEAM,
+        behind: float = BEHIND,
+        by_total: bool = False,
+    ) -> None:
+        self._lattice = lattice
+        self._source = source
+        self._pricing = pricing
+        self._beam = beam
+        self._behind = behind
+        self._by_total = by_total
+        self._waiting: dict[int, list[_Waiting]] = {}
+        self._score: list[NDArray[np.float64]] = []
+        self._total: list[NDArray[np.float64]] = []
+        self._best_edge: list[NDArray[np.int64]] = []
+        self._edges: list[tuple[NDArray[np.int64], ...]] = []
+        self._weights: list[NDArray[np.float64]] = []
+        self._levels: list[tuple[int, int]] = []
+        self._hypotheses = 0
+        self._edge_count = 0
+        self._is_end = np.zeros(len(lattice.time), bool)
+        self._is_end[lattice.end] = True
+        self._final = np.full(len(lattice.time), -1, np.int64)
+
+    def run(self) -> Search:
+        lattice = self._lattice
+        many = len(lattice.start)
+        zeros = np.zeros(many)
+        first = self._keep(zeros, zeros, np.full(many, -1, np.int64))
+        self._expand(self._source.start(many), lattice.start, first)
+        while self._waiting:
+            self._step(min(self._waiting))
+        nothing = np.zeros(0, np.int64)
+        edges = [np.concatenate([nothing, *(parts[i] for parts in self._edges)]) for i in range(3)]
+        return Search(
+            np.concatenate(self._score),
+            np.concatenate(self._total),
+            *edges,
+            np.concatenate([np.zeros(0), *self._weights]),
+            np.concatenate(self._best_edge),
+            self._levels,
+            self._final[lattice.end],
+        )
+
+    def _keep(
+        self,
+        score: NDArray[np.float64],
+        total: NDArray[np.float64],
+        best_edge: NDArray[np.int64],
+    ) -> NDArray[np.int64]:
+        """Numbers of new hypotheses."""
+        self._score.append(score)
+        self._total.append(total)
+        self._best_edge.append(best_edge)
+        self._hypotheses += len(score)
+        return np.arange(self._hypotheses - len(score), self._hypotheses)
+
+    def _expand(self, state: Any, nodes: NDArray[np.int64], hypotheses: NDArray[np.int64]) -> None:
+        """Follow all arcs from the latest ``hypotheses``, at ``nodes``."""
+        lattice = self._lattice
+        score, total = self._score[-1], self._total[-1]
+        first = lattice.first_arc[nodes]
+        sizes = lattice.first_arc[nodes + 1] - first
+        arc = stretches(first, sizes)
+        rows = np.repeat(np.arange(len(nodes)), sizes)
+        arcs = lattice.arcs
+        log_probs = log_probs_of_pairs(self._source, state, rows, arcs.token[arc], sizes)
+        unknown = arcs.token[arc] == UNK
+        log_probs += np.where(unknown, arcs.log_unknown[arc] + self._pricing.unknown, 0.0)
+        if self._pricing.mix:
+            log_probs += np.log1p(-self._pricing.mix)
+            log_probs = np.logaddexp(log_probs, arcs.log_list[arc])
+        weight = self._pricing.source * log_probs + arcs.cost[arc]
+        times = lattice.time[arcs.target[arc]]
+        possible = weight > -np.inf
+        for time in np.unique(times[possible]).tolist():
+            here = np.flatnonzero((times == time) & possible)
+            mine = rows[here]
+            self._waiting.setdefault(time, []).append(
+                _Waiting(
+                    state,
+                    mine,
+                    arc[here],
+                    hypotheses[mine],
+                    weight[here],
+                    score[mine] + weight[here],
+                    total[mine] + weight[here],
+                )
+            )
+
+    def _step(self, time: int) -> None:
+        """Make hypotheses of the ways that lead to nodes of ``time``, and follow their arcs."""
+        waiting = self._waiting.pop(time)
+        part = np.repeat(np.arange(len(waiting)), [len(w.rows) for w in waiting])
+        ways = _Waiting.joined(waiting)
+        node = self._lattice.arcs.target[ways.arc]
+        ended = np.flatnonzero(self._is_end[node])
+        if len(ended):
+            # An end needs no state: all ways into it are one hypothesis.
+            best, _ = self._merge(ways.at(ended), node[ended], np.zeros(len(ended), np.uint64))
+            self._final[node[ended[best]]] = np.arange(
+                self._hypotheses - len(best), self._hypotheses
+            )
+        going = np.flatnonzero(~self._is_end[node])
+        if not len(going):
+            return
+        rank = self._rank(ways)
+        going = going[best_of_groups(node[going], rank[going], 2 * self._beam, self._behind)]
+        going = going[np.argsort(part[going], kind="stable")]
+        ways, node, part = ways.at(going), node[going], part[going]
+        state = self._advance(waiting, part, ways)
+        best, hypotheses = self._merge(ways, node, _hashes(state))
+        self._expand(state.select(best), node[best], hypotheses)
+
+    def _rank(self, ways: _Waiting) -> NDArray[np.float64]:
+        return ways.total if self._by_total else ways.score
+
+    def _advance(self, waiting: Sequence[_Waiting], part: NDArray[np.int64], ways: _Waiting) -> Any:
+        """The state after the last tokens of ``ways``, which come from ``part``, ascending, of
+        those that waited."""
+        bounds = np.searchsorted(part, np.arange(len(waiting) + 1)).tolist()
+        states = [
+            w.state.select(ways.rows[low:high])
+            for w, low, high in zip(waiting, bounds[:-1], bounds[1:], strict=True)
+            if high > low
+        ]
+        return advance(self._source, joined(states), self._lattice.arcs.token[ways.arc])
+
+    def _merge(
+        self, ways: _Waiting, node: NDArray[np.int64], keys: NDArray[np.uint64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Make one hypothesis of all ways to one node with one key, and keep the best ones of
+        each node: the best way to each, and its number."""
+        rank = self._rank(ways)
+        order = np.lexsort((-rank, keys, node))
+        new = np.ones(len(order), bool)
+        new[1:] = (node[order][1:] != node[order][:-1]) | (keys[order][1:] != keys[order][:-1])
+        group = np.empty(len(order), np.int64)
+        group[order] = np.cumsum(new) - 1
+        best = order[new]
+        kept = best_of_groups(node[best], rank[best], self._beam, self._behind)
+        number = np.full(len(best), -1, np.int64)
+        number[kept] = np.arange(len(kept))
+        edges = np.flatnonzero(number[group] >= 0)
+        target = number[group[edges]]
+        score = np.full(len(kept), -np.inf)
+        np.maximum.at(score, target, ways.score[edges])
+        best_edge = np.empty(len(kept), np.int64)
+        of_best = np.flatnonzero(ways.score[edges] == score[target])
+        best_edge[target[of_best[::-1]]] = of_best[::-1] + self._edge_count
+        total = log_sums(target, ways.total[edges], len(kept))
+        self._edges.append((ways.origin[edges], target + self._hypotheses, ways.arc[edges]))
+        self._weights.append(ways.weight[edges])
+        self._levels.append((self._edge_count, self._edge_count + len(edges)))
+        self._edge_count += len(edges)
+        return best[kept], self._keep(score, total, best_edge)
+
+
+def log_probs_of_pairs(
+    source: LanguageModel,
+    state: Any,
+    rows: NDArray[np.int64],
+    tokens: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """log p(``tokens[i]`` | stream ``rows[i]``) [n] of ragged questions, ``sizes`` of them for
+    each stream of ``state``, one stream after the other."""
+    if state.keys() is not None:
+        # Where states are small it is cheaper to copy them than to fill up a rectangle.
+        return log_probs_of(source, state.select(rows), tokens[:, None])[:, 0]
+    width = int(sizes.max(initial=0))
+    if not width:
+        return np.zeros(0)
+    filled = np.full((len(sizes), width), UNK, np.int64)
+    column = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    filled[rows, column] = tokens
+    return log_probs_of(source, state, filled)[rows, column].astype(np.float64)
+
+
+def _hashes(state: Any) -> NDArray[np.uint64]:
+    """A number for each stream of ``state``, equal where the keys are; all different without."""
+    keys = state.keys()
+    if keys is None:
+        return np.arange(len(state), dtype=np.uint64)
+    mixed = np.zeros(len(keys), np.uint64)
+    for column in np.ascontiguousarray(keys.T).astype(np.uint64):
+        mixed = (mixed ^ column) * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(29)
+    return mixed

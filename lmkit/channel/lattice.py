@@ -1,0 +1,80 @@
+"""All that may have been meant by a batch of sentences, as one graph in flat arrays.
+
+A node is a place in a sentence; an arc goes on to a later place with one token of the source model,
+which may have been meant by what was typed in between: the typed token itself, another word, one
+of several words typed as one (a node inside the typed token for each space that was lost), or one word
+for two typed tokens. Each path from a sentence's first node to its last is an intended text y,
+the sum of its ``cost`` the channel's log p(x|y).
+
+``M`` nodes, ``A`` arcs, ``S`` sentences. Nodes of all sentences go in step by ``time``, in which
+a typed token is `STEP` long.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+STEP = 16
+"""Time of a typed token; a word may be split into at most as many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arcs:
+    """``source`` and ``target``: nodes. ``token``: of the source model. ``log_unknown``: log of
+    what multiplies the source's probability: p(spelling | <unk>) for a word that it does not know,
+    else 0. ``log_list``: log of the word list's share, -inf without. ``cost``: the channel's
+    part. ``kind``: `KEPT`, `FIXED` or `CHANGED`. ``label``: row in the lexicon, -1 for what is
+    kept. ``typed``: the typed token it begins at. All [A]."""
+
+    source: NDArray[np.int64]
+    target: NDArray[np.int64]
+    token: NDArray[np.int64]
+    log_unknown: NDArray[np.float64]
+    log_list: NDArray[np.float64]
+    cost: NDArray[np.float64]
+    kind: NDArray[np.int8]
+    label: NDArray[np.int64]
+    typed: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def at(self, places: NDArray[np.integer]) -> Arcs:
+        return Arcs(*(getattr(self, name)[places] for name in self.__slots__))
+
+    @classmethod
+    def joined(cls, parts: list[Arcs]) -> Arcs:
+        return cls(
+            *(np.concatenate([getattr(part, name) for part in parts]) for name in cls.__slots__)
+        )
+
+
+FIXED, KEPT, CHANGED = 0, 1, 2
+"""Kinds of arcs: what cannot be corrected, a word as it was typed, and another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lattice:
+    """``arcs`` sorted by their source: those of node ``m`` are ``first_arc[m]`` to
+    ``first_arc[m + 1]``. ``time`` [M], ``start`` and ``end`` [S]: nodes."""
+
+    time: NDArray[np.int64]
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    arcs: Arcs
+    first_arc: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls,
+        time: NDArray[np.int64],
+        start: NDArray[np.int64],
+        end: NDArray[np.int64],
+        arcs: Arcs,
+    ) -> Lattice:
+        arcs = arcs.at(np.argsort(arcs.source, kind="stable"))
+        first_arc = np.searchsorted(arcs.source, np.arange(len(time) + 1))
+        return cls(time, start, end, arcs, first_arc)

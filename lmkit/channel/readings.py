@@ -1,0 +1,151 @@
+"""What may have been meant by each distinct token of a text, found once and kept.
+
+Three kinds of readings: the token as it was typed, another word (of the candidates), and several
+words typed without the space between them. ``T`` is the number of tokens, ``R`` of readings as one
+word, the first of each token being the token itself, ``W`` of readings as several words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmkit.channel.base import ErrorModel
+from lmkit.channel.candidates import CandidateFinder
+from lmkit.channel.groups import best_of_groups, stretches
+from lmkit.channel.lattice import CHANGED, FIXED, KEPT
+from lmkit.channel.lexicon import LONGEST, Lexicon
+from lmkit.channel.surface import Token
+from lmkit.model import UNK, LanguageModel
+from lmkit.text.growing import GrowingArray
+
+MOST_SPLITS = 4
+LIKELY_PART = -12.5
+"""What a part of a split word must be worth, as a log-prior; one letter, far more."""
+LIKELY_LETTER = -7.0
+PER_LETTER = float(np.log(1 / 64))
+"""Spelling of a word where the source has no model of spellings."""
+
+
+class Readings:
+    """Readings of numbered tokens. ``starts`` [T + 1] into the arrays of single words,
+    ``split_starts`` [T + 1] into those of several words.
+
+    ``token``, ``log_unknown``, ``log_list``: as in `Arcs`; ``log_channel``: log p(typed | word),
+    of the edits alone (the word is known not to be typed as it is), 0 for what is kept;
+    ``label``: row in the lexicon, -1 for the token itself; ``kind`` as in `Arcs`. All [R].
+    ``split_rows`` [W, 2]: lexicon rows of the two words; ``split_log_channel`` [W].
+    """
+
+    def __init__(self, source: LanguageModel, finder: CandidateFinder) -> None:
+        self._source = source
+        self.lexicon: Lexicon = finder.lexicon
+        self.channel: ErrorModel = finder.channel
+        self._finder = finder
+        self.starts = GrowingArray(np.int64, [0])
+        self.token = GrowingArray(np.int64)
+        self.log_unknown = GrowingArray(np.float64)
+        self.log_list = GrowingArray(np.float64)
+        self.log_channel = GrowingArray(np.float64)
+        self.label = GrowingArray(np.int64)
+        self.kind = GrowingArray(np.int8)
+        self.pattern = GrowingArray(np.int64)
+        self.split_starts = GrowingArray(np.int64, [0])
+        self.split_rows = GrowingArray(np.int64)
+        self.split_log_channel = GrowingArray(np.float64)
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def learn(self, tokens: Sequence[Token]) -> None:
+        """Readings of ``tokens``, the next ones in the numbering."""
+        correctable = np.array([token.correctable or token.shouted for token in tokens], bool)
+        places = np.flatnonzero(correctable)
+        found = self._finder.find([tokens[i].folded for i in places.tolist()])
+        sizes = np.ones(len(tokens), np.int64)
+        sizes[places] += np.diff(found.starts)
+        starts = np.cumsum(sizes) - sizes
+        owner = np.repeat(places, np.diff(found.starts))
+        where = stretches(starts[places] + 1, np.diff(found.starts))
+        total = int(sizes.sum())
+        patterns = np.array([token.pattern for token in tokens], np.int64)
+        token = np.zeros(total, np.int64)
+        label = np.full(total, -1, np.int64)
+        log_unknown, log_channel = np.zeros(total), np.zeros(total)
+        log_list = np.full(total, -np.inf)
+        kind = np.full(total, CHANGED, np.int8)
+        token[starts] = [t.source_id for t in tokens]
+        token[where] = self.lexicon.ids[patterns[owner], found.rows]
+        label[where] = found.rows
+        log_channel[where] = found.log_channel - np.log1p(-self.channel.keep)
+        log_list[where] = self.lexicon.log_list[found.rows]
+        unknown = token[where] == UNK
+        log_unknown[where[unknown]] = self.lexicon.log_given_unknown[found.rows[unknown]]
+        kind[starts] = np.where(correctable, KEPT, FIXED)
+        rows = np.array([t.row for t in tokens], np.int64)
+        known = np.flatnonzero(rows >= 0)
+        log_list[starts[known]] = self.lexicon.log_list[rows[known]]
+        log_unknown[starts] = self._kept_prices(tokens, rows)
+        for name, values in (
+            ("token", token),
+            ("label", label),
+            ("log_unknown", log_unknown),
+            ("log_list", log_list),
+            ("log_channel", log_channel),
+            ("kind", kind),
+            ("pattern", patterns),
+        ):
+            getattr(self, name).extend(values)
+        self.starts.extend(self.starts.values[-1] + np.cumsum(sizes))
+        self._learn_splits(tokens, correctable)
+
+    def _kept_prices(self, tokens: Sequence[Token], rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """log p(word | <unk>) [T] of those that the source does not know, else 0."""
+        prices = np.zeros(len(tokens))
+        unknown = np.array(
+            [t.source_id == UNK and (t.correctable or t.shouted) for t in tokens], bool
+        )
+        listed = unknown & (rows >= 0)
+        prices[listed] = self.lexicon.log_given_unknown[rows[listed]]
+        spelt = np.flatnonzero(unknown & ~np.isfinite(np.where(listed, prices, -np.inf)))
+        if len(spelt):
+            words = [tokens[i].folded for i in spelt.tolist()]
+            spelling = self._source.encoder.spelling_log_probs(words)
+            if spelling is None:
+                prices[spelt] = [PER_LETTER * (len(word) + 1) for word in words]
+            else:
+                prices[spelt] = spelling + np.log(self.lexicon.spelling_share)
+        return prices
+
+    def _learn_splits(self, tokens: Sequence[Token], correctable: NDArray[np.bool_]) -> None:
+        counts = np.zeros(len(tokens), np.int64)
+        typed: list[str] = []
+        intended: list[str] = []
+        rows: list[tuple[int, int]] = []
+        prior = self.lexicon.log_prior
+        for i in np.flatnonzero(correctable).tolist():
+            word = tokens[i].folded
+            if len(word) > LONGEST:
+                continue
+            found = []
+            for cut in range(1, len(word)):
+                left = self.lexicon.rows.get(word[:cut], -1)
+                right = self.lexicon.rows.get(word[cut:], -1) if left >= 0 else -1
+                if right >= 0 and self._may_be_part(left) and self._may_be_part(right):
+                    found.append((float(prior[left] + prior[right]), left, right, cut))
+            found.sort(reverse=True)
+            for _, left, right, cut in found[:MOST_SPLITS]:
+                counts[i] += 1
+                typed.append(word)
+                intended.append(f"{word[:cut]} {word[cut:]}")
+                rows.append((left, right))
+        scores = self.channel.log_probs(typed, intended) if typed else np.zeros(0)
+        self.split_log_channel.extend(scores - np.log1p(-self.channel.keep))
+        self.split_rows.extend(np.array(rows, np.int64).reshape(-1))
+        self.split_starts.extend(self.split_starts.values[-1] + np.cumsum(counts))
+
+    def _may_be_part(self, row: int) -> bool:
+        short = len(self.lexicon.words[row]) == 1
+        return bool(self.lexicon.log_prior[row] > (LIKELY_LETTER if short else LIKELY_PART))

@@ -1,0 +1,156 @@
+"""Words far from what was typed: a beam search of the lexicon's trie driven by the channel.
+
+From left to right through the typed word, a hypothesis is a beginning of a word of the lexicon and
+the price of the edits so far. Each edit of the channel takes a piece of the typed word and goes
+down the trie by what may have been meant (Brill & Moore 2000, section 3). Hypotheses are ranked by
+their price and the prior of the best word below them. All typed words of a call go in step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmkit.channel.base import CONTEXTS, ErrorModel
+from lmkit.channel.groups import best_of_groups, stretches
+from lmkit.channel.trie import WordTrie
+from lmkit.channel.wordtable import WordTable
+
+BEAM = 32
+MOST_EDITS = 24
+"""Edits that are tried for a typed piece at a place."""
+LONGEST_PIECE = 4
+MOST_FOUND = 16
+DEAREST = -12.0
+"""An edit less likely than this (log) is not tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Edits:
+    """Edits that give one typed piece at one place of a word: ``letters`` [e, w], codes of what
+    was meant, ``lengths`` [e] and ``log_probs`` [e]."""
+
+    letters: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    log_probs: NDArray[np.float64]
+
+
+@dataclass(slots=True)
+class _Front:
+    """Hypotheses: the typed word, the node of the trie and the log-probability of each."""
+
+    query: NDArray[np.int64]
+    node: NDArray[np.int64]
+    score: NDArray[np.float64]
+
+    @classmethod
+    def joined(cls, parts: Sequence[_Front]) -> _Front:
+        return cls(
+            np.concatenate([part.query for part in parts]),
+            np.concatenate([part.node for part in parts]),
+            np.concatenate([part.score for part in parts]),
+        )
+
+    def at(self, places: NDArray[np.integer] | NDArray[np.bool_]) -> _Front:
+        return _Front(self.query[places], self.node[places], self.score[places])
+
+
+class TrieSearch:
+    """Searches ``words``, sorted by their log-priors, behind ``channel``."""
+
+    def __init__(
+        self, words: Sequence[str], log_prior: NDArray[np.float64], channel: ErrorModel
+    ) -> None:
+        self._channel = channel
+        self._trie = WordTrie(words, log_prior)
+        self._edits: dict[tuple[str, str], _Edits] = {}
+
+    def find(self, typed: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Pairs (place in ``typed``, place in the words): at most `MOST_FOUND` for each."""
+        table = WordTable.of(typed, self._trie.alphabet)
+        lengths = table.lengths
+        longest = int(lengths.max(initial=0))
+        everyone = np.arange(len(typed))
+        fronts: list[list[_Front]] = [[] for _ in range(longest + LONGEST_PIECE + 1)]
+        fronts[0].append(_Front(everyone, np.zeros(len(typed), np.int64), np.zeros(len(typed))))
+        found = []
+        for place in range(longest + 1):
+            if not fronts[place]:
+                continue
+            front = self._pruned(_Front.joined(fronts[place]))
+            lost = self._expand(front, typed, place, 0)
+            front = self._pruned(_Front.joined([front, lost]))
+            ended = front.at(lengths[front.query] == place)
+            found.append(ended.at(self._trie.word_at[ended.node] >= 0))
+            front = front.at(lengths[front.query] > place)
+            letters = table.codes[table.starts[front.query] + place].astype(np.int64)
+            kept = _Front(front.query, self._trie.children(front.node, letters), front.score)
+            fronts[place + 1].append(kept.at(kept.node >= 0))
+            for size in range(1, LONGEST_PIECE + 1):
+                fits = front.at(lengths[front.query] >= place + size)
+                if len(fits.query):
+                    fronts[place + size].append(self._expand(fits, typed, place, size))
+        return self._best(_Front.joined(found))
+
+    def _best(self, found: _Front) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        words = self._trie.word_at[found.node]
+        value = found.score + self._trie.best[found.node]
+        best = best_of_groups(found.query, value, MOST_FOUND)
+        return found.query[best], words[best]
+
+    def _pruned(self, front: _Front) -> _Front:
+        """The best `BEAM` hypotheses of each typed word, no two at one node."""
+        order = np.lexsort((-front.score, front.node, front.query))
+        query, node = front.query[order], front.node[order]
+        first = np.ones(len(order), bool)
+        first[1:] = (query[1:] != query[:-1]) | (node[1:] != node[:-1])
+        front = front.at(order[first])
+        rank = front.score + self._trie.best[front.node]
+        return front.at(best_of_groups(front.query, rank, BEAM))
+
+    def _expand(self, front: _Front, typed: Sequence[str], place: int, size: int) -> _Front:
+        """What ``front`` becomes when the next ``size`` letters are taken as one edit."""
+        queries = np.unique(front.query)
+        sets = [self._edits_of(typed[q], place, size) for q in queries.tolist()]
+        width = max((edits.letters.shape[1] for edits in sets), default=0)
+        letters = np.concatenate(
+            [np.zeros((0, width), np.int64)]
+            + [np.pad(e.letters, ((0, 0), (0, width - e.letters.shape[1]))) for e in sets]
+        )
+        lengths = np.concatenate([np.zeros(0, np.int64), *(e.lengths for e in sets)])
+        log_probs = np.concatenate([np.zeros(0), *(e.log_probs for e in sets)])
+        sizes = np.array([len(e.lengths) for e in sets], np.int64)
+        starts = np.cumsum(sizes) - sizes
+        mine = np.searchsorted(queries, front.query)
+        edit = stretches(starts[mine], sizes[mine])
+        parent = np.repeat(np.arange(len(mine)), sizes[mine])
+        node, score = front.node[parent], front.score[parent] + log_probs[edit]
+        for step in range(width):
+            going = np.flatnonzero((lengths[edit] > step) & (node >= 0))
+            node[going] = self._trie.children(node[going], letters[edit[going], step])
+        return _Front(front.query[parent], node, score).at(node >= 0)
+
+    def _edits_of(self, word: str, place: int, size: int) -> _Edits:
+        piece = word[place : place + size]
+        end = place + size == len(word)
+        context = CONTEXTS[0] if place == 0 else CONTEXTS[2] if end else CONTEXTS[1]
+        if (piece, context) not in self._edits:
+            self._edits[piece, context] = self._read_edits(piece, context)
+        return self._edits[piece, context]
+
+    def _read_edits(self, piece: str, context: str) -> _Edits:
+        chosen = [
+            (intended, log_prob)
+            for intended, where, log_prob in self._channel.edits_by_typed(piece)
+            if where == context and log_prob > DEAREST and " " not in intended
+        ][:MOST_EDITS]
+        table = WordTable.of([intended for intended, _ in chosen], self._trie.alphabet)
+        lengths = table.lengths
+        letters = np.zeros((len(chosen), int(lengths.max(initial=0))), np.int64)
+        for step in range(letters.shape[1]):
+            rows = np.flatnonzero(lengths > step)
+            letters[rows, step] = table.column(step, rows)
+        return _Edits(letters, lengths, np.array([p for _, p in chosen], float))

@@ -1,0 +1,172 @@
+"""Text as words with their places, and back.
+
+A line is cut as the source model's own tokenizer cuts it; what stands between the tokens is never
+touched, so that white space comes back as it was. Tokens that no lexicon knows are cut further
+where they join known ones: at hyphens, before 's. Each distinct token is looked at once: is it a
+word that may be corrected, and how is it capitalised?
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lmkit.channel.lexicon import LONGEST, Lexicon, fold, is_word, pattern_of
+from lmkit.model import UNK, LanguageModel
+from lmkit.text.normalization import normalizer
+from lmkit.text.tokenizers.word import WordTokenizer
+
+_CODE = re.compile(r"[@#\\_={}|~^`$*<>/]|\w\.\w|::|\d")
+_CUTS = re.compile(r"([-‐‑]|['’][sS]$)")
+_SHOUTING = 0.7
+"""A line of so many capitals, part of its letters, is text in capitals, not codes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A distinct token of the text. ``row`` is its row in the lexicon, -1 if it is not there;
+    ``source_id`` what the source model knows it as. ``correctable``: a word in lower case or
+    with a capital; ``shouted``: one all in capitals, to be corrected only in a line of these."""
+
+    text: str
+    folded: str
+    pattern: int
+    row: int
+    source_id: int
+    correctable: bool
+    shouted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """``tokens`` [n], numbers of distinct ones, each at ``offsets`` [n] of ``text``;
+    ``open`` [n]: whether it may be corrected here."""
+
+    text: str
+    tokens: list[int]
+    offsets: list[int]
+    open: list[bool]
+
+
+class Surface:
+    """Cuts text for ``source`` with the words of ``lexicon``, and numbers distinct tokens."""
+
+    def __init__(self, source: LanguageModel, lexicon: Lexicon) -> None:
+        settings = source.encoder.settings
+        self.tokens: list[Token] = []
+        self._lexicon = lexicon
+        self._vocabulary = source.vocabulary
+        self._tokenizer = source.encoder.tokenizer  # type: ignore[attr-defined]
+        self._finer = WordTokenizer()
+        self._normalize = normalizer(settings.normalize, settings.lowercase)
+        self._numbers: dict[str, int] = {}
+        self._pieces: dict[str, tuple[tuple[str, int], ...]] = {}
+
+    def read(self, text: str) -> Line:
+        """``text``, one line without its end, as tokens."""
+        numbers: list[int] = []
+        offsets: list[int] = []
+        place = 0
+        for piece in self._tokenizer.tokenize(text):
+            place = text.find(piece, place)
+            cut = self._pieces.get(piece)
+            if cut is None:
+                cut = self._cut(piece)
+            start = place
+            for token, length in cut:
+                numbers.append(self.number(token))
+                offsets.append(start)
+                start += length
+            place += len(piece)
+        tokens = self.tokens
+        opened = [tokens[number].correctable for number in numbers]
+        if any(tokens[number].shouted for number in numbers) and _shouts(text):
+            opened = [tokens[n].correctable or tokens[n].shouted for n in numbers]
+        if _CODE.search(text):
+            self._close(text, numbers, offsets, opened)
+        return Line(text, numbers, offsets, opened)
+
+    def number(self, text: str) -> int:
+        """The number of a distinct token."""
+        number = self._numbers.get(text)
+        if number is None:
+            number = self._numbers[text] = len(self.tokens)
+            self.tokens.append(self._token(text))
+        return number
+
+    def _token(self, text: str) -> Token:
+        folded = fold(text)
+        pattern = pattern_of(text)
+        word = len(folded) <= LONGEST and is_word(folded)
+        row = self._lexicon.rows.get(folded, -1) if word else -1
+        source_id = self._id_of(text)
+        if source_id == UNK and row >= 0:
+            source_id = int(self._lexicon.ids[pattern, row])
+        return Token(
+            text, folded, pattern, row, source_id, word and pattern < 2, word and pattern == 2
+        )
+
+    def _id_of(self, text: str) -> int:
+        return int(self._vocabulary.id_of(self._normalize(text) if self._normalize else text))
+
+    def _cut(self, piece: str) -> tuple[tuple[str, int], ...]:
+        """The tokens of what the tokenizer took as one, with their lengths."""
+        cut: list[str] = [piece]
+        if not self._is_known(piece) and len(piece) <= 1000:
+            cut = []
+            for part in self._finer.tokenize(piece):
+                if self._is_known(part):
+                    cut.append(part)
+                else:
+                    cut += [bit for bit in _CUTS.split(part) if bit]
+            if "".join(cut) != piece:
+                cut = [piece]
+        if len(self._pieces) > 1_000_000:
+            self._pieces.clear()
+        self._pieces[piece] = tuple((token, len(token)) for token in cut)
+        return self._pieces[piece]
+
+    def _is_known(self, text: str) -> bool:
+        return fold(text) in self._lexicon.rows or self._id_of(text) != UNK
+
+    def _close(
+        self, text: str, numbers: Sequence[int], offsets: Sequence[int], opened: list[bool]
+    ) -> None:
+        """Leave alone what stands in addresses, code, names with @ or #, or beside digits."""
+        stretches = [(m.start(), m.end()) for m in re.finditer(r"\S+", text) if _is_code(m.group())]
+        each = iter(stretches)
+        start, end = next(each, (len(text) + 1, 0))
+        for i, offset in enumerate(offsets):
+            while offset >= end and start <= len(text):
+                start, end = next(each, (len(text) + 1, len(text) + 1))
+            if start <= offset < end:
+                opened[i] = False
+
+
+def _is_code(chunk: str) -> bool:
+    """Whether a stretch without white space is no prose."""
+    if not _CODE.search(chunk):
+        return False
+    if re.search(r"[@#\\_={}|~^`$*<>\d]|::", chunk):
+        return True
+    if "/" in chunk and (chunk.startswith("/") or chunk.count("/") > 1 or "." in chunk.strip(".")):
+        return True
+    return re.search(r"\w\.\w", chunk) is not None
+
+
+def _shouts(text: str) -> bool:
+    upper = sum(map(str.isupper, text))
+    lower = sum(map(str.islower, text))
+    return upper > 20 and upper > _SHOUTING * (upper + lower)
+
+
+def dressed(word: str, pattern: int, like: str, only_capitalised: bool) -> str:
+    """``word`` of the lexicon written like the typed ``like`` with its ``pattern``."""
+    if "’" in like:
+        word = word.replace("'", "’")
+    if pattern == 2:
+        return word.upper()
+    if pattern == 1 or only_capitalised:
+        return word[:1].upper() + word[1:]
+    return word
