@@ -84,7 +84,9 @@ NETWORK = (
     _flag("--layer-norm", "Normalise what enters a layer."),
     _flag("--peepholes", "Let the gates of an lstm see its cell."),
     click.option(
-        "--softmax", type=click.Choice(names("softmax")), help="The output layer.  [default: full]"
+        "--softmax",
+        type=click.Choice(names("softmax")),
+        help="The output layer.  [default: full; sampled where there are more than 8,000 tokens]",
     ),
     _number("--cutoffs", Cuts(), "R,R", "Ranks at which clusters of adaptive begin."),
     _number("--samples", COUNT, "K", "Tokens that sampled and nce draw."),
@@ -149,23 +151,6 @@ def neural_options(function: Callable[..., Any]) -> Callable[..., Any]:
     ):
         function = heading(title, *options)(function)
     return function
-
-
-def running_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorator: how a network reads a running text. Not given is None."""
-    return heading(
-        "Networks",
-        click.option(
-            "--state",
-            type=click.Choice(["carry", "line"]),
-            help="Go on from line to line, or start anew on each.  [default: carry]",
-        ),
-        _number("--cache", COUNT, "N", "Mix in a continuous cache of the last N tokens."),
-        _number("--cache-weight", RATE, "P", "Its weight.  [default: 0.1]"),
-        _number("--cache-flatness", float, "X", "How sharply it chooses.  [default: 0.3]"),
-        _number("--dynamic", float, "R", "Learn on the way, at rate R, such as 0.1."),
-        _number("--dynamic-decay", RATE, "X", "How fast that is forgotten.  [default: 0.002]"),
-    )(function)
 
 
 def settle_neural_options(options: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -12,8 +13,7 @@ import click
 
 from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
-from lmkit.cli.layout import integer, number
-from lmkit.cli.neural_options import running_options
+from lmkit.cli.layout import NOTHING, integer, number
 from lmkit.cli.options import (
     empty_lines_option,
     errors_option,
@@ -22,6 +22,8 @@ from lmkit.cli.options import (
     text_source,
 )
 from lmkit.cli.output import Format, output_formats, write_rows
+from lmkit.cli.progress import ProgressBars
+from lmkit.cli.running import given_running, running_options, settled_running
 from lmkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ FIGURES: dict[str, tuple[str, Callable[[Any], str]]] = {
 @click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="MODEL... [TEXT]")
 @empty_lines_option(otherwise="As MODEL was trained, if neither is given.")
 @special_tokens_option
-@running_options
+@running_options("carry")
 @errors_option
 @output_formats
 @pass_console
@@ -73,6 +75,9 @@ def perplexity(
                                  words pay for their spelling: compare it between
                                  models with different vocabularies or tokens
 
+    A network goes on from line to line (--state carry), which the figures say then.
+    With --tune-cache or --cache it also remembers the words of the text so far.
+
     --json is an array with one object a model, always.
 
     Example:
@@ -81,33 +86,49 @@ def perplexity(
         lmkit perplexity model.lm text.txt --json
     """
     models, text = split_files(files)
+    given = given_running(running)
     source = text_source(console, text)
 
     from lmkit.api import load
-    from lmkit.evaluate.perplexity import perplexity_of
+    from lmkit.evaluate.perplexity import perplexity_of, state_used
 
-    found: list[tuple[str, Perplexity]] = []
+    found: list[tuple[str, Perplexity, str | None]] = []
     replaced = 0
-    with Rereadable(source, len(models)) as text_again:
+    with ProgressBars(console) as bars, Rereadable(source, len(models)) as text_again:
         for path in models:
+            model = load(path)
+            options = settled_running(console, model, given)
             figures, replaced = perplexity_of(
-                load(path),
+                model,
                 text_again(),
                 skip_empty_lines=skip_empty_lines,
                 special_tokens=special_tokens,
                 errors=errors,
                 state=state,
-                running={key: value for key, value in running.items() if value is not None},
+                running=options,
+                progress=bars.bar(path, "tokens"),
             )
-            found.append((path, figures))
+            found.append((path, figures, state_used(model, state, options)))
     say_replaced(console, replaced)
-    if state is not None or any(value is not None for value in running.values()):
-        console.remark(f"state: {state or 'carry'}")
     if fmt == "table":
         write_figures(console, found)
         return
-    rows = [(path, *figures.as_dict().values()) for path, figures in found]
-    write_rows(console, rows, ["model", *FIGURES], fmt)
+    write_rows(console, [_row(*one, found) for one in found], _columns(found), fmt)
+
+
+Found = Sequence[tuple[str, "Perplexity", str | None]]
+"""Models with their figures, and what became of their state from line to line, if they have one."""
+
+
+def _columns(found: Found) -> list[str]:
+    """The keys; ``state`` only where a model has one."""
+    with_state = any(state is not None for _, _, state in found)
+    return ["model", *FIGURES, *(["state"] if with_state else [])]
+
+
+def _row(path: str, figures: Perplexity, state: str | None, found: Found) -> list[Any]:
+    row = [path, *figures.as_dict().values(), state]
+    return row[: len(_columns(found))]
 
 
 def split_files(files: Sequence[str]) -> tuple[list[str], str | None]:
@@ -170,19 +191,38 @@ class Rereadable:
             self._copy.close()
 
 
-def write_figures(console: Console, found: Sequence[tuple[str, Perplexity]]) -> None:
-    """A column a model where they fit, else a row a model."""
+def write_figures(console: Console, found: Found) -> None:
+    """A column a model. Where the names are too long for that, columns are numbered, and the
+    numbers explained above them; where there are too many, the rest comes below."""
+    names = ["model", *(name for name, _ in FIGURES.values())]
     columns = [
         [path, *(form(getattr(figures, key)) for key, (_, form) in FIGURES.items())]
-        for path, figures in found
+        for path, figures, _ in found
     ]
-    names = ["model", *(name for name, _ in FIGURES.values())]
+    if len(_columns(found)) > len(names):
+        names.append("state from line to line")
+        for column, (_, _, state) in zip(columns, found, strict=True):
+            column.append(NOTHING if state is None else state)
+    room = max(console.width, 80) - max(map(len, names))
+    if len(found) > 1 and sum(max(map(len, column)) + 2 for column in columns) > room:
+        for number, column in enumerate(columns, 1):
+            console.write_line(f"{number}  {column[0]}")
+            column[0] = str(number)
+        console.write_line()
+    while columns:
+        widths = [max(map(len, column)) + 2 for column in columns]
+        count = max(1, sum(total <= room for total in accumulate(widths)))
+        _write_columns(console, names, columns[:count])
+        columns = columns[count:]
+        if columns:
+            console.write_line()
+
+
+def _write_columns(
+    console: Console, names: Sequence[str], columns: Sequence[Sequence[str]]
+) -> None:
     first = max(map(len, names))
     widths = [max(map(len, column)) for column in columns]
-    if len(found) > 1 and first + sum(widths) + 2 * len(widths) > max(console.width, 80):
-        rows = [(path, *(getattr(figures, key) for key in FIGURES)) for path, figures in found]
-        write_rows(console, rows, ["model", *FIGURES])
-        return
     for line, name in enumerate(names):
         cells = [column[line].rjust(width) for column, width in zip(columns, widths, strict=True)]
         console.write_line("  ".join([name.ljust(first), *cells]))

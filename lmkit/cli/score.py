@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,6 +22,7 @@ from lmkit.cli.options import (
 )
 from lmkit.cli.output import Format, Row, RowWriter, output_formats
 from lmkit.cli.progress import ProgressBars
+from lmkit.cli.running import given_running, running_options, settled_running
 from lmkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from lmkit.evaluate.scoring import LineScores
     from lmkit.model import LanguageModel
 
+BOUNDS = ("max_perplexity", "min_perplexity", "max_difference", "min_difference")
 LINE_COLUMNS = ["line", "tokens", "oovs", "log10_probability", "perplexity", "text"]
 
 
@@ -95,6 +97,7 @@ LINE_COLUMNS = ["line", "tokens", "oovs", "log10_probability", "perplexity", "te
 )
 @click.option("--total", is_flag=True, help="Say the figures of the whole text in the end.")
 @special_tokens_option
+@running_options("line")
 @errors_option
 @output_formats
 @pass_console
@@ -111,7 +114,8 @@ def score(
     special_tokens: str | None,
     errors: str,
     fmt: Format,
-    **bounds: float | None,
+    state: str | None,
+    **others: Any,
 ) -> None:
     """Score each line or token of text, or filter lines.
 
@@ -128,6 +132,9 @@ def score(
     below zero (Moore and Lewis 2010): of a large mixed text, --max-difference 0
     keeps what is more like the text of MODEL than like that of OTHER.
 
+    A network starts anew on each line, unless --state carry says that the text runs on;
+    what it did is said on standard error.
+
     Example:
 
         lmkit score model.lm text.txt --tsv
@@ -136,6 +143,8 @@ def score(
         lmkit score model.lm text.txt --max-perplexity 500
         lmkit score model.lm text.txt --against other.lm --max-difference -0.1
     """
+    bounds = {name: others.pop(name) for name in BOUNDS}
+    running = given_running(others)
     filtering = any(bound is not None for bound in bounds.values())
     picture = "--explain" if explain else "--heat" if heat else None
     _refuse(filtering, picture, per_token, total, fmt != "table", against, difference_per, bounds)
@@ -143,10 +152,16 @@ def score(
 
     from lmkit.api import load
     from lmkit.evaluate.filtering import Bounds, filter_originals
+    from lmkit.evaluate.perplexity import running_reader, state_used
     from lmkit.evaluate.scoring import score_lines, tells_orders
     from lmkit.text.reading import TextReader, iter_line_blocks
 
     scorer = load(model)
+    running = settled_running(console, scorer, running)
+    used = state_used(scorer, state, running, "line")
+    if used is not None:
+        console.remark(f"state: {used}")
+    scorer = running_reader(scorer, state, running, "line")
     difference = _difference(console, scorer, against, difference_per, special_tokens)
     limits = Bounds(**bounds, against=difference)
     with ProgressBars(console, shares_terminal=True) as bars:

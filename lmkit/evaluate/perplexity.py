@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from lmkit.errors import UnsupportedError, UsageError
 from lmkit.measures import Perplexity
-from lmkit.model import LanguageModel
+from lmkit.model import Batch, LanguageModel
 from lmkit.text.reading import Source
+
+SMALL = 32 << 20
+"""Bytes of a text whose tokens may be held at once."""
 
 
 def perplexity_of(
@@ -19,13 +26,15 @@ def perplexity_of(
     errors: str = "strict",
     state: str | None = None,
     running: dict[str, Any] | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
 ) -> tuple[Perplexity, int]:
     """The figures of ``source`` (a file, ``-`` or a binary stream), and the number of invalid
     UTF-8 sequences that were replaced.
 
     ``state``: ``carry`` goes on from line to line, ``line`` starts anew on each; None carries
     where the model can (networks: the literature's convention for running text). ``running`` are
-    options of its reading a running text, such as a cache.
+    options of its reading a running text, such as a cache. ``progress`` is called with the tokens
+    done and the tokens there are (None where that is unknown).
 
     What is None is as the model was trained (`lmkit.text.settings.TextSettings`). Works in
     bounded memory. Raises `UnsupportedError` for a model whose scores are no probabilities and
@@ -36,30 +45,82 @@ def perplexity_of(
     encoder = encoder.with_settings(
         skip_empty_lines=skip_empty_lines, special_tokens=special_tokens, errors=errors
     )
-    reader = running_reader(model, state, running or {})
+    batches: Iterable[Batch] = encoder.encode_file(source)
+    length = None
+    if progress is not None and _is_small(source):
+        batches = list(batches)
+        length = sum(len(batch.ids) for batch in batches)
     total = Perplexity(0, 0, 0, 0.0, 0.0, 0.0, 0)
-    for batch in encoder.encode_file(source):
+
+    def within(tokens: int) -> None:
+        assert progress is not None
+        progress(total.tokens + tokens, length)
+
+    told = None if progress is None else within
+    reader = running_reader(model, state, running or {}, progress=told)
+    for batch in batches:
         total = total + reader.measure(batch)
+        if progress is not None:
+            progress(total.tokens, length)
     return total, encoder.replaced
 
 
+def _is_small(source: Source) -> bool:
+    """Whether all tokens of a file can be held at once, so that there is a total to tell."""
+    return isinstance(source, Path) and source.is_file() and source.stat().st_size <= SMALL
+
+
 def running_reader(
-    model: LanguageModel, state: str | None, options: dict[str, Any]
+    model: LanguageModel,
+    state: str | None,
+    options: dict[str, Any],
+    default: str = "carry",
+    progress: Callable[[int], None] | None = None,
 ) -> LanguageModel:
-    """What measures the batches of a text one after the other: ``model`` itself, or the model
-    carrying its state over them.
+    """What scores the batches of a text one after the other: ``model`` itself, or the model
+    carrying its state over them, which calls ``progress`` with the tokens it has done.
+    ``state`` None is ``default``, or ``carry`` where ``options`` need it.
 
     Raises `UnsupportedError` where the model has no state to carry.
     """
     run = getattr(model, "running", None)
-    if state == "line" and options:
-        raise UsageError("a cache and dynamic evaluation need a running text", "--state carry")
-    if run is not None and state != "line":
-        reader: LanguageModel = run(**options)
-        return reader
-    if state == "carry" or options:
+    if run is None:
+        if state == "carry" or options:
+            raise UnsupportedError(
+                f"a model of the backend {model.backend!r} carries no state from line to line",
+                "a recurrent network, or no --state",
+            )
+        return model
+    if state_used(model, state, options, default) == "line":
+        if options:
+            raise UsageError("a cache and dynamic evaluation need a running text", "--state carry")
+        return model
+    reader: LanguageModel = run(**options, progress=progress)
+    return reader
+
+
+def state_used(
+    model: LanguageModel, state: str | None, options: dict[str, Any], default: str = "carry"
+) -> str | None:
+    """What becomes of the state from line to line in `running_reader`: ``carry``, ``line``, or
+    None for a model that has none to carry."""
+    if not hasattr(model, "running"):
+        return None
+    return state or ("carry" if options else default)
+
+
+def fitted_cache(model: LanguageModel, valid: Source, **options: Any) -> Any:
+    """A continuous cache for ``model``, its weight and flatness fitted to the held-out text
+    ``valid`` (`lmkit.neural.cache_fitting.FittedCache`).
+
+    Raises `UnsupportedError` for a model that can have none.
+    """
+    fit = getattr(model, "fit_cache", None)
+    if fit is None:
         raise UnsupportedError(
-            f"a model of the backend {model.backend!r} carries no state from line to line",
-            "a recurrent network, or no --state",
+            f"a model of the backend {model.backend!r} has no states for a cache",
+            "a recurrent network",
         )
-    return model
+    encoder: Any = model.encoder
+    parts = [batch.ids for batch in encoder.encode_file(valid)]
+    return fit(np.concatenate([np.empty(0, np.int32), *parts]), **options)

@@ -12,6 +12,8 @@ in a similar state.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +22,8 @@ from lmkit.neural.arrays import Array
 
 WINDOW = 256
 """Positions that are looked up at once."""
+TINY = 1e-30
+"""A flatness of zero would make zero times minus infinity of what is not in the cache."""
 
 
 class Cache:
@@ -42,14 +46,25 @@ class Cache:
     ) -> NDArray[np.float64]:
         """log p [N] of ``targets`` with the cache, from the network's ``log_probs`` [N] and the
         states ``h`` [H, N] that predict them; all of them are in the cache afterwards."""
-        result = np.empty(len(targets))
+        (part,), some = self.parts(h, targets, [self.flatness])
+        weight = np.where(some, self.weight, 0.0)
+        with np.errstate(divide="ignore"):
+            return np.logaddexp(np.log1p(-weight) + log_probs, np.log(weight * part))
+
+    def parts(
+        self, h: Array, targets: NDArray[np.int32], flatnesses: Sequence[float]
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """p_cache [F, N] of ``targets`` at each of F flatnesses, and at which [N] of them there
+        is a cache at all: an empty one has no say. ``h`` is in the cache afterwards."""
+        found = np.empty((len(flatnesses), len(targets)))
+        some = np.arange(len(targets)) + len(self._followers) > 0
         for start in range(0, len(targets), WINDOW):
             here = slice(start, start + WINDOW)
-            result[here] = self._window(log_probs[here], h[:, here], targets[here])
-        return result
+            found[:, here] = self._window(h[:, here], targets[here], flatnesses)
+        return found, some
 
     def _window(
-        self, log_probs: NDArray[np.float64], h: Array, targets: NDArray[np.int32]
+        self, h: Array, targets: NDArray[np.int32], flatnesses: Sequence[float]
     ) -> NDArray[np.float64]:
         if self._scale is None:
             # From the first state alone: a later one must not change what came before it.
@@ -57,20 +72,19 @@ class Cache:
             self._states = h[:, :0]
         assert self._states is not None
         h = h * h.dtype.type(self._scale)
-        before = len(self._followers)
+        before, count = len(self._followers), len(targets)
         states = np.concatenate((self._states, h), axis=1)
         followers = np.concatenate((self._followers, targets))
-        count = len(targets)
         age = before + np.arange(count)[:, None] - np.arange(before + count)
-        seen = (age > 0) & (age <= self.size)
-        scores = np.where(seen, self.flatness * (h.T @ states), -np.inf)
-        highest = scores.max(axis=1, keepdims=True, initial=-1e30)
-        weights = np.exp(scores - highest)
-        total = weights.sum(axis=1, dtype=np.float64)
+        likeness = h.T @ states
+        likeness[(age <= 0) | (age > self.size)] = -np.inf
+        likeness -= likeness.max(axis=1, keepdims=True, initial=-1e30)
         same = followers == targets[:, None]
-        part = (weights * same).sum(axis=1, dtype=np.float64) / np.where(total > 0, total, 1)
-        # An empty cache has no say.
-        weight = np.where(seen.any(axis=1), self.weight, 0.0)
+        found = np.zeros((len(flatnesses), count))
+        for k, flatness in enumerate(flatnesses):
+            weights = np.exp(h.dtype.type(max(flatness, TINY)) * likeness)
+            total = weights.sum(axis=1, dtype=np.float64)
+            mine = np.einsum("ij,ij->i", weights, same, dtype=np.float64)
+            np.divide(mine, total, out=found[k], where=total > 0)
         self._states, self._followers = states[:, -self.size :], followers[-self.size :]
-        with np.errstate(divide="ignore"):
-            return np.logaddexp(np.log1p(-weight) + log_probs, np.log(weight * part))
+        return found

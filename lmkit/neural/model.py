@@ -125,6 +125,13 @@ class NeuralModel(LanguageModel):
 
         return RunningModel(self, **options)
 
+    def fit_cache(self, ids: NDArray[np.int32], size: int = 2000) -> Any:
+        """A continuous cache of ``size`` tokens, fitted to the running text ``ids`` [N]; see
+        `lmkit.neural.cache_fitting.fit_cache`."""
+        from lmkit.neural.cache_fitting import fit_cache
+
+        return fit_cache(self, ids, size)
+
     # -- one token after the other ----------------------------------------------------------
 
     def start(self, batch_size: int) -> NeuralState:

@@ -11,7 +11,7 @@ the literature measures perplexity, and by option it learns on the way.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +42,8 @@ class RunningModel(LanguageModel):
 
     ``cache``: its size (0: none), with ``cache_weight`` and ``cache_flatness``. ``dynamic``: the
     learning rate of dynamic evaluation (0: none), with ``dynamic_decay`` and ``dynamic_steps``.
-    The model itself is never changed.
+    ``progress`` is called now and then with the tokens of the batch that are done. The model
+    itself is never changed.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class RunningModel(LanguageModel):
         dynamic: float = 0.0,
         dynamic_decay: float = 0.002,
         dynamic_steps: int = 20,
+        progress: Callable[[int], None] | None = None,
     ) -> None:
         if dynamic < 0 or not 0 <= dynamic_decay <= 1 or dynamic_steps < 1:
             raise UsageError(
@@ -74,7 +76,12 @@ class RunningModel(LanguageModel):
             self._parameters = Parameters(model.network.shapes(), model.parameters.flat.dtype)
             self._parameters.flat[...] = model.parameters.flat
             self._gradient = self._parameters.empty_like()
+            self._views = self._parameters.views_of(self._gradient)
+            self._generator = np.random.default_rng(0)
+            self._unlearnt = np.empty(0, np.int32)
         self._scorer = model.scorer
+        self._progress = progress
+        self._done = 0
         # Where the text stands: one token, and the states before it is read.
         self._layers: States = model.before_start
         self._token = EOS
@@ -86,6 +93,7 @@ class RunningModel(LanguageModel):
         if state is not None:
             raise UnsupportedError("a running text goes on from its own state only")
         ids = self.batch(batch).ids
+        self._done = 0
         with one_thread():
             if self._rate:
                 log_probs = self._dynamic(ids)
@@ -110,7 +118,13 @@ class RunningModel(LanguageModel):
                 found = self.cache.mix(found, h, here)
             log_probs[start : start + len(here)] = found
             self._token = int(here[-1])
+            self._tell(len(here))
         return log_probs
+
+    def _tell(self, tokens: int) -> None:
+        self._done += tokens
+        if self._progress is not None:
+            self._progress(self._done)
 
     def _parallel(self, ids: NDArray[np.int32]) -> NDArray[np.float64]:
         """The first part goes on from the state, the others from a start some tokens before."""
@@ -127,26 +141,42 @@ class RunningModel(LanguageModel):
             if step >= 0:
                 found = self._scorer.log_prob(h, ids[places].reshape(-1))
                 log_probs[places] = found.reshape(places.shape)
+                self._tell(places.size)
         self._layers = _last_stream(layers)
         self._token = int(ids[-1])
         return log_probs
 
     def _dynamic(self, ids: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Updates fall after every ``dynamic_steps`` tokens of the whole text, in whatever pieces
+        it comes."""
         log_probs = np.empty(len(ids))
-        network, weights = self.model.network, self._parameters
-        views = weights.views_of(self._gradient)
-        generator = np.random.default_rng(0)
-        for start in range(0, len(ids), self._steps):
-            here = ids[start : start + self._steps]
-            stretch, before = Stretch(self._inputs(here), here[:, None]), self._layers
-            log_probs[start : start + len(here)] = self._one_stream(here, len(here))
-            network.train(weights.views, stretch, before, views, generator)
-            norm = float(np.sqrt(self._gradient @ self._gradient))
-            self._gradient *= self._rate * min(1.0, 1.0 / max(norm, 1e-12))
-            weights.flat -= self._gradient
-            weights.flat += self._decay * (self.model.parameters.flat - weights.flat)
-            self._scorer = Scorer(network, weights.views)
+        done = 0
+        while done < len(ids):
+            if not len(self._unlearnt):
+                self._before = self._token, self._layers
+            here = ids[done : done + self._steps - len(self._unlearnt)]
+            log_probs[done : done + len(here)] = self._one_stream(here, len(here))
+            self._unlearnt = np.concatenate((self._unlearnt, here))
+            done += len(here)
+            if len(self._unlearnt) == self._steps:
+                self._learn()
         return log_probs
+
+    def _learn(self) -> None:
+        """One update from the tokens that were scored since the last one."""
+        token, layers = self._before
+        targets = self._unlearnt[:, None]
+        inputs = np.concatenate((np.array([[token]], targets.dtype), targets[:-1]))
+        network, weights, gradient = self.model.network, self._parameters, self._gradient
+        network.train(weights.views, Stretch(inputs, targets), layers, self._views, self._generator)
+        norm = float(np.sqrt(gradient @ gradient))
+        gradient *= self._rate * min(1.0, 1.0 / max(norm, 1e-12))
+        weights.flat -= gradient
+        np.subtract(self.model.parameters.flat, weights.flat, out=gradient)
+        gradient *= self._decay
+        weights.flat += gradient
+        self._scorer = Scorer(network, weights.views)
+        self._unlearnt = self._unlearnt[:0]
 
     def start(self, batch_size: int) -> State:
         return self.model.start(batch_size)

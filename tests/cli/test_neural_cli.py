@@ -55,6 +55,77 @@ def test_perplexity_carries_the_state_unless_told(run: Run, model: Path, text: P
     ).err  # fmt: skip
 
 
+def test_the_figures_say_what_became_of_the_state(run: Run, model: Path, text: Path) -> None:
+    for options, state in (([], "carry"), (["--state", "line"], "line")):
+        (row,) = json.loads(run("perplexity", model, text, "--json", *options).out)
+        assert list(row)[-1] == "state" and row["state"] == state
+        last = run("perplexity", model, text, *options).out.splitlines()[-1]
+        assert last.split() == ["state", "from", "line", "to", "line", state]
+
+
+def test_scores_start_anew_on_each_line_unless_told(run: Run, model: Path, text: Path) -> None:
+    def scores(*options: str) -> list[float]:
+        result = run("score", model, text, "--json", *options)
+        assert result.status == 0, result.err
+        state = "carry" if options and "line" not in options else "line"
+        assert f"state: {state}\n" in result.err
+        return [row["log10_probability"] for row in json.loads(result.out)]
+
+    anew = scores()
+    assert anew == scores("--state", "line")
+    assert anew[0] == pytest.approx(anew[4]), "the same line has the same score"
+    carried = scores("--state", "carry")
+    (row,) = json.loads(run("perplexity", model, text, "--json").out)
+    assert sum(carried) == pytest.approx(row["log10_probability"], rel=1e-5)
+    assert carried[4] != pytest.approx(anew[4], rel=1e-3)
+    cached, dynamic = scores("--cache", "50"), scores("--dynamic", "0.5")
+    for options, found in (("--cache", "50"), cached), (("--dynamic", "0.5"), dynamic):
+        (row,) = json.loads(run("perplexity", model, text, "--json", *options).out)
+        assert sum(found) == pytest.approx(row["log10_probability"], rel=1e-5)
+
+
+def test_a_cache_is_fitted_to_held_out_text(run: Run, model: Path, text: Path) -> None:
+    result = run("perplexity", model, text, "--tune-cache", text, "--json")
+    assert result.status == 0, result.err
+    assert "cache of 2,000 tokens: weight" in result.err
+    (row,) = json.loads(result.out)
+    (plain,) = json.loads(run("perplexity", model, text, "--json").out)
+    assert row["perplexity"] < plain["perplexity"]
+    result = run("score", model, text, "--tune-cache", text, "--cache", "7")
+    assert "cache of 7 tokens" in result.err and "state: carry" in result.err
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--cache-weight", "0.2"], "--cache-weight is nothing without --cache"),
+        (["--dynamic-decay", "0.2"], "--dynamic-decay is nothing without --dynamic"),
+        (["--dynamic-steps", "2"], "--dynamic-steps is nothing without --dynamic"),
+        (["--cache-flatness", "1", "--tune-cache", "x"], "finds the flatness of the cache itself"),
+        (["--state", "line", "--dynamic", "1"], "need a running text"),
+        (["--cache-weight", "1", "--cache", "3"], "not in the range"),
+    ],
+)
+@pytest.mark.parametrize("command", ["score", "perplexity"])
+def test_running_options_that_make_no_sense(
+    run: Run, model: Path, text: Path, command: str, options: list[str], message: str
+) -> None:
+    result = run(command, model, text, *options)
+    assert result.status == 2 and message in result.err and not result.out
+    assert len(result.err.splitlines()) <= 2
+
+
+def test_models_of_counts_have_no_state(run: Run, text: Path, tmp_path: Path) -> None:
+    ngram = tmp_path / "n.lm"
+    run("train", text, "--order", "2", "--output", ngram)
+    assert "state" not in json.loads(run("perplexity", ngram, text, "--json").out)[0]
+    assert run("score", ngram, text).err == ""
+    for options in (["--state", "carry"], ["--cache", "5"], ["--tune-cache", text]):
+        for command in ("score", "perplexity"):
+            result = run(command, ngram, text, *options)
+            assert result.status == 1 and "'ngram'" in result.err, result.err
+
+
 def test_options_of_networks_are_for_networks(run: Run, text: Path, tmp_path: Path) -> None:
     result = run("train", text, "--hidden-size", "5", "--output", tmp_path / "n.lm")
     assert result.status == 2 and "--hidden-size is for neural networks" in result.err

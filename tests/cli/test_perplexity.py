@@ -71,13 +71,27 @@ def test_the_table_names_the_figures(run, small_model, small_text):
     assert rows[1][1] == "300"
 
 
-def test_several_models_are_columns_and_rows_where_these_do_not_fit(run, small_model, small_text):
+def test_several_models_are_columns(run, small_model, small_text):
     two = run("perplexity", small_model, small_model, small_text, width=400).out.splitlines()
     assert two[0].split() == ["model", str(small_model), str(small_model)]
     assert two[1].split() == ["sentences", "300", "300"]
-    many = run("perplexity", *[small_model] * 9, small_text, width=80).out.splitlines()
-    assert many[0].split() == KEYS
-    assert len(many) == 2 + 9
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_long_names_of_many_models_are_numbered(run, small_model, small_text, tmp_path, width):
+    paths = [tmp_path / f"a-model-with-quite-a-long-name-{k}.lm" for k in range(1, 10)]
+    for path in paths:
+        path.write_bytes(small_model.read_bytes())
+    lines = run("perplexity", *paths, small_text, width=width).out.splitlines()
+    assert lines[:9] == [f"{k}  {path}" for k, path in enumerate(paths, 1)]
+    tables = "\n".join(lines[9:]).strip().split("\n\n")
+    numbers = [number for table in tables for number in table.splitlines()[0].split()[1:]]
+    assert numbers == [str(k) for k in range(1, 10)]
+    assert all(len(line) <= width for line in lines[9:])
+    for table in tables:
+        rows = table.splitlines()
+        assert len(rows) == len(KEYS) and rows[1].split()[1] == "300"
+    assert len(tables) == (3 if width == 80 else 2)
 
 
 def test_several_models_each_see_all_of_standard_input(figures, small_model, skipping_model):

@@ -172,8 +172,7 @@ def test_a_running_text_may_come_in_pieces(model: NeuralModel) -> None:
     for options in ({}, {"cache": 5}, {"dynamic": 0.1, "dynamic_steps": 3}):
         running = model.running(**options)
         pieces = np.concatenate([running.score(LINES[k])[0] for k in range(3)])
-        if "dynamic" not in options:  # there the pieces decide where updates fall
-            assert pieces == pytest.approx(model.running(**options).score(LINES[:3])[0], abs=1e-4)
+        assert pieces == pytest.approx(model.running(**options).score(LINES[:3])[0], abs=1e-4)
         assert np.isfinite(pieces).all()
     with pytest.raises(UnsupportedError):
         model.running().score(LINES, model.start(1))
