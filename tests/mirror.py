@@ -97,6 +97,8 @@ class Mirror(ThreadingHTTPServer):
         pinned: bytes | None = None,
         size_known: bool = True,
         conversion: str | None = None,
+        least: int = 1,
+        blob_known: bool = True,
         **how: Any,
     ) -> Served:
         """Serve ``content`` as the data set ``name``; ``pinned`` is what it should be."""
@@ -105,9 +107,10 @@ class Mirror(ThreadingHTTPServer):
             repository="owner/name",
             commit=COMMIT,
             path=name,
-            git_blob=git_blob(whole),
+            git_blob=git_blob(whole) if blob_known else None,
             size=len(whole) if size_known else None,
             conversion=conversion,
+            least=least,
         )
         catalogue()[name] = Dataset(
             name, "for a test", "none", "https://example.org", {"all": source}

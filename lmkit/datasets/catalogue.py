@@ -25,17 +25,19 @@ RAW_FILES = "https://raw.githubusercontent.com"
 class Source:
     """One file as its publisher serves it, pinned by commit, git blob id and length.
 
-    ``size`` (bytes) is None where the length is not known before the download; the
-    git blob id, which covers the length too, always is. ``conversion`` names what
-    turns the file into plain text, None where it is plain text already.
+    ``size`` (bytes) and ``git_blob``, which covers the length too, are None where they are
+    not known before the download: then the commit in the address is all that pins the file.
+    ``conversion`` names what turns the file into plain text, None where it is plain text
+    already; ``least`` is how many lines that must give at least.
     """
 
     repository: str
     commit: str
     path: str
-    git_blob: str
+    git_blob: str | None = None
     size: int | None = None
     conversion: str | None = None
+    least: int = 1
 
     @property
     def url(self) -> str:

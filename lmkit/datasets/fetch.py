@@ -59,7 +59,10 @@ class Partial:
         return self.body.stat().st_size if self.body.exists() else 0
 
     def resumable_from(self, source: Source) -> dict[str, Any] | None:
-        """The note of an earlier call, where its bytes belong to ``source``; else None."""
+        """The note of an earlier call, where its bytes belong to ``source``; else None. Bytes
+        that could not be checked when they are joined are not continued."""
+        if source.git_blob is None:
+            return None
         try:
             note = json.loads(self._note.read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
@@ -74,7 +77,8 @@ class Partial:
         """
         etag = headers.get("ETag", "")
         strong = etag if etag.startswith('"') else None
-        if strong or headers.get("Accept-Ranges", "").strip().lower() == "bytes":
+        ranges = headers.get("Accept-Ranges", "").strip().lower() == "bytes"
+        if source.git_blob is not None and (strong or ranges):
             text = json.dumps({"git_blob": source.git_blob, "etag": strong})
             self._note.write_text(text, encoding="utf-8")
         else:
@@ -130,7 +134,7 @@ def _bring(source: Source, label: str, partial: Partial, progress: Progress | No
 
 def _is_right(source: Source, body: Path) -> bool:
     size_fits = source.size is None or body.stat().st_size == source.size
-    return size_fits and git_blob_id(body) == source.git_blob
+    return size_fits and source.git_blob in (None, git_blob_id(body))
 
 
 def _transfer(source: Source, label: str, partial: Partial, progress: Progress | None) -> None:

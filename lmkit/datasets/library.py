@@ -99,20 +99,18 @@ def _fetch_split(
                 return  # the process that held the lock has brought it
             report = (lambda done, total: progress(split, done, total)) if progress else None
             fetch(source, label, Partial(body), report)
-            _publish(body, target, source.conversion, label)
+            _publish(body, target, source, label)
     except OSError as error:
         raise cannot_write(target, error) from error
 
 
-def _publish(body: Path, target: Path, conversion: str | None, label: str) -> None:
+def _publish(body: Path, target: Path, source: Source, label: str) -> None:
     """Turn a checked download into the text file of its split, all at once."""
     text = body
     try:
-        if conversion == "brown":
-            from lmkit.datasets.brown import write_plain_text
-
+        if source.conversion is not None:
             text = body.with_suffix(".converted")
-            write_plain_text(body, text)
+            _convert(body, text, source)
         target.parent.mkdir(parents=True, exist_ok=True)
         text.replace(target)
     except (ValueError, zipfile.BadZipFile) as error:
@@ -122,6 +120,20 @@ def _publish(body: Path, target: Path, conversion: str | None, label: str) -> No
     finally:
         body.unlink(missing_ok=True)
         text.unlink(missing_ok=True)
+
+
+def _convert(body: Path, text: Path, source: Source) -> None:
+    """Raises ValueError or `zipfile.BadZipFile` where ``body`` is not what it should be."""
+    if source.conversion == "brown":
+        from lmkit.datasets.brown import write_plain_text
+
+        write_plain_text(body, text)
+        return
+    from lmkit.datasets.pairs import write_pairs
+
+    count = write_pairs(body, text, str(source.conversion))
+    if count < source.least:
+        raise ValueError(f"it holds {count} pairs, not {source.least} or more")
 
 
 def _write_builtin(dataset: Dataset, *, force: bool) -> None:

@@ -13,6 +13,7 @@ from lmkit.datasets import catalogue, dataset_path
 from lmkit.datasets.catalogue import Source, find_dataset
 from lmkit.datasets.fetch import git_blob_id
 from lmkit.datasets.location import home_directory, split_file
+from lmkit.datasets.pairs import FORMS
 from lmkit.errors import DownloadError, UsageError
 
 SOURCES = {
@@ -30,6 +31,10 @@ def test_data_sets_and_their_splits() -> None:
         "tinyshakespeare": ["all"],
         "brown": ["all"],
         "big": ["all"],
+        "birkbeck": ["pairs"],
+        "codespell": ["pairs"],
+        "toefl-spell": ["pairs"],
+        "norvig-spelling": ["pairs"],
     }
 
 
@@ -47,9 +52,13 @@ def test_entry_says_what_it_is(name: str) -> None:
 @pytest.mark.parametrize("source", SOURCES.values(), ids=map("-".join, SOURCES))
 def test_file_is_pinned(source: Source) -> None:
     assert re.fullmatch(r"[0-9a-f]{40}", source.commit)
-    assert re.fullmatch(r"[0-9a-f]{40}", source.git_blob)
     assert source.size is None or source.size > 1_000_000
-    assert source.conversion in (None, "brown")
+    assert source.conversion in (None, "brown", *FORMS)
+    if source.conversion in FORMS:
+        assert source.least > 200
+    else:
+        assert source.git_blob is not None
+        assert re.fullmatch(r"[0-9a-f]{40}", source.git_blob)
 
 
 def test_address(monkeypatch: pytest.MonkeyPatch) -> None:
