@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from lmkit.cli.channel_options import channel_of, channel_options
 from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
 from lmkit.cli.headings import heading
@@ -53,6 +54,7 @@ VOCABULARY = ("min_count", "vocabulary_size", "vocabulary")
 )
 @ngram_options()
 @neural_options
+@channel_options
 @valid_option
 @text_settings_options()
 @heading(
@@ -112,8 +114,13 @@ def train(
         lmkit train --from model.lm --smoothing katz --output katz.lm
         lmkit train more.txt --append model.lm --output model.lm
         lmkit train text.txt --backend lstm --epochs 5 --output lstm.lm
+        lmkit train --backend noisy-channel --source model.lm --pairs pairs.tsv --output c.lm
     """
     options = {key: value for key, value in given.items() if value is not None}
+    channel = channel_of(options, texts)
+    if channel is not None:
+        _train_channel(console, output, channel, tables)
+        return
     sources = _texts(console, texts, options)
     if options.get("backend", "ngram") == "ngram":
         check_method_options(options)
@@ -131,6 +138,21 @@ def train(
             write_tables(output, progress)
     _summary(console, output, model)
     say_held_out(console, model, valid, errors)
+
+
+def _train_channel(
+    console: Console, output: Path, options: dict[str, Any], tables: bool
+) -> None:
+    from lmkit import api
+
+    if tables:
+        raise UsageError(
+            "--tables means nothing to a noisy channel: its edits are a readable table already",
+            f"sqlite3 {output} 'select * from edits'",
+        )
+    with ProgressBars(console) as bars:
+        model = api.train_channel(output=output, progress=bars.stages(), **options)
+    _summary(console, output, model)
 
 
 def _texts(

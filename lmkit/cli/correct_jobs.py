@@ -1,0 +1,148 @@
+"""What ``lmkit correct`` does in place of correcting a text: evaluating, and tuning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lmkit.cli.console import Console
+from lmkit.cli.layout import NOTHING
+from lmkit.cli.output import Format, write_rows
+from lmkit.cli.progress import ProgressBars
+from lmkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from lmkit.channel.corrector import Corrector
+
+
+def _percent(value: float) -> str:
+    return NOTHING if value != value else f"{100 * value:.2f} %"
+
+
+def _whole(value: float) -> str:
+    return NOTHING if value != value else f"{value:,.0f}"
+
+
+def _plain(value: float) -> str:
+    return NOTHING if value != value else f"{value:.4f}"
+
+
+NAMES: dict[str, tuple[str, Callable[[float], str]]] = {
+    "words": ("words", _whole),
+    "errors_before": ("wrong before", _whole),
+    "errors_after": ("wrong after", _whole),
+    "fix_rate": ("fixed, of those that were wrong", _percent),
+    "broken_rate": ("broken, of those that were right", _percent),
+    "precision": ("precision: right, of those changed", _percent),
+    "recall": ("recall: as fixed", _percent),
+    "f0_5": ("F0.5", _plain),
+    "accuracy": ("accuracy: right in the end", _percent),
+    "boundary_f1": ("F1 of word boundaries", _percent),
+    "word_f1": ("F1 of words", _percent),
+    "pairs": ("pairs", _whole),
+    "top1": ("intended word is first", _percent),
+    "top5": ("among the first five", _percent),
+    "mean_reciprocal_rank": ("mean reciprocal rank", _plain),
+    "words_per_second": ("words a second", _whole),
+}
+"""How people read each figure."""
+
+
+def evaluate(
+    console: Console,
+    corrector: Corrector,
+    files: tuple[Path, Path],
+    cuts: bool,
+    errors: str,
+    fmt: Format,
+) -> None:
+    """Correct the first file and judge the result by the second."""
+    from lmkit.evaluate.correction import evaluate_text
+    from lmkit.text.reading import read_lines
+
+    corrupt, correct = (_readable(path) for path in files)
+    with ProgressBars(console) as bars:
+        figures, boundaries = evaluate_text(
+            lambda lines: [one.corrected for one in corrector.correct(lines)],
+            read_lines(corrupt, errors),
+            read_lines(correct, errors),
+            boundaries=cuts,
+            progress=bars.bar("lines", "lines"),
+        )
+    found = figures.as_dict()
+    if boundaries is not None:
+        speed = found.pop("words_per_second")
+        found |= {**boundaries.as_dict(), "words_per_second": speed}
+    _write(console, found, fmt, {"errors_before": figures.words, "errors_after": figures.words})
+
+
+def evaluate_pairs(console: Console, corrector: Corrector, path: Path, fmt: Format) -> None:
+    """Look the typed words up, each alone, and judge where the intended one stands."""
+    from lmkit.channel.pairs import read_pairs
+    from lmkit.evaluate.correction import RANKS
+    from lmkit.evaluate.correction import evaluate_pairs as judge
+
+    def suggest(word: str) -> Sequence[str]:
+        return [one.text for one in corrector.suggest(word, n=RANKS)]
+
+    with ProgressBars(console) as bars:
+        figures = judge(suggest, read_pairs(_readable(path)), bars.bar("words", ""))
+    _write(console, figures.as_dict(), fmt, {})
+
+
+def tune(
+    console: Console,
+    corrector: Corrector,
+    model: Path | None,
+    files: tuple[Path, Path],
+    errors: str,
+    fmt: Format,
+) -> None:
+    """Fit the weights of ``model`` to the two files, and store them in it."""
+    from lmkit.channel.tuning import tune as fit
+    from lmkit.text.reading import read_lines
+
+    if model is None:
+        raise UsageError("--tune stores weights in MODEL, and there is none", "MODEL first")
+    if corrector.model.backend != "noisy-channel":
+        raise UsageError(
+            f"{model} is no noisy channel, so that it has no weights to tune",
+            f"lmkit train --backend noisy-channel --source {model} --output C.lm",
+        )
+    corrupt, correct = (list(read_lines(_readable(path), errors)) for path in files)
+    with ProgressBars(console) as bars:
+        weights = fit(corrector, corrupt, correct, progress=bars.bar("tuning", ""))
+    corrector.model.save(model)
+    if fmt == "table":
+        console.write_line("  ".join(f"{name} {value:.4g}" for name, value in weights.items()))
+        console.remark(f"{model}: tuned")
+    else:
+        write_rows(console, [list(weights.values())], list(weights), fmt)
+
+
+def _readable(path: Path) -> Path:
+    """``path``; raises `UsageError` where there is nothing."""
+    if str(path) != "-" and not path.exists():
+        raise UsageError(f"there is no file {path}", "the name of a text file")
+    return path
+
+
+def _write(
+    console: Console, found: Mapping[str, Any], fmt: Format, parts_of: Mapping[str, int]
+) -> None:
+    """One object, or for people a line a figure; ``parts_of`` some number where it helps."""
+    if fmt == "json":
+        from lmkit.cli.output import to_json
+
+        console.write_line(to_json(dict(found)))
+        return
+    if fmt != "table":
+        write_rows(console, [list(found.values())], list(found), fmt)
+        return
+    width = max(len(NAMES[name][0]) for name in found)
+    for name, value in found.items():
+        title, form = NAMES[name]
+        whole = parts_of.get(name)
+        part = f"  ({_percent(value / whole)})" if whole else ""
+        console.write_line(f"{title.ljust(width)}  {form(value)}{part}")

@@ -1,0 +1,135 @@
+"""What ``lmkit correct`` and ``lmkit suggest`` have in common: where MODEL comes from, the words
+it is given besides, and how it decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lmkit.cli.console import Console
+from lmkit.cli.headings import heading
+from lmkit.cli.progress import ProgressBars
+from lmkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from lmkit.channel.corrector import Corrector
+
+PROBABILITY = click.FloatRange(min=0, max=1)
+
+
+def word_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: ``--lexicon`` and ``--dictionary``."""
+    return heading(
+        "Words",
+        click.option(
+            "--lexicon",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="More words that there are, one a line, with their counts if known: word<TAB>n.",
+        ),
+        click.option(
+            "--dictionary",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Your own words, one a line, which are never changed."
+            "  [default: dictionary.txt in LMKIT_HOME, if it is there]",
+        ),
+    )(function)
+
+
+def decision_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: how the search weighs and decides. Not given is None."""
+    return heading(
+        "Decisions",
+        click.option(
+            "--threshold",
+            type=PROBABILITY,
+            metavar="P",
+            help="Change a word only if the change is right with this probability.",
+        ),
+        click.option(
+            "--beam",
+            type=click.IntRange(min=1),
+            metavar="N",
+            default=10,
+            help="Readings of a sentence that are kept at each word.",
+        ),
+        click.option(
+            "--channel-weight",
+            type=click.FloatRange(min=0, min_open=True),
+            metavar="W",
+            help="Weight of log p(typed | intended).  [default: as MODEL was tuned]",
+        ),
+    )(function)
+
+
+def split_model(files: Sequence[str]) -> tuple[Path | None, list[str]]:
+    """MODEL, if the first of ``files`` is one, and the others.
+
+    A first file is MODEL if it is an lmkit model or its name ends in ``.lm``. Raises
+    `UsageError` where a model stands behind another file.
+    """
+    from lmkit.store.modelfile import is_model_file
+
+    def is_model(name: str) -> bool:
+        # Looking into a pipe would take its first bytes away.
+        path = Path(name)
+        return path.suffix == ".lm" or (path.is_file() and is_model_file(name))
+
+    if files and is_model(files[0]):
+        if not Path(files[0]).exists():
+            raise UsageError(f"there is no file {files[0]}", "the name of a model file")
+        return Path(files[0]), list(files[1:])
+    for later in files[1:]:
+        if is_model(later):
+            raise UsageError(f"{later} is a model, and stands behind {files[0]}", "MODEL first")
+    return None, list(files)
+
+
+def personal_dictionary() -> Path:
+    """Where the words go that a person adds, unless ``--dictionary`` names another place."""
+    from lmkit.datasets.location import home_directory
+
+    return home_directory() / "dictionary.txt"
+
+
+def open_corrector(
+    console: Console,
+    model: Path | None,
+    *,
+    lexicon: Path | None,
+    dictionary: Path | None,
+    personal: bool = True,
+    **options: Any,
+) -> Corrector:
+    """The corrector with ``model``; without one, with the English model of this machine, which
+    is made where it is missing. ``personal``: with the person's own dictionary, if there is
+    one. Raises `LmkitError` for what cannot be read."""
+    from lmkit.api import load
+    from lmkit.channel.corrector import Corrector
+
+    if dictionary is None and personal and personal_dictionary().is_file():
+        dictionary = personal_dictionary()
+    elif dictionary is not None and not dictionary.exists():
+        if not personal:
+            raise UsageError(f"there is no file {dictionary}", "a file with a word a line")
+        dictionary = None
+    if model is None:
+        model, words = _english(console)
+        lexicon = lexicon or words
+    return Corrector(load(model), lexicon=lexicon, dictionary=dictionary, **options)
+
+
+def _english(console: Console) -> tuple[Path, Path | None]:
+    from lmkit.english import english_model
+
+    with ProgressBars(console) as bars:
+        made = english_model(progress=bars.stages())
+    if made.fresh:
+        console.remark(f"made {made.path} from {made.source}; it is used from now on")
+        if made.better:
+            console.remark(f"for a better one: {made.better}")
+    return made.path, made.lexicon
