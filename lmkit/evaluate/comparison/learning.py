@@ -34,6 +34,7 @@ def learning_curves(
     whole = {row.name: row for row in rows if row.status == "ok"}
     models = [spec for spec in specs if spec.path is None and spec.backend != MIX]
     models = [spec for spec in models if spec.name in whole]
+    models.sort(key=lambda spec: whole[spec.name].rank or 0)
     parts = sorted(set(shares) - {1.0})
     texts = {share: _part(workshop, share) for share in parts}
     points: dict[str, list[CurvePoint]] = {spec.name: [] for spec in models}
