@@ -36,6 +36,9 @@ LOG = (
 )
 """Columns of ``training_log``."""
 
+PIECE = 1 << 20
+"""Bytes of a tensor that are written at once."""
+
 SCALES = ".scales"
 """What the name of the scales [R, 1] of an int8 tensor [R, C] ends in."""
 PLACES = ".places"
@@ -49,11 +52,19 @@ def save_tensors(writer: ModelWriter, tensors: Mapping[str, Array]) -> None:
     """Write ``tensors`` under their names."""
     for name, values in tensors.items():
         array = np.asarray(values)
-        little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-        writer.connection.execute(
-            "INSERT INTO tensors VALUES (?, ?, ?, ?)",
-            (name, little.dtype.str, json.dumps(list(array.shape)), little.tobytes()),
-        )
+        little = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(-1)
+        row = writer.connection.execute(
+            "INSERT INTO tensors VALUES (?, ?, ?, zeroblob(?))",
+            (name, little.dtype.str, json.dumps(list(array.shape)), little.nbytes),
+        ).lastrowid
+        if not little.nbytes:
+            continue
+        assert row is not None
+        # In pieces: given as a whole, SQLite would make two copies of a large tensor.
+        data = memoryview(little).cast("B")
+        with writer.connection.blobopen("tensors", "data", row) as blob:
+            for start in range(0, len(data), PIECE):
+                blob.write(data[start : start + PIECE])
 
 
 def load_tensors(reader: ModelReader) -> dict[str, Array]:
