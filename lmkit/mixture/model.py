@@ -158,7 +158,8 @@ class MixtureModel(LanguageModel):
             return None
         return self._running
 
-    def _running(self, **options: Any) -> LanguageModel:
+    def _running(self, progress: Any = None, **options: Any) -> LanguageModel:
+        # Batch by batch is often enough to tell how far it is: ``progress`` within one is not.
         from lmkit.mixture.running import RunningMixture
 
         return RunningMixture(self, **options)
