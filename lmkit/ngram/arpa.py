@@ -29,10 +29,16 @@ from lmkit.ngram.arpa_sections import (
     malformed,
     natural,
 )
-from lmkit.ngram.assembly import Assembly, assemble, find_ngrams, ngram_ids, well_formed
+from lmkit.ngram.assembly import (
+    Assembly,
+    assemble,
+    log_probs_of_ngrams,
+    ngram_ids,
+    well_formed,
+)
 from lmkit.ngram.model import NgramModel
 from lmkit.ngram.trie import Trie
-from lmkit.store.columns import Column, MemoryColumn
+from lmkit.store.columns import MemoryColumn
 from lmkit.text.encoder import TextEncoder
 from lmkit.text.reading import TextReader
 from lmkit.text.settings import TextSettings
@@ -274,33 +280,13 @@ def _fill(name: str, assembly: Assembly, order: int, entries: Entries) -> None:
     log_prob = np.empty(level.size, np.float32)
     log_prob[rows] = entries.log_prob
     if len(inserted):
-        log_prob[inserted] = _backed_off(trie, order, inserted)
+        ids = ngram_ids(trie, order, inserted)
+        log_prob[inserted] = log_probs_of_ngrams(trie, ids, longest=order - 1)
     level.log_prob = MemoryColumn(log_prob)
     if order < trie.order:
         log_backoff = np.zeros(level.size, np.float32)
         log_backoff[rows] = entries.log_backoff
         level.log_backoff = MemoryColumn(log_backoff)
-
-
-def _backed_off(trie: Trie, order: int, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """log p of the last token of each n-gram in ``rows`` after the others, without that n-gram."""
-    ids = ngram_ids(trie, order, rows)
-    totals = np.zeros(len(rows))
-    asked = np.arange(len(rows))
-    for size in range(order - 1, 0, -1):
-        contexts = find_ngrams(trie, ids[asked, -size - 1 : -1])
-        known = np.flatnonzero(contexts >= 0)
-        totals[asked[known]] += _values(trie[size].log_backoff, contexts[known])
-        shorter = find_ngrams(trie, ids[asked, -size:])
-        hit = shorter >= 0
-        totals[asked[hit]] += _values(trie[size].log_prob, shorter[hit])
-        asked = asked[~hit]
-    return totals
-
-
-def _values(column: Column | None, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    assert column is not None
-    return column.take(rows).astype(np.float64)
 
 
 def _duplicate(

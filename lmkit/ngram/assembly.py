@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from lmkit.model import BOS, EOS
 from lmkit.ngram.lookup import find_children, sort_keys
 from lmkit.ngram.trie import Level, Trie, row_dtype
-from lmkit.store.columns import MemoryColumn
+from lmkit.store.columns import Column, MemoryColumn
 
 Table = NDArray[np.int32]
 
@@ -149,6 +149,30 @@ def find_ngrams(trie: Trie, ids: Table) -> NDArray[np.int64]:
         known = np.flatnonzero(rows >= 0)
         rows[known] = find_children(trie, order, rows[known], ids[known, order - 1])
     return rows
+
+
+def log_probs_of_ngrams(trie: Trie, ids: Table, longest: int | None = None) -> NDArray[np.float64]:
+    """log p [R] of the last token of each n-gram ``ids`` [R, n] after the others, n at most the
+    order of ``trie``; by backing off to n-grams of at most ``longest`` tokens, where that is
+    given."""
+    totals = np.zeros(len(ids))
+    asked = np.arange(len(ids))
+    for size in range(ids.shape[1], 0, -1):
+        if longest is None or size <= longest:
+            found = find_ngrams(trie, ids[asked, -size:])
+            hit = found >= 0
+            totals[asked[hit]] += _taken(trie[size].log_prob, found[hit])
+            asked = asked[~hit]
+        if size > 1:
+            contexts = find_ngrams(trie, ids[asked, -size:-1])
+            known = np.flatnonzero(contexts >= 0)
+            totals[asked[known]] += _taken(trie[size - 1].log_backoff, contexts[known])
+    return totals
+
+
+def _taken(column: Column | None, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    assert column is not None
+    return column.take(rows).astype(np.float64)
 
 
 def well_formed(ids: Table) -> NDArray[np.bool_]:

@@ -145,6 +145,22 @@ class NgramBackend:
         return prune_by_cutoffs(model, tuple(cutoffs or ()))
 
     @staticmethod
+    def merge(
+        models: Sequence[NgramModel],
+        weights: Sequence[float],
+        into: Sequence[Any],
+        encoder: Any,
+        *,
+        progress: Progress | None = None,
+    ) -> NgramModel:
+        """``models`` mixed with fixed ``weights`` as one model, which reads text with ``encoder``;
+        ``into``: the ids of its tokens in each of them, None where they are the same."""
+        from lmkit.ngram.mixing import Share, merge_mixture
+
+        shares = [Share(*share) for share in zip(models, weights, into, strict=True)]
+        return merge_mixture(shares, encoder, progress)
+
+    @staticmethod
     def export(model: NgramModel, path: str | Path | BinaryIO, kind: str) -> None:
         """Write ``model`` in the format ``kind``: ``arpa`` or ``counts``."""
         from lmkit.ngram.arpa_writing import write_arpa
