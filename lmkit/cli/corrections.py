@@ -120,7 +120,13 @@ def open_corrector(
     if model is None:
         model, words = _english(console)
         lexicon = lexicon or words
-    return Corrector(load(model), lexicon=lexicon, dictionary=dictionary, **options)
+    opened = load(model)
+    if opened.backend != "noisy-channel":
+        from lmkit.channel.default import english
+
+        options["channel"] = english()
+    told = {key: value for key, value in options.items() if value not in (None, False)}
+    return Corrector(opened, lexicon=lexicon, dictionary=dictionary, **told)
 
 
 def _english(console: Console) -> tuple[Path, Path | None]:
