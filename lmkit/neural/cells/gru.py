@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from lmkit.neural.arrays import Array, Weights, by_feature, by_step
+from lmkit.neural.blas import product
 from lmkit.neural.cells.base import Backward, Cell, CellState, Prepared
 
 
@@ -56,13 +57,14 @@ class GRU(Cell):
         # Blocks n, r, z and m of each step: the gradients of the first three are those of the
         # projected input, of the last three those of what u gives.
         part = xp.empty((3 * size, batch), z.dtype)
+        multiply = product(prepared.u, part, xp)
         bias = prepared.weights[f"{self.prefix}b_m"][:, None]
         for t in range(steps):
             now = z[t]
             n, r, update, m = now.reshape(4, size, batch)
             logistic = now[size : 3 * size]
             read = h[t] if mask is None else h[t] * mask
-            xp.matmul(prepared.u, read, out=part)
+            multiply(read)
             logistic += part[: 2 * size]
             xp.tanh(logistic, out=logistic)
             logistic *= 0.5
@@ -80,11 +82,13 @@ class GRU(Cell):
             update = self._derivatives(z, h)
             dh = xp.zeros_like(h[0])
             back = xp.empty_like(dh)
+            assert prepared.u_t is not None
+            multiply = product(prepared.u_t, back, xp)
             for t in range(steps - 1, -1, -1):
                 dh += gradient[t]
                 z[t].reshape(4, size, batch)[...] *= dh
                 dh *= update[t]
-                xp.matmul(prepared.u_t, z[t, size:], out=back)
+                multiply(z[t, size:])
                 if mask is not None:
                     back *= mask
                 dh += back

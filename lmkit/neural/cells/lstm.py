@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from lmkit.neural.arrays import Array, Weights, by_feature, by_step
+from lmkit.neural.blas import product
 from lmkit.neural.cells.base import Backward, Cell, CellState, Prepared
 
 BLOCK = 1 << 17
@@ -76,13 +77,13 @@ class LSTM(Cell):
         squashed = xp.empty((steps, size, batch), z.dtype)
         h[0], c[0] = state
         part = xp.empty_like(z[0])
+        multiply = product(prepared.u, part, xp)
         term = xp.empty_like(h[0])
         p = self._peepholes(prepared)
         for t in range(steps):
             gates, now = z[t], c[t + 1]
             read = h[t] if mask is None else h[t] * mask
-            xp.matmul(prepared.u, read, out=part)
-            gates += part
+            gates += multiply(read)
             if p is not None:
                 gates[size : 3 * size].reshape(2, size, batch)[...] += 0.5 * p[1:] * c[t]
                 xp.tanh(gates[size:], out=gates[size:])
@@ -134,6 +135,8 @@ class LSTM(Cell):
         steps, _, batch = z.shape
         dh, dc = xp.zeros_like(c[0]), xp.zeros_like(c[0])
         term = xp.empty_like(dh)
+        assert prepared.u_t is not None
+        multiply = product(prepared.u_t, dh, xp)
         stride = max(1, BLOCK // (z.shape[1] * batch))
         for stop in range(steps, 0, -stride):
             start = max(stop - stride, 0)
@@ -147,7 +150,7 @@ class LSTM(Cell):
                 gates[0] *= dh
                 gates[1:] *= dc
                 dc *= keep[t - start]
-                xp.matmul(prepared.u_t, z[t], out=dh)
+                multiply(z[t])
                 if mask is not None:
                     dh *= mask
 

@@ -8,6 +8,7 @@ Shapes: x_t [D, B], h_t [H, B], w [H, D], u [H, H], b [H].
 from __future__ import annotations
 
 from lmkit.neural.arrays import Array, Weights, by_feature, by_step
+from lmkit.neural.blas import product
 from lmkit.neural.cells.base import Backward, Cell, CellState, Prepared
 
 
@@ -28,9 +29,10 @@ class RNN(Cell):
         h = xp.empty((steps + 1, self.hidden, z.shape[2]), z.dtype)
         h[0] = state[0]
         part = xp.empty_like(h[0])
+        multiply = product(prepared.u, part, xp)
         for t in range(steps):
             read = h[t] if mask is None else h[t] * mask
-            xp.matmul(prepared.u, read, out=part)
+            multiply(read)
             part += z[t]
             xp.tanh(part, out=z[t])
             h[t + 1] = z[t]
@@ -42,10 +44,12 @@ class RNN(Cell):
             slope = 1 - h[1:] * h[1:]
             dz = slope
             back = xp.zeros_like(h[0])
+            assert prepared.u_t is not None
+            multiply = product(prepared.u_t, back, xp)
             for t in range(steps - 1, -1, -1):
                 gradient[t] += back
                 xp.multiply(slope[t], gradient[t], out=dz[t])
-                xp.matmul(prepared.u_t, dz[t], out=back)
+                multiply(dz[t])
                 if mask is not None:
                     back *= mask
             read = outputs[:, :-batch] if mask is None else by_feature(h[:-1] * mask, xp)
