@@ -61,9 +61,10 @@ def _draw_edit(
         )
         if text is not None:
             return k, text
-        if k == 2 and word[i] != word[i + 1]:
-            if generator.random() < table.swap[nodes.where[2, i, 0]]:
-                return 2, word[i + 1] + word[i]
+        if k > 2 or word[i] == word[i + 1]:
+            continue
+        if generator.random() < table.swap[nodes.where[2, i, 0]]:
+            return 2, word[i + 1] + word[i]
     c = int(nodes.where[1, i, 0])
     a = int(table.numbers[ord(word[i])])
     text = _draw_longer(int(nodes.numbers[1, i, 0]), c, table, generator)
