@@ -17,7 +17,7 @@ from lmkit.cli.neural_options import Duration, live_line
 from lmkit.cli.options import errors_option, text_source
 from lmkit.cli.output import Format, output_formats, write_rows
 from lmkit.cli.progress import ProgressBars
-from lmkit.errors import UsageError
+from lmkit.errors import LmkitError, UsageError
 
 if TYPE_CHECKING:
     from lmkit.evaluate.comparison.corpus import Corpus
@@ -157,6 +157,8 @@ def compare(
         write_report(found, report)
         console.remark(f"report: {report}")
     _write(console, found, fmt, markdown)
+    if not found.ranked:
+        raise LmkitError("none of the models could be compared", "the reasons above")
 
 
 def _specs(models: Sequence[str], suite: str | None) -> list[Spec]:

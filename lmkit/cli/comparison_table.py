@@ -19,15 +19,17 @@ if TYPE_CHECKING:
 WIDTH = 80
 LONGEST_NAME = 24
 NOTHING = "-"
+UNITS = {"word": "words", "character": "characters", "byte": "bytes"}
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the table. ``least`` is the width of the terminal from which it is shown."""
+    """A column of the table. Where it gets too wide the columns with the highest ``drop`` go
+    first; 0 stays."""
 
     title: str
     cell: Callable[[ModelResult], str]
-    least: int = 0
+    drop: int = 0
     left: bool = False
 
 
@@ -35,34 +37,43 @@ def table_columns(comparison: Comparison) -> list[Column]:
     """The columns in their order; some only where there is something to tell."""
     rows = comparison.ranked
     grouped = len({row.group for row in rows}) > 1
-    seeds = any(row.seeds for row in rows)
     columns = [
         Column("#", lambda row: str(row.rank)),
         Column("model", lambda row: row.name, left=True),
-        Column("size", lambda row: short_count(row.size)),
-        Column("file", lambda row: file_size(row.file_bytes), 110),
-        Column("train", lambda row: duration(row.training_seconds)),
-        Column("tokens/s", lambda row: short_count(row.scoring_tokens_per_second), 110),
-        Column("unk", lambda row: short_count(row.oovs)),
-        Column("perplexity", lambda row: perplexity(row, grouped)),
+        Column("size", lambda row: short_count(row.size), 2),
+        Column("file", lambda row: file_size(row.file_bytes), 6),
+        Column("train", lambda row: duration(row.training_seconds), 1),
+        Column("tokens/s", lambda row: short_count(row.scoring_tokens_per_second), 5),
+        Column("unk", lambda row: short_count(row.oovs), 3),
+        Column("ppl", lambda row: perplexity(row, grouped)),
         Column("bits/char", lambda row: _fixed(row.bits_per_character)),
     ]
-    if seeds:
-        columns.append(
-            Column("seeds", lambda row: "" if row.spread is None else f"±{row.spread:.3f}")
-        )
+    if any(row.seeds for row in rows):
+        columns.append(Column("seeds", _spread))
     return [
         *columns,
-        Column("to the best", _difference),
-        Column("95 %", _interval, 110),
+        Column("to best", _difference),
+        Column("95 %", _interval, 4),
         Column("p", _p_value),
     ]
 
 
 def table(comparison: Comparison, width: int) -> list[str]:
-    """The lines of the table of all models that have figures."""
-    columns = [c for c in table_columns(comparison) if c.least <= max(width, WIDTH)]
-    cells = [[column.cell(row) for column in columns] for row in comparison.ranked]
+    """The lines of the table of all models that have figures: as many columns as fit into
+    ``width``, which counts as 80 at least, and names cut if that is not enough."""
+    columns = table_columns(comparison)
+    while True:
+        cells = [[column.cell(row) for column in columns] for row in comparison.ranked]
+        lines = aligned([c.title for c in columns], cells, [c.left for c in columns])
+        over = display_width(lines[1]) - max(width, WIDTH)
+        last = max(columns, key=lambda column: column.drop)
+        if over <= 0:
+            return lines
+        if not last.drop:
+            break
+        columns.remove(last)
+    longest = max(len(row[1]) for row in cells) - over
+    cells = [[rank, _cut(name, longest), *rest] for rank, name, *rest in cells]
     return aligned([c.title for c in columns], cells, [c.left for c in columns])
 
 
@@ -74,7 +85,10 @@ def aligned(
         max(map(display_width, column), default=0) for column in zip(titles, *rows, strict=True)
     ]
     lines = [titles, ["-" * width for width in widths], *rows]
-    return ["  ".join(_pad(*one) for one in zip(line, widths, left, strict=True)) for line in lines]
+    return [
+        "  ".join(_pad(*one) for one in zip(line, widths, left, strict=True)).rstrip()
+        for line in lines
+    ]
 
 
 def markdown(comparison: Comparison) -> list[str]:
@@ -99,7 +113,9 @@ def curve_table(comparison: Comparison) -> list[str]:
         if curve.law is not None:
             limit = f"{curve.law.limit:.2f} + " if curve.law.identified else ""
             law = f"{limit}{curve.law.scale:.3g} n^-{curve.law.exponent:.3f}"
-        cells.append([_cut(curve.name), *(_fixed(bits.get(share)) for share in shares), law])
+        cells.append(
+            [_cut(curve.name, LONGEST_NAME), *(_fixed(bits.get(share)) for share in shares), law]
+        )
     return aligned(titles, cells, [True, *(False for _ in shares), True])
 
 
@@ -122,19 +138,25 @@ def remarks(comparison: Comparison) -> list[str]:
 def legend(comparison: Comparison) -> list[str]:
     """How to read the columns; only of what is there."""
     rows = comparison.ranked
-    said = [
-        "bits/char: of the same text for all, unknown words paid for. to the best: its 95 %",
-        "interval and p are of a paired test over sentences.",
+    said = []
+    if any(row.difference is not None for row in rows):
+        said.append("to best: difference in bits/char, 95 % interval; p: paired permutation test")
+    groups: dict[str, ModelResult] = {}
+    for row in rows:
+        groups.setdefault(row.group or "", row)
+    unknown = [
+        f"{row.oovs} of {(row.tokens or 0) - (row.sentences or 0):,} {UNITS.get(row.unit or '', 'tokens')}"
+        + (f" ({letter})" if len(groups) > 1 else "")
+        for letter, row in groups.items()
     ]
-    groups = sorted({row.group for row in rows if row.group})
     if len(groups) > 1:
-        said.append("perplexity: only between rows with the same letter.")
-    carrying = [row for row in rows if row.state == "carry"]
-    if carrying and len(carrying) < len(rows):
-        names = ", ".join(row.name for row in carrying)
-        said.append(f"state carried from line to line: {names}")
+        said.append("ppl: perplexities can be compared only between rows with the same letter")
+    said.append(f"unknown, paid for in bits/char: {', '.join(unknown)}")
+    carrying = [row.name for row in rows if row.state == "carry"]
+    if carrying:
+        said.append(f"state carried from line to line: {', '.join(carrying)}")
     if any(row.seeds for row in rows):
-        said.append("seeds: mean over several trainings, ± their standard deviation.")
+        said.append("seeds: bits/char is the mean of several trainings, ± their deviation")
     return said
 
 
@@ -151,7 +173,10 @@ def perplexity(row: ModelResult, grouped: bool) -> str:
     value = row.perplexity
     if value is None:
         return NOTHING
-    shown = "inf" if math.isinf(value) else f"{value:.2f}" if value < 1e5 else f"{value:.3g}"
+    if math.isinf(value) or value >= 1e5:
+        shown = f"{value:.3g}"
+    else:
+        shown = f"{value:.{2 if value < 100 else 1 if value < 1000 else 0}f}"
     return f"{shown} {row.group}" if grouped else shown
 
 
@@ -194,7 +219,12 @@ def _difference(row: ModelResult) -> str:
     found = row.difference
     if found is None:
         return "best" if row.rank == 1 else NOTHING
-    return f"{found.bits_per_character:+.3f} ±{(found.high - found.low) / 2:.3f}"
+    half = f"{(found.high - found.low) / 2:.3f}"
+    return f"{found.bits_per_character:+.3f}±{half.removeprefix('0')}"
+
+
+def _spread(row: ModelResult) -> str:
+    return "" if row.spread is None else f"±{row.spread:.3f}"
 
 
 def _interval(row: ModelResult) -> str:
@@ -214,5 +244,6 @@ def _pad(cell: str, width: int, left: bool) -> str:
     return cell + space if left else space + cell
 
 
-def _cut(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + ELLIPSIS
+def _cut(name: str, longest: int) -> str:
+    longest = max(longest, 5)
+    return name if len(name) <= longest else name[: longest - 1] + ELLIPSIS

@@ -147,7 +147,7 @@ def short_name(backend: str, options: dict[str, Any], tokenizer: str | None) -> 
 
 def _mixture_name(left: dict[str, Any]) -> list[str]:
     which = str(left.pop("of", "best"))
-    parts = ["best n-gram" if which == "ngram" else f"mixture of {which}"]
+    parts = [{"ngram": "best n-gram", "best": "best mixture"}.get(which, f"mixture of {which}")]
     kind = left.pop("kind", "linear")
     if kind != "linear":
         parts.append(str(kind))
