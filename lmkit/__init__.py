@@ -21,6 +21,7 @@ _WHERE = {
     "resmooth": "lmkit.api",
     "prune": "lmkit.api",
     "mix": "lmkit.api",
+    "merge": "lmkit.api",
     "import_model": "lmkit.api",
     "export_model": "lmkit.api",
     "TextSettings": "lmkit.text.settings",
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from lmkit.api import export_model as export_model
     from lmkit.api import import_model as import_model
     from lmkit.api import load as load
+    from lmkit.api import merge as merge
     from lmkit.api import mix as mix
     from lmkit.api import prune as prune
     from lmkit.api import resmooth as resmooth

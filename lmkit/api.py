@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-
-import lmkit
-from lmkit.errors import UnsupportedError, UsageError
+from lmkit.errors import UnsupportedError
+from lmkit.mixture.making import merge as merge
+from lmkit.mixture.making import mix as mix
 from lmkit.model import LanguageModel
 from lmkit.registry import resolve
 from lmkit.store.components import component, open_model
-from lmkit.text.corpus import Corpus, build_corpus, valid_corpus
+from lmkit.store.history import run_record
+from lmkit.text.corpus import build_corpus, valid_corpus
 from lmkit.text.settings import TextSettings
 from lmkit.text.vocabulary import read_vocabulary
 
 Progress = Callable[[str, int, int | None], None]
-
-NOT_KEPT = ("progress", "watch", "checkpoint", "resume", "teacher", "seed")
-"""Options that do not belong into the history of a model."""
 
 
 def load(path: str | Path) -> LanguageModel:
@@ -309,64 +305,14 @@ def export_model(
     stream; the end of its name says how it is compressed. A file that is there stays until the
     new one is whole.
 
-    Raises `UnsupportedError` for a model that has no n-grams, no backoff form, or not all counts.
+    A mixture of n-gram models is merged into one first (see `merge`). Raises `UnsupportedError`
+    for a model that has no n-grams, no backoff form, or not all counts.
     """
     opened = load(model) if isinstance(model, str | Path) else model
+    if opened.backend == "mixture":
+        opened = merge(opened)
     exporter = _ability(opened, "export", "it has no n-grams to export", "an n-gram model")
     exporter(opened, path, kind)
-
-
-def mix(
-    models: Sequence[LanguageModel | str | Path],
-    *,
-    valid: str | Path | BinaryIO,
-    output: str | Path | None = None,
-    kind: str = "linear",
-    cache: bool = False,
-    cache_size: int | None = None,
-    cache_decay: float | None = None,
-    state: str = "carry",
-    embed: bool = False,
-    errors: str = "strict",
-    progress: Progress | None = None,
-) -> LanguageModel:
-    """``models``, whatever their backends, as one: the mixture under which the text ``valid`` is
-    likeliest. Saved to ``output`` where that is given.
-
-    ``kind``: ``linear`` (weights by EM), ``by-context`` (weights that depend on the last token)
-    or ``log-linear`` (a normalised product of powers). ``cache`` mixes in a cache of recent words
-    and pairs, of ``cache_size`` words of which each counts ``cache_decay`` times the one behind
-    it; None: tuned. ``state``: ``carry`` reads ``valid`` as a text that runs on, ``line`` each
-    line by itself. Models given by path are named in ``output``, or carried with ``embed``; those
-    in memory are carried always.
-
-    Raises `UnsupportedError` for models that cannot be mixed: other tokens or units, scores that
-    are no probabilities; `UsageError` for one model without a cache; `TextError` where ``valid``
-    is empty.
-    """
-    from lmkit.mixture.fitting import make_mixture
-
-    clock, started = time.monotonic(), datetime.now(UTC)
-    components = [component(model) for model in models]
-    if not components:
-        raise UsageError("there is no model to mix", "two models, or one and a cache")
-    encoder: Any = components[0].model.encoder
-    mixture = make_mixture(
-        components,
-        [str(part.place or f"model {number}") for number, part in enumerate(components, 1)],
-        encoder.with_settings(errors=errors).encode_file(valid),
-        kind=kind,
-        cache=cache,
-        cache_size=cache_size,
-        cache_decay=cache_decay,
-        state=state,
-        progress=progress,
-    )
-    record = run_record("mix", started, clock, None, {"kind": kind, "cache": cache}, None)
-    mixture.runs = [{**record, "sources": [member.name for member in mixture.members]}]
-    if output is not None:
-        mixture.save(output, embed=embed)
-    return mixture
 
 
 def _ability(model: LanguageModel, name: str, lack: str, hint: str) -> Any:
@@ -382,30 +328,3 @@ def reading(progress: Progress | None) -> Callable[[int, int | None], None] | No
     if progress is None:
         return None
     return lambda done, total: progress("reading", done, total)
-
-
-def run_record(
-    what: str,
-    started: datetime,
-    clock: float,
-    corpus: Corpus | None,
-    options: dict[str, Any],
-    seed: int | None,
-) -> dict[str, Any]:
-    """A row of the table ``runs``: what made a model."""
-    return {
-        "what": what,
-        "started": started.isoformat(timespec="seconds"),
-        "seconds": round(time.monotonic() - clock, 3),
-        "sources": [] if corpus is None else list(map(str, corpus.sources)),
-        "sha256": None if corpus is None else corpus.sha256,
-        "tokens": None if corpus is None else corpus.tokens,
-        "sentences": None if corpus is None else corpus.sentences,
-        "options": {k: v for k, v in options.items() if v is not None and k not in NOT_KEPT},
-        "seed": seed,
-        "versions": {
-            "lmkit": lmkit.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-        },
-    }

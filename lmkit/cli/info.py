@@ -150,6 +150,8 @@ RUNS = {
     "train": "trained",
     "append": "appended",
     "import": "imported",
+    "mix": "mixed",
+    "merge": "merged",
     "prune": "pruned",
     "resmooth": "smoothed anew",
 }

@@ -14,6 +14,7 @@ from lmkit.cli.layout import megabytes
 from lmkit.cli.options import MODEL, errors_option, output_option
 from lmkit.cli.output import Format, Row, output_formats, write_rows
 from lmkit.cli.progress import ProgressBars
+from lmkit.errors import UsageError
 
 COLUMNS = ("source", "weight", "power", "perplexity")
 
@@ -41,6 +42,11 @@ COLUMNS = ("source", "weight", "power", "perplexity")
     default="carry",
     help="Read FILE, and later text, as one that runs on, or each line by itself.",
 )
+@click.option(
+    "--merge",
+    is_flag=True,
+    help="Make one n-gram model of a linear mixture of n-gram models, and say how far it is off.",
+)
 @click.option("--embed", is_flag=True, help="Carry the models in OUTPUT, not just their names.")
 @errors_option
 @heading(
@@ -64,7 +70,14 @@ COLUMNS = ("source", "weight", "power", "perplexity")
 @output_formats
 @pass_console
 def mix(
-    console: Console, models: tuple[Path, ...], output: Path, valid: Path, fmt: Format, **how: Any
+    console: Console,
+    models: tuple[Path, ...],
+    output: Path,
+    valid: Path,
+    merge: bool,
+    embed: bool,
+    fmt: Format,
+    **how: Any,
 ) -> None:
     """Mix models of any kind into one that is better than each.
 
@@ -78,15 +91,29 @@ def mix(
 
         lmkit mix model.lm other.lm --valid valid.txt --output mix.lm
         lmkit mix model.lm --cache --valid valid.txt --output cached.lm
+        lmkit mix model.lm other.lm --valid valid.txt --merge --output merged.lm
     """
-    from lmkit.api import mix as mixed
+    from lmkit import api
 
+    if merge and embed:
+        raise UsageError("--merge leaves no parts to carry with --embed", "one of the two")
     with ProgressBars(console) as bars:
-        model: Any = mixed(models, valid=valid, output=output, progress=bars.stages(), **how)
+        stages = bars.stages()
+        model: Any = api.mix(models, valid=valid, progress=stages, **how)
+        if merge:
+            merged: Any = api.merge(model, valid=valid, output=output, progress=stages)
+        else:
+            model.save(output, embed=embed)
     for note in model.facts["notes"]:
         console.remark(f"note: {note}")
     write_rows(console, _rows(model), COLUMNS, fmt)
-    console.remark(f"{output}: {megabytes(output.stat().st_size)}")
+    size = megabytes(output.stat().st_size)
+    if not merge:
+        console.remark(f"{output}: {size}")
+        return
+    for note in merged.facts["smoothing"]["notes"]:
+        console.remark(f"merged: {note}")
+    console.remark(f"{output}: {sum(merged.trie.sizes):,} n-grams, {size}")
 
 
 def _rows(model: Any) -> list[Row]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from lmkit.mixture.member import Member
 from lmkit.model import BOS
 
-OWN_CLASS = 300
+OWN_CLASS = 100
 """From how many held-out tokens behind it on a token is a class of its own."""
 
 
