@@ -1,0 +1,75 @@
+"""The report of a comparison: one HTML page that needs nothing but itself.
+
+`write_report` is all there is to call. What it needs beyond the core, matplotlib and Jinja2, is
+the extra ``report`` and is imported only when a page is made.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING
+
+from lmkit.errors import LmkitError
+
+if TYPE_CHECKING:
+    from lmkit.evaluate.results import Comparison
+
+NEEDS = {"matplotlib": "matplotlib", "jinja2": "Jinja2"}
+
+
+def require_report() -> None:
+    """Raises `LmkitError` where the packages that a report needs are not installed."""
+    missing = [name for module, name in NEEDS.items() if find_spec(module) is None]
+    if missing:
+        raise LmkitError(
+            f"a report needs {' and '.join(missing)}, which "
+            + ("is" if len(missing) == 1 else "are")
+            + " not installed",
+            "pip install 'lmkit[report]'",
+        )
+
+
+def write_report(comparison: Comparison, path: str | Path) -> None:
+    """Write ``comparison`` as one HTML page to ``path``: the old file stays until the new one is
+    whole. The same comparison gives the same page.
+
+    Raises `LmkitError` where the extra ``report`` is not installed or ``path`` cannot be written.
+    """
+    require_report()
+    from lmkit.evaluate.report.page import render
+
+    _write(render(comparison), Path(path))
+
+
+def write_picture(comparison: Comparison, path: str | Path) -> None:
+    """Write the bars of ``comparison`` as an SVG picture of its own to ``path``, which follows
+    the reader's light or dark scheme wherever it is shown. Raises as `write_report` does."""
+    require_report()
+    from lmkit.evaluate.report.figures import bars
+    from lmkit.evaluate.report.svg import standalone
+
+    _write(standalone(bars(comparison.ranked)), Path(path))
+
+
+def _write(text: str, path: Path) -> None:
+    temporary: str | None = None
+    try:
+        with NamedTemporaryFile(
+            "w", encoding="utf-8", newline="\n", dir=path.parent, prefix=f".{path.name}.",
+            delete=False,
+        ) as file:  # fmt: skip
+            temporary = file.name
+            # As a file that is opened for writing would have been made.
+            mask = os.umask(0)
+            os.umask(mask)
+            os.chmod(temporary, 0o666 & ~mask)
+            file.write(text)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        reason = (error.strerror or str(error)).lower()
+        raise LmkitError(f"cannot write {path}: {reason}", "another place for the report") from None
