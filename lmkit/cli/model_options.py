@@ -12,6 +12,7 @@ import click
 from lmkit.cli.console import Console
 from lmkit.cli.headings import heading
 from lmkit.cli.options import Cutoffs, Decorator, empty_lines_option
+from lmkit.cli.progress import ProgressBars
 from lmkit.errors import UsageError
 from lmkit.registry import names, resolve
 
@@ -186,7 +187,9 @@ def say_held_out(
         return
     from lmkit.evaluate.perplexity import perplexity_of
 
-    figures, _ = perplexity_of(model, Path(str(valid)), errors=errors)
+    with ProgressBars(console) as bars:
+        bar = bars.bar(f"perplexity of {Path(str(valid)).name}", "tokens")
+        figures, _ = perplexity_of(model, Path(str(valid)), errors=errors, progress=bar)
     console.remark(f"{valid}: perplexity {figures.perplexity:.2f}; {figures.tokens:,} tokens")
 
 

@@ -178,21 +178,33 @@ def live_line(bars: ProgressBars) -> Callable[[Report], None] | None:
         return None
 
     def watch(report: Report) -> None:
-        valid = "" if report.valid_loss is None else f"  valid {_perplexity(report.valid_loss)}"
-        show(
-            report.progress,
-            f"epoch {report.epoch:.2f}  {report.tokens_per_second:,.0f} tokens/s"
-            f"  loss {report.loss:.3f}  perplexity {_perplexity(report.loss)}{valid}"
-            f"  gradient {report.gradient_norm:.2f}  {_clock(report.left)} left",
-        )
+        show(report.progress, forms(report))
 
     return watch
 
 
-def _perplexity(loss: float) -> str:
+def forms(report: Report) -> list[str]:
+    """What the live line says, for wide terminals, for such of 80 columns, and for narrow ones."""
+    rate, loss, norm = report.tokens_per_second, report.loss, report.gradient_norm
+    left = f"{_clock(report.left)} left"
+    best = report.valid_loss
+    valid = ["" if best is None else f"valid {_perplexity(best, digits)}  " for digits in (4, 3)]
+    return [
+        f"epoch {report.epoch:.2f}  {rate:,.0f} tokens/s  loss {loss:.3f}"
+        f"  perplexity {_perplexity(loss)}  {valid[0]}gradient {norm:.2f}  {left}",
+        f"{rate:,.0f} tok/s  loss {loss:.3f}  ppl {_perplexity(loss)}  {valid[0]}"
+        f"grad {norm:.2f}  {left}",
+        f"{rate / 1000:.1f}k tok/s  loss {loss:.2f}  ppl {_perplexity(loss, 3)}  {valid[1]}"
+        f"grad {norm:.1f}  {left}",
+        f"loss {loss:.2f}  ppl {_perplexity(loss, 3)}  {valid[1]}{left}",
+        f"loss {loss:.2f}  {left}",
+    ]
+
+
+def _perplexity(loss: float, digits: int = 4) -> str:
     import math
 
-    return f"{math.exp(min(loss, 50)):.4g}"
+    return f"{math.exp(min(loss, 50)):.{digits}g}"
 
 
 def _clock(seconds: float) -> str:

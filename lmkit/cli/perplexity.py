@@ -106,7 +106,7 @@ def perplexity(
                 errors=errors,
                 state=state,
                 running=options,
-                progress=bars.bar(path, "tokens"),
+                progress=bars.bar(Path(path).name, "tokens"),
             )
             found.append((path, figures, state_used(model, state, options)))
     say_replaced(console, replaced)

@@ -7,7 +7,7 @@ The library knows nothing of bars. It calls ``report(done, total)`` now and then
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lmkit.cli.console import Console
@@ -33,6 +33,7 @@ class ProgressBars:
         hidden = shares_terminal and console.stdout_is_terminal
         self._shown = console.shows_progress and not hidden
         self._rich: Any = None
+        self._lines: set[str] = set()
 
     def __enter__(self) -> ProgressBars:
         return self
@@ -62,21 +63,29 @@ class ProgressBars:
 
         return report
 
-    def line(self, title: str) -> Callable[[float, str], None] | None:
-        """A bar for work whose progress is a part of one, with words of its own behind it:
-        ``show(progress, words)``. None where no bar is to be seen."""
+    def line(self, title: str) -> Callable[[float, Sequence[str]], None] | None:
+        """A line for work whose progress is a part of one, with words of its own:
+        ``show(progress, forms)``, where the forms say the same, from the longest to the shortest,
+        for terminals of any width. Bars that have come to their end make way for it, and stages
+        of the same title say nothing more. None where nothing is to be seen."""
         if not self._shown:
             return None
-        rich = self._rich or self._start()
-        task = rich.add_task(title, total=1.0, amount="")
+        self._lines.add(title)
+        task: Any = None
         due = 0.0
 
-        def show(progress: float, words: str) -> None:
-            nonlocal due
+        def show(progress: float, forms: Sequence[str]) -> None:
+            nonlocal due, task
             now = time.monotonic()
-            if now >= due or progress >= 1:
-                due = now + INTERVAL
-                rich.update(task, completed=progress, amount=words)
+            if now < due and progress < 1:
+                return
+            due = now + INTERVAL
+            rich = self._rich or self._start()
+            if task is None:
+                for other in rich.tasks:
+                    rich.update(other.id, visible=not other.finished)
+                task = rich.add_task(title, total=1.0, amount="", forms=forms)
+            rich.update(task, completed=progress, forms=forms)
 
         return show
 
@@ -87,6 +96,8 @@ class ProgressBars:
         bars: dict[str, Report | None] = {}
 
         def report(stage: str, done: int, total: int | None) -> None:
+            if stage in self._lines:
+                return
             if stage not in bars:
                 bars[stage] = self.bar(stage, "bytes" if stage == "reading" else "")
             bar = bars[stage]
@@ -97,29 +108,22 @@ class ProgressBars:
 
     def _start(self) -> Any:
         from rich.console import Console as RichConsole
-        from rich.progress import (
-            BarColumn,
-            Progress,
-            SpinnerColumn,
-            TaskProgressColumn,
-            TextColumn,
-            TimeElapsedColumn,
-        )
+
+        from lmkit.cli.bars import Bars
 
         console = self._console
         plain = console.color == "never" or (console.color == "auto" and console.no_color)
         drawn_on = RichConsole(
-            file=console.stderr, force_terminal=True, no_color=plain, width=console.width
+            file=console.stderr,
+            force_terminal=True,
+            no_color=plain,
+            # A real terminal is asked for its width at each drawing: it may be resized.
+            width=None if console.stderr.isatty() else console.width,
         )
-        self._rich = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[amount]}", markup=False),
-            TimeElapsedColumn(),
+        self._rich = Bars(
             console=drawn_on,
             transient=True,
+            expand=True,
             redirect_stdout=False,
             redirect_stderr=False,
         )

@@ -105,6 +105,54 @@ def test_a_bar_without_a_known_total_shows_what_is_done():
     assert "1.5 k lines" in console.stderr.getvalue()
 
 
+def test_a_line_says_as_much_as_fits_and_makes_bars_that_have_ended_go():
+    console = faked_console(stderr_is_terminal=True, width=60)
+    forms = ["loss 4.312 perplexity 74.59 gradient 0.35 1:23 left", "loss 4.312 1:23 left"]
+    with ProgressBars(console) as bars:
+        report, show = bars.stages(), bars.line("training")
+        assert report is not None and show is not None
+        report("reading", 2_000_000, 2_000_000)
+        before = console.stderr.getvalue()
+        report("training", 1, 1000)
+        show(0.27, forms)
+        show(1.0, forms)
+    drawn = console.stderr.getvalue()
+    assert "reading" in before and "reading" not in drawn[len(before) :].split("training", 1)[1]
+    assert "training 100 %" in drawn and "loss 4.312 1:23 left" in drawn
+    assert "perplexity" not in drawn and "1/1000" not in drawn
+
+
+@pytest.mark.parametrize(
+    "room, shown",
+    [
+        (20, ("head 9 %", "four and ten")),
+        (16, ("9 %", "four and ten")),
+        (14, ("head 9 %", "four")),
+        (7, ("9 %", "four")),
+        (5, ("9 %", "fo")),
+        (0, ("9 %", "")),
+    ],
+)
+def test_the_longest_words_that_fit_are_shown(room, shown):
+    from lmkit.cli.bars import fitting
+
+    assert fitting(["head 9 %", "9 %"], ["four and ten", "four"], room) == shown
+
+
+def test_the_live_line_of_a_training_fits_80_columns():
+    from lmkit.cli.neural_options import forms
+    from lmkit.neural.course import Report
+
+    report = Report(0.4, 12.34, 12345.6, 4.3123, 12.345, 0.001, 4.5, 3725.0)
+    longest, _, usual, *_, shortest = forms(report)
+    for said in ("epoch 12.34", "12,346 tokens/s", "loss 4.312", "perplexity 74.61", "valid 90.02",
+                 "gradient 12.35", "1:02:05 left"):  # fmt: skip
+        assert said in longest
+    assert usual == "12.3k tok/s  loss 4.31  ppl 74.6  valid 90  grad 12.3  1:02:05 left"
+    assert len(" 40 %  ") + len(usual) < 78, "and room for what Ctrl-C prints"
+    assert shortest == "loss 4.31  1:02:05 left"
+
+
 def test_rich_is_imported_only_for_a_bar():
     program = (
         "import io, sys\n"
