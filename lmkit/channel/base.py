@@ -31,7 +31,7 @@ class EditRow(NamedTuple):
     context: str
     intended: str
     typed: str
-    count: float
+    count: float  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True)

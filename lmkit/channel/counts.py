@@ -141,7 +141,7 @@ def counts_of(rows: Iterable[EditRow]) -> Counts:
     number = {letter: n for n, letter in enumerate(counts.letters, 1)}
     longer: dict[tuple[str, str], int] = {}
     seen: dict[str, int] = {}
-    placed: list[tuple[dict, object, int, float]] = []
+    placed: list[tuple[dict, int, int, float]] = []
     for kind, context, y, x, count in kept:
         c = CONTEXTS.index(context) if context else 0
         if kind in SPACES:

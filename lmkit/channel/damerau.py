@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from lmkit.channel.edit_model import EditModel
+from lmkit.channel.learning import Plan
 
 
 class Damerau(EditModel):
@@ -13,3 +14,4 @@ class Damerau(EditModel):
     for another, two letters that changed places."""
 
     name: ClassVar[str] = "damerau"
+    plan: ClassVar[Plan] = Plan(widest=2, only_after=True)

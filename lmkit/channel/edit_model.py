@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,9 @@ from lmkit.channel.base import CONTEXTS, KEEP, Edit, EditRow, ErrorModel
 from lmkit.channel.counts import Counts, counts_of, kind_of
 from lmkit.channel.drawing import draw_typed
 from lmkit.channel.grid import WORD, Grid, grids
+from lmkit.channel.learning import Plan, Progress, learn
 from lmkit.channel.long_strings import LONG, long_log_prob
+from lmkit.channel.pairs import Pairs
 from lmkit.channel.strings import STOP
 from lmkit.channel.table import EditTable, Smoothing
 from lmkit.channel.ways import INSERT, LONGER, Steps, best_ways, forward, totals
@@ -26,6 +29,8 @@ class EditModel(ErrorModel):
     """A channel of edits: what is inserted, deleted, replaced, kept."""
 
     smoothing: ClassVar[Smoothing] = Smoothing()
+    plan: ClassVar[Plan] = Plan()
+    """How it is learnt."""
 
     def __init__(
         self,
@@ -38,6 +43,39 @@ class EditModel(ErrorModel):
         self.keep = keep
         self.smoothed = smoothing or self.smoothing
         self.table = EditTable(self.counts, self.smoothed)
+
+    @classmethod
+    def learn(
+        cls,
+        pairs: Pairs,
+        *,
+        iterations: int | None = None,
+        viterbi: bool = False,
+        smoothing: Smoothing | None = None,
+        progress: Progress | None = None,
+    ) -> tuple[Self, dict[str, Any]]:
+        """The channel that ``pairs`` teach, and facts about the learning: JSON values.
+
+        ``iterations`` are rounds of EM over all edits, ``viterbi`` makes them count best ways.
+        """
+        smoothing = smoothing or cls.smoothing
+        plan = replace(cls.plan, viterbi=viterbi)
+        if iterations is not None:
+            plan = replace(plan, rounds=iterations)
+        counts, course = learn(pairs, plan, smoothing, progress)
+        facts = {
+            "pairs": len(pairs),
+            "counted": float(pairs.counts.sum()),
+            "iterations": plan.rounds,
+            "viterbi": viterbi,
+            "log_likelihoods": course,
+        }
+        return cls(counts, smoothing=smoothing), facts
+
+    @classmethod
+    def english(cls) -> Self:
+        """The channel learnt from English pairs that comes with lmkit."""
+        return cls()
 
     def log_probs(self, typed: Sequence[str], intended: Sequence[str]) -> NDArray[np.float64]:
         if len(typed) != len(intended):

@@ -184,4 +184,4 @@ def _add_swaps(counts: Counts, swaps: dict[tuple[int, int, int], float], letters
 
 
 def _sums(places: Ints, weight: Floats, size: int) -> Floats:
-    return np.bincount(places, weight, size)
+    return np.bincount(places, weight, size).astype(np.float64)

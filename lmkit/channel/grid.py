@@ -313,12 +313,12 @@ def _whole_words(grid: Grid, equal: NDArray[np.bool_], table: EditTable) -> Iter
     stop = points == STOP
     rest = np.ones((grid.N, grid.columns, grid.P), dtype=bool)
     after = np.zeros(points.shape, dtype=np.int64)
-    for i in range(grid.N - 1, -1, -1):
-        after[i] = i + 1
-        if i + 1 < grid.N:
-            after[i] = np.where(stop[i], i + 1, after[i + 1])
-            rest[i, :-1] = stop[i] | (equal[i] & rest[i + 1, 1:])
-        rest[i, -1] = stop[i]
+    for node in range(grid.N - 1, -1, -1):
+        after[node] = node + 1
+        if node + 1 < grid.N:
+            after[node] = np.where(stop[node], node + 1, after[node + 1])
+            rest[node, :-1] = stop[node] | (equal[node] & rest[node + 1, 1:])
+        rest[node, -1] = stop[node]
     p = np.flatnonzero(rest[0, 0] & (grid.typed.lengths[grid.which_typed] >= after[0, :] - 1))
     length = after[0, p] - 1
     prob = np.full(len(p), grid.keep / (1 - grid.keep))
@@ -331,10 +331,9 @@ def _whole_words(grid: Grid, equal: NDArray[np.bool_], table: EditTable) -> Iter
     for taken in (0, 1):
         fits = rest[i + 1, taken : M + 1, p]
         e, j = np.nonzero(fits)
-        prob = table.spaces[1] if not taken else table.at_space[codes[j, p[e]]]
-        prob = np.broadcast_to(prob * grid.keep, len(e))
+        chance = table.at_space[codes[j, p[e]]] if taken else np.full(len(e), table.spaces[1])
         to = after[i[e] + 1, p[e]]
-        yield _words(grid, p[e], i[e], j, to, to - i[e] - 2 + taken, prob)
+        yield _words(grid, p[e], i[e], j, to, to - i[e] - 2 + taken, chance * grid.keep)
 
 
 def _words(grid: Grid, p: Ints, i: Ints, j: Ints, to: Ints, taken: Ints, prob: Floats) -> Longer:

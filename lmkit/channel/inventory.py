@@ -77,7 +77,7 @@ class Inventory:
         self.weights.append(counts[pair[good]])
 
     def _count_substrings(self, grid: Grid, counts: Floats) -> None:
-        per_node = np.bincount(grid.which_nodes, counts, len(grid.nodes.lengths))
+        per_node = np.bincount(grid.which_nodes, counts, len(grid.nodes.lengths)).astype(float)
         codes = self.table.numbers[grid.nodes.points].astype(np.int64)
         codes[codes == self.table.numbers[ord(" ")]] = 0
         for k in range(2, LONGEST + 1):
@@ -97,7 +97,7 @@ class Inventory:
         names = self.table.letters
         base.intended = [_string(key, names) for key in ordered[0].tolist()]
         base.typed = [_string(key, names) for key in ordered[1].tolist()]
-        base.longer = longer.reshape(-1, 3)
+        base.longer = longer.reshape(-1, 3).astype(float)
         places = np.concatenate([keys for keys, _ in self.occurrences])
         values = np.concatenate([weights for _, weights in self.occurrences])
         where, inverse = np.unique(places, return_inverse=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lmkit.channel.counts import Counts, Floats, most_frequent
+from lmkit.channel.counts import Counts, Floats, Ints, most_frequent
 from lmkit.channel.events import Collector, best_events, expected_events
 from lmkit.channel.grid import grids
 from lmkit.channel.inventory import Inventory
@@ -73,7 +73,7 @@ def one_round(
     return Round(objective, collector.result(), unexplained)
 
 
-def _objective(total: Floats, weight: Floats, typed: Floats, scale: float) -> float:
+def _objective(total: Floats, weight: Floats, typed: Ints, scale: float) -> float:
     some = total > 0
     logs = np.log(total[some]) - typed[some] * np.log(scale)
     return float((weight[some] * logs).sum())

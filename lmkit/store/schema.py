@@ -43,6 +43,15 @@ MIGRATIONS = [
         learning_rate REAL, valid_loss REAL
     );
     """,
+    # 3: the noisy channel. A row of `edits` says how often (expected counts are fractions) what
+    # was `intended` was `typed` as something, and where in its word; `kind` names the edit.
+    # The probabilities follow from the counts, so that people can change them.
+    """
+    CREATE TABLE edits (
+        id INTEGER PRIMARY KEY, kind TEXT NOT NULL, context TEXT NOT NULL,
+        intended TEXT NOT NULL, typed TEXT NOT NULL, count REAL NOT NULL
+    );
+    """,
 ]
 
 SCHEMA_VERSION = len(MIGRATIONS)
