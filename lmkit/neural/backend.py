@@ -19,6 +19,7 @@ from lmkit.neural.course import Report, Watch
 from lmkit.neural.distillation import Teacher
 from lmkit.neural.model import NeuralModel
 from lmkit.neural.network import Network
+from lmkit.neural.opening import open_neural_model
 from lmkit.neural.options import Options, make_options, suitable_preset
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.training import Trainer
@@ -70,7 +71,9 @@ class NeuralBackend:
         encoder = corpus.encoder
         tokens = corpus.tokens
         preset = preset or suitable_preset(encoder.unit, tokens)
-        chosen = make_options(preset, options, encoder.unit, tokens)
+        chosen = make_options(
+            preset, options, encoder.unit, tokens, len(corpus.vocabulary), teacher is not None
+        )
         ids = all_ids(corpus.chunks())
         notes: list[str] = []
         held_out = None if valid is None else all_ids(valid.chunks())
@@ -112,8 +115,6 @@ class NeuralBackend:
     @staticmethod
     def open(path: str | Path) -> NeuralModel:
         """Open the model file ``path``."""
-        from lmkit.neural.files import open_neural_model
-
         return open_neural_model(path)
 
 

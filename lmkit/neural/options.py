@@ -141,7 +141,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "dropout": 0.2,
     },
     "small": {
-        "hidden": 256,
+        "hidden": 512,
+        "embedding": 256,
         "batch_size": 32,
         "bptt": 35,
         "epochs": 10,
@@ -172,9 +173,21 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-def make_options(preset: str | None, given: Mapping[str, Any], unit: str, tokens: int) -> Options:
+LARGE_VOCABULARY = 8000
+"""With more tokens the full softmax is most of the work, and a sampled one is trained."""
+
+
+def make_options(
+    preset: str | None,
+    given: Mapping[str, Any],
+    unit: str,
+    tokens: int,
+    vocabulary: int = 0,
+    taught: bool = False,
+) -> Options:
     """The options of ``preset`` (None: one that suits the unit and the number of tokens), with
-    those of ``given`` that are not None in their place.
+    those of ``given`` that are not None in their place. The softmax suits the size of the
+    ``vocabulary``, and whether there is a teacher (``taught``).
 
     Raises `UsageError` for a preset or an option that there is not, or a value out of range.
     """
@@ -192,6 +205,9 @@ def make_options(preset: str | None, given: Mapping[str, Any], unit: str, tokens
     if "optimizer" in chosen and "learning_rate" not in chosen:
         chosen["learning_rate"] = resolve("optimizer", chosen["optimizer"]).default_rate
     values = {"workers": available_cores(), **PRESETS[preset], **chosen}
+    if "softmax" not in chosen:
+        whole = taught or values.get("label_smoothing") or vocabulary <= LARGE_VOCABULARY
+        values["softmax"] = "full" if whole else "sampled"
     if "time_budget" in chosen and "epochs" not in chosen:
         values["epochs"] = None
     return Options(**values)

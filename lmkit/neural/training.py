@@ -43,8 +43,8 @@ LOG_ROWS = 200
 class Trainer:
     """Trains the weights ``parameters`` of ``network`` on ``ids``.
 
-    ``valid`` are held-out ids (may be None), of which a `glance` is looked at, ``corpus`` JSON facts
-    that tell one text from another. `run` leaves the best weights in ``parameters``.
+    ``valid`` are held-out ids (may be None), of which a `glance` is looked at, ``corpus`` JSON
+    facts that tell one text from another. `run` leaves the best weights in ``parameters``.
     """
 
     def __init__(

@@ -22,6 +22,7 @@ from lmkit.neural.backend import LSTMBackend
 from lmkit.neural.course import Diverged, Interrupted, Report
 from lmkit.neural.feed import Unknowns
 from lmkit.neural.model import NeuralModel
+from lmkit.neural.glance import glance
 from lmkit.neural.options import PRESETS, Options, make_options, suitable_preset
 from lmkit.neural.schedules import Cosine, OneCycle, Plateau
 from lmkit.registry import names, resolve
@@ -356,3 +357,22 @@ def test_a_text_gets_a_preset_that_suits_it() -> None:
     assert suitable_preset("word", 50_000_000) == "medium"
     assert suitable_preset("character", 1_000_000) == "char"
     assert make_options(None, {"workers": 1}, "character", 10**6) == Options(**PRESETS["char"])
+
+
+def test_a_large_vocabulary_is_sampled_unless_the_softmax_must_be_whole() -> None:
+    def softmax(vocabulary: int, taught: bool = False, **given: object) -> str:
+        return make_options("small", given, "word", 10**6, vocabulary, taught).softmax
+
+    assert (softmax(8_000), softmax(8_001)) == ("full", "sampled")
+    assert softmax(50_000, taught=True) == softmax(50_000, label_smoothing=0.1) == "full"
+    assert softmax(50_000, softmax="adaptive") == "adaptive"
+
+
+def test_a_training_looks_at_evenly_spaced_parts_of_a_long_held_out_text() -> None:
+    ids = np.arange(1_000_000, dtype=np.int32)
+    assert len(glance(ids[:20_000], 10**9)) == 20_000
+    seen = glance(ids, 25_000)
+    assert len(seen) == 40_000 and seen[0] == 0 and seen[-1] == 999_999
+    jumps = np.flatnonzero(np.diff(seen) != 1)
+    assert len(jumps) == 15 and len(set(np.diff(jumps).tolist())) == 1
+    assert np.array_equal(glance(ids, 100), ids)
