@@ -4,16 +4,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from lmkit.errors import UsageError
 from lmkit.neural.arrays import Array
+from lmkit.neural.model import NeuralModel
 from lmkit.neural.parameters import Parameters
-
-if TYPE_CHECKING:
-    from lmkit.neural.model import NeuralModel
 
 HIGHEST = 127
 """Largest int8 value that is used: the range is symmetric."""
@@ -61,8 +57,6 @@ def pruned(model: NeuralModel, sparsity: float) -> NeuralModel:
 
 def copied(model: NeuralModel) -> NeuralModel:
     """A model with the same weights in memory of its own, all float32."""
-    from lmkit.neural.model import NeuralModel
-
     parameters = Parameters(model.network.shapes(), model.parameters.flat.dtype)
     parameters.flat[...] = model.parameters.flat
     new = NeuralModel(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,11 +24,9 @@ class Teacher:
         self.states: list[States] = []
 
     @classmethod
-    def for_vocabulary(cls, model: object, tokens: list[str], share: float) -> Teacher:
+    def for_vocabulary(cls, model: Any, tokens: list[str], share: float) -> Teacher:
         """Raises `UsageError` where ``model`` is no network over just these ``tokens``."""
-        from lmkit.neural.model import NeuralModel
-
-        if not isinstance(model, NeuralModel):
+        if not hasattr(model, "scorer"):
             raise UsageError("only a neural model can be the teacher of another", "an lstm")
         if list(model.vocabulary.tokens) != tokens:
             raise UsageError(
