@@ -132,7 +132,7 @@ def correct(
             cuts = given["split_words"]
             correct_jobs.evaluate(console, corrector, given["evaluate"], cuts, errors, fmt)
         else:
-            correct_jobs.evaluate_pairs(console, corrector, given["evaluate_pairs"], fmt)
+            correct_jobs.evaluate_pairs(console, corrector, given["evaluate_pairs"], errors, fmt)
         return
     source = text_source(console, texts[0] if texts else None)
     if (in_place or shape == "interactive") and not isinstance(source, Path):

@@ -77,17 +77,22 @@ def evaluate(
     _write(console, found, fmt, {"errors_before": figures.words, "errors_after": figures.words})
 
 
-def evaluate_pairs(console: Console, corrector: Corrector, path: Path, fmt: Format) -> None:
+def evaluate_pairs(
+    console: Console, corrector: Corrector, path: Path, errors: str, fmt: Format
+) -> None:
     """Look the typed words up, each alone, and judge where the intended one stands."""
     from lmkit.channel.pairs import read_pairs
     from lmkit.evaluate.correction import RANKS
     from lmkit.evaluate.correction import evaluate_pairs as judge
 
     def suggest(word: str) -> Sequence[str]:
-        return [one.text for one in corrector.suggest(word, n=RANKS)]
+        # Pairs are read without their capitals.
+        return [one.text.lower() for one in corrector.suggest(word, n=RANKS)]
 
+    pairs = read_pairs(_readable(path), errors=errors)
+    triples = list(zip(pairs.typed, pairs.intended, pairs.counts.tolist(), strict=True))
     with ProgressBars(console) as bars:
-        figures = judge(suggest, read_pairs(_readable(path)), bars.bar("words", ""))
+        figures = judge(suggest, triples, bars.bar("words", ""))
     _write(console, figures.as_dict(), fmt, {})
 
 
@@ -100,16 +105,18 @@ def tune(
     fmt: Format,
 ) -> None:
     """Fit the weights of ``model`` to the two files, and store them in it."""
-    from lmkit.channel.tuning import tune as fit
+    from lmkit.api import load
     from lmkit.text.reading import read_lines
 
     if model is None:
         raise UsageError("--tune stores weights in MODEL, and there is none", "MODEL first")
-    if corrector.model.backend != "noisy-channel":
+    if load(model).backend != "noisy-channel":
         raise UsageError(
             f"{model} is no noisy channel, so that it has no weights to tune",
             f"lmkit train --backend noisy-channel --source {model} --output C.lm",
         )
+    from lmkit.channel.tuning import tune as fit
+
     corrupt, correct = (list(read_lines(_readable(path), errors)) for path in files)
     with ProgressBars(console) as bars:
         weights = fit(corrector, corrupt, correct, progress=bars.bar("tuning", ""))

@@ -13,10 +13,12 @@ from lmkit.cli.console import Console
 from lmkit.cli.headings import heading
 from lmkit.cli.progress import ProgressBars
 from lmkit.errors import UsageError
+from lmkit.registry import resolve
 
 if TYPE_CHECKING:
     from lmkit.channel.corrector import Corrector
 
+DEFAULT_CHANNEL = "brill-moore"
 PROBABILITY = click.FloatRange(min=0, max=1)
 
 
@@ -122,9 +124,7 @@ def open_corrector(
         lexicon = lexicon or words
     opened = load(model)
     if opened.backend != "noisy-channel":
-        from lmkit.channel.default import english
-
-        options["channel"] = english()
+        options["channel"] = resolve("channel", DEFAULT_CHANNEL).english()
     told = {key: value for key, value in options.items() if value not in (None, False)}
     return Corrector(opened, lexicon=lexicon, dictionary=dictionary, **told)
 
