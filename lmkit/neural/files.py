@@ -10,16 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lmkit.errors import LmkitError, ModelFileError
-from lmkit.neural.architecture import Architecture
+from lmkit.errors import ModelFileError
 from lmkit.neural.arrays import Array
-from lmkit.neural.network import Network
 from lmkit.neural.parameters import Parameters
 from lmkit.store.modelfile import ModelReader, ModelWriter
-from lmkit.store.spelling import save_spelling, stored_spelling
-from lmkit.store.vocabulary import StoredVocabulary
-from lmkit.text.encoder import TextEncoder
-from lmkit.text.settings import TextSettings
+from lmkit.store.spelling import save_spelling
 
 if TYPE_CHECKING:
     from lmkit.neural.model import NeuralModel
@@ -61,7 +56,7 @@ def save_tensors(writer: ModelWriter, tensors: Mapping[str, Array]) -> None:
             continue
         assert row is not None
         # In pieces: given as a whole, SQLite would make two copies of a large tensor.
-        data = memoryview(little).cast("B")
+        data = little.data.cast("B")
         with writer.connection.blobopen("tensors", "data", row) as blob:
             for start in range(0, len(data), PIECE):
                 blob.write(data[start : start + PIECE])
@@ -113,37 +108,6 @@ def save_neural_model(model: NeuralModel, path: str | Path) -> None:
         save_log(writer, model.log)
         for row in model.runs:
             writer.run({key: value for key, value in row.items() if key != "id"})
-
-
-def open_neural_model(path: str | Path) -> NeuralModel:
-    """Open the neural model in ``path``. Raises `ModelFileError` where it is no whole one."""
-    from lmkit.neural.model import NeuralModel
-
-    reader = ModelReader(path)
-    try:
-        meta = reader.meta
-        network = Network(Architecture.from_dict(meta["architecture"]))
-        parameters = Parameters(network.shapes())
-        tensors = load_tensors(reader)
-        fill(parameters, tensors, reader.path)
-        encoder = TextEncoder(
-            TextSettings.from_dict(meta["text"]), StoredVocabulary(reader), stored_spelling(reader)
-        )
-        facts = {key: meta[key] for key in ("unit", "text", "training", "notes")}
-    except KeyError as error:
-        raise damaged(reader.path, f"it lacks {error.args[0]!r}") from error
-    except LmkitError as error:
-        if isinstance(error, ModelFileError):
-            raise
-        raise damaged(reader.path, error.message) from error
-    facts |= {key: meta[key] for key in ("quantized", "pruned") if key in meta}
-    model = NeuralModel(network, parameters, encoder, facts, reader.runs(), load_log(reader))
-    model.start_states = [
-        tuple(tensors[f"start.{k}.{i}"].copy() for i in range(cell.states))
-        for k, cell in enumerate(network.cells)
-        if f"start.{k}.0" in tensors
-    ]
-    return model
 
 
 def fill(parameters: Parameters, tensors: Mapping[str, Array], path: Path) -> None:
