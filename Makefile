@@ -11,21 +11,12 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENVS := .venv .venv-test .venv-dev .venv-oracle .venv-lower-bounds
 
 # What is installed besides lmkit itself in each of them.
-EXTRAS_.venv :=
+EXTRAS_.venv := [report]
 EXTRAS_.venv-test := [test]
 EXTRAS_.venv-dev := [dev]
 EXTRAS_.venv-oracle := [oracle]
 EXTRAS_.venv-lower-bounds := [test]
 CONSTRAINTS_.venv-lower-bounds := --constraint .venv-lower-bounds/lower-bounds.txt
-
-# The demo: each line is shown, then run.
-define DEMO
-lmkit train "$$(lmkit data path builtin --split train)" --order 5 --smoothing modified-kneser-ney --output build/demo.lm
-lmkit perplexity build/demo.lm "$$(lmkit data path builtin --split test)"
-lmkit generate build/demo.lm -n 5 --seed 1
-lmkit counts build/demo.lm "the value of" --top 10
-endef
-export DEMO
 
 PIP_FLAGS := --quiet --quiet --disable-pip-version-check
 PYTEST_FLAGS ?=
@@ -42,10 +33,9 @@ STALE := $(shell for v in $(VENVS); do \
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
-demo: .venv/.installed ## Train on the built-in text, measure, generate: the main job on real text
-	@mkdir -p build
-	@PATH="$$(pwd)/.venv/bin:$$PATH"; printf '%s\n' "$$DEMO" | while read -r command; do \
-		printf '\n$$ %s\n' "$$command"; eval "$$command" </dev/null || exit; done
+demo: .venv/.installed ## Compare models of every kind on the built-in text, with a report: a minute
+	PATH="$$(pwd)/.venv/bin:$$PATH" lmkit compare --suite quick --force --output build/demo \
+		--report build/demo/report.html </dev/null
 
 test: .venv-test/.installed ## Run the tests that need neither a compiler nor a heavy package
 	.venv-test/bin/python -m pytest $(PYTEST_FLAGS)
