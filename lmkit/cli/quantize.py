@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from typing import Any
 
 import click
 
 from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
-from lmkit.cli.layout import megabytes
 from lmkit.cli.network_info import require_network
 from lmkit.cli.options import model_argument, output_option
-from lmkit.cli.output import Format, output_formats, write_rows
+from lmkit.cli.output import Format, output_formats
+from lmkit.cli.sizes import write_sizes
 
 
 @command()
@@ -58,25 +56,4 @@ def quantize(
     new = old if sparsity is None else pruned(old, sparsity)
     new = new if keep_float else quantized(new)
     new.save(output)
-    names = ["model", "bytes", "perplexity", "tokens_per_second"]
-    rows = [_measured(path, valid) for path in (model, output)]
-    if fmt == "table":
-        rows = [[row[0], megabytes(row[1]), *(_shown(value) for value in row[2:])] for row in rows]
-    write_rows(console, rows, names, fmt)
-
-
-def _measured(path: Path, valid: str | None) -> list[Any]:
-    size = path.stat().st_size
-    if valid is None:
-        return [str(path), size, None, None]
-    from lmkit.api import load
-    from lmkit.evaluate.perplexity import perplexity_of
-
-    model = load(path)
-    begun = time.perf_counter()
-    figures, _ = perplexity_of(model, Path(valid))
-    return [str(path), size, figures.perplexity, figures.tokens / (time.perf_counter() - begun)]
-
-
-def _shown(value: float | None) -> str:
-    return "" if value is None else f"{value:,.4g}" if value < 10_000 else f"{value:,.0f}"
+    write_sizes(console, [model, output], valid, fmt)

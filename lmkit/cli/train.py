@@ -24,6 +24,7 @@ from lmkit.cli.model_options import (
 from lmkit.cli.neural_options import live_line, neural_options, settle_neural_options
 from lmkit.cli.options import MODEL, MemorySize, errors_option, output_option, text_source
 from lmkit.cli.progress import ProgressBars
+from lmkit.cli.sizes import write_sizes
 from lmkit.errors import UsageError
 from lmkit.registry import names
 
@@ -137,12 +138,14 @@ def train(
 
             write_tables(output, progress)
     _summary(console, output, model)
-    say_held_out(console, model, valid, errors)
+    if "teacher" in options:
+        again = None if valid == "-" else valid
+        write_sizes(console, [options["teacher"], output], again, errors=errors)
+    else:
+        say_held_out(console, model, valid, errors)
 
 
-def _train_channel(
-    console: Console, output: Path, options: dict[str, Any], tables: bool
-) -> None:
+def _train_channel(console: Console, output: Path, options: dict[str, Any], tables: bool) -> None:
     from lmkit import api
 
     if tables:

@@ -169,3 +169,50 @@ def test_quantize_measures_before_and_after(
     ngram = tmp_path / "n.lm"
     run("train", text, "--order", "2", "--output", ngram)
     assert "networks only" in run("quantize", ngram, "--output", output).err
+
+
+def test_a_student_beside_its_teacher_in_one_table(
+    run: Run, model: Path, text: Path, tmp_path: Path
+) -> None:
+    student = tmp_path / "student.lm"
+    result = run(
+        *("train", text, "--backend", "gru", "--hidden-size", "6", "--epochs", "6", "--bptt", "8"),
+        *("--workers", "1", "--seed", "4", "--teacher", model, "--distillation", "0.9"),
+        *("--valid", text, "--output", student),
+    )
+    assert result.status == 0, result.err
+    heading, _, *rows = [line.split() for line in result.out.splitlines()]
+    assert heading == ["model", "bytes", "perplexity", "tokens_per_second"]
+    for path, row in zip((model, student), rows, strict=True):
+        size = path.stat().st_size
+        assert row[0] == str(path)
+        assert row[1] == (f"{size / 1e6:,.1f}" if size >= 1e5 else f"{size:,}")
+        (figures,) = json.loads(run("perplexity", path, text, "--json").out)
+        assert float(row[3]) == pytest.approx(figures["perplexity"], rel=1e-3)
+        assert float(row[4].replace(",", "")) > 0
+    options = json.loads(run("info", student, "--json").out)["training"]["options"]
+    assert options["distillation"] == 0.9
+    # The teacher has a say: without it the same training ends elsewhere.
+    alone = tmp_path / "alone.lm"
+    words = ("train", text, "--backend", "gru", "--hidden-size", "6", "--epochs", "6")
+    run(*words, "--bptt", "8", "--workers", "1", "--seed", "4", "--valid", text, "-o", alone)
+    found = [json.loads(run("perplexity", p, text, "--json").out) for p in (student, alone)]
+    assert found[0][0]["perplexity"] != pytest.approx(found[1][0]["perplexity"], rel=1e-4)
+
+
+def test_a_teacher_of_another_vocabulary_or_none(
+    run: Run, model: Path, text: Path, tmp_path: Path
+) -> None:
+    other, output = tmp_path / "other.txt", tmp_path / "s.lm"
+    other.write_text("quite other words\n" * 50, encoding="utf-8")
+    student = ("--backend", "gru", *QUICK, "--output", output)
+    result = run("train", other, *student, "--teacher", model)
+    assert result.status == 2 and "the teacher has another vocabulary" in result.err
+    result = run("train", text, *student, "--teacher", tmp_path / "missing.lm")
+    assert result.status == 1 and "missing.lm" in result.err
+    assert len(result.err.strip().splitlines()) == 1
+    ngram = tmp_path / "n.lm"
+    run("train", text, "--order", "2", "--output", ngram)
+    result = run("train", text, *student, "--teacher", ngram)
+    assert result.status == 2 and "only a neural model can be the teacher" in result.err
+    assert not output.exists()
