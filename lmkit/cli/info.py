@@ -92,6 +92,8 @@ def _for_people(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
         shown = name.replace("_", " ")
         if name == "bytes":
             yield "size", megabytes(value)
+        elif name == "models":
+            yield from (("  made of", f"{part['model']} ({part['backend']})") for part in value)
         elif name == "ngrams":
             yield from _sizes(value)
         elif name == "notes":
@@ -99,7 +101,7 @@ def _for_people(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
         elif name == "history":
             for run in value:
                 yield from _run(run)
-        elif name in ("text", "parameters"):
+        elif name in ("text", "parameters", "fit"):
             for inner, entry in value.items():
                 if inner not in facts:
                     yield from _entry(inner.replace("_", " "), entry)

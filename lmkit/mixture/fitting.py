@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -150,17 +151,17 @@ def _weighted(
         everything = np.ones((count, sources.shape[1]), bool)
         return blend.with_weights(em_weights_by_class(sources, contexts, count, everything))
     chosen = tune_cache(held_out.ids, held_out.starts, sources, size, decay, progress)
-    found, cached = chosen.of_text(held_out.ids, held_out.starts)
     can = np.ones((count * CLASSES, sources.shape[1] + 2), bool)
     can[:, -2:] = np.tile(usable(), (count, 1))
-    blend = Blend(blend.kind, blend.weights, chosen, blend.powers, blend.token_classes)
-    weights = em_weights_by_class(
-        np.concatenate((sources, found), axis=1),
-        blend.classes(contexts, cached),
-        len(can),
-        can,
-    )
-    return blend.with_weights(weights)
+    # In a text that runs on the cache is soon full; what it is worth with a few words in it, as
+    # where a line is scored by itself, is learnt from lines by themselves.
+    rows, classes = [], []
+    for starts in (held_out.starts, held_out.begins) if held_out.carry else (held_out.starts,):
+        found, cached = chosen.of_text(held_out.ids, starts)
+        rows.append(np.concatenate((sources, found), axis=1))
+        classes.append(contexts * CLASSES + cached)
+    weights = em_weights_by_class(np.concatenate(rows), np.concatenate(classes), len(can), can)
+    return replace(blend, cache=chosen, weights=weights)
 
 
 def _facts(model: MixtureModel, held_out: HeldOut, sources: Floats, state: str) -> dict[str, Any]:
@@ -173,23 +174,22 @@ def _facts(model: MixtureModel, held_out: HeldOut, sources: Floats, state: str) 
         sources = np.concatenate((sources, found), axis=1)
     weights = blend.weights[blend.classes(contexts, cached)]
     after = mixed(sources, weights)
-    members = [member.name for member in model.members]
-    count = len(members)
-    equal = mixed(held_out.log_probs, np.full(count, 1.0 / count))
+    perplexity = {
+        member.name: _perplexity(held_out.log_probs[:, number])
+        for number, member in enumerate(model.members)
+    }
+    count = len(perplexity)
+    if count > 1:
+        equal = np.full(count, 1.0 / count)
+        perplexity[EQUAL] = _perplexity(mixed(held_out.log_probs, equal))
+    perplexity[MIXTURE] = _perplexity(after)
     return {
         "weights": dict(zip(model.sources, weights.mean(axis=0).tolist(), strict=True)),
         "fit": {
             "state": state,
-            "tokens": len(held_out.ids),
-            "sentences": len(held_out.begins),
-            "perplexity": {
-                **{
-                    name: _perplexity(held_out.log_probs[:, number])
-                    for number, name in enumerate(members)
-                },
-                EQUAL: _perplexity(equal),
-                MIXTURE: _perplexity(after),
-            },
+            "held_out_tokens": len(held_out.ids),
+            "held_out_sentences": len(held_out.begins),
+            "perplexity": perplexity,
         },
         "notes": _notes(model),
     }

@@ -40,19 +40,28 @@ class Product:
 
     def normalised(self, parts: Sequence[Floats]) -> Floats:
         """log p [B, V] from the log-probabilities of the members [B, V] each."""
-        total = np.zeros_like(parts[0])
-        for power, log_probs in zip(self.powers.tolist(), parts, strict=True):
-            # What any of them holds for impossible is impossible, whatever its power.
-            total += np.where(np.isneginf(log_probs), -np.inf, power * log_probs)
-        return total - _log_sum(total)[:, None]
+        total = self._multiplied(parts)
+        total -= _log_sum(total.copy())[:, None]
+        return total
 
     def score(self, batch: Batch, state: Any = None) -> Floats:
         """log p [T] of the tokens of ``batch``; ``state`` is where the first sentence goes on."""
         log_probs = np.empty(len(batch.ids))
         for places, parts in distributions(self.members, batch, state):
-            found = self.normalised(parts)
-            log_probs[places] = found[np.arange(len(places)), batch.ids[places]]
+            total = self._multiplied(parts)
+            found = total[np.arange(len(places)), batch.ids[places]]
+            log_probs[places] = found - _log_sum(total)
         return log_probs
+
+    def _multiplied(self, parts: Sequence[Floats]) -> Floats:
+        total = np.zeros_like(parts[0])
+        for power, log_probs in zip(self.powers.tolist(), parts, strict=True):
+            if power > 0:
+                total += power * log_probs
+            else:
+                # What any of them holds for impossible is impossible, whatever its power.
+                total[np.isneginf(log_probs)] = -np.inf
+        return total
 
 
 def distributions(
@@ -160,9 +169,12 @@ def _moments(
 
 
 def _log_sum(values: Floats) -> Floats:
-    """log of the sum of exp over each row of [B, V]."""
+    """log of the sum of exp over each row of ``values`` [B, V], which are overwritten."""
     peak = values.max(axis=1)
-    peak = np.where(np.isfinite(peak), peak, 0.0)
+    peak[~np.isfinite(peak)] = 0.0
+    values -= peak[:, None]
+    np.exp(values, out=values)
     with np.errstate(divide="ignore"):
-        total: Floats = np.log(np.exp(values - peak[:, None]).sum(axis=1)) + peak
+        total: Floats = np.log(values.sum(axis=1))
+    total += peak
     return total
