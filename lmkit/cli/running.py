@@ -77,6 +77,12 @@ def running_options(default: State) -> Decorator:
             metavar="N",
             help="Tokens that are learnt from at once.  [default: 20]",
         ),
+        click.option(
+            "--workers",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Threads; they change no score.  [default: as many as cores, at most 4]",
+        ),
     )
 
 
@@ -103,7 +109,11 @@ def settled_running(
     console: Console, model: LanguageModel, given: dict[str, Any]
 ) -> dict[str, Any]:
     """``given`` (of `given_running`) for ``model``, a cache fitted to the text of
-    ``--tune-cache``; says what was found there."""
+    ``--tune-cache``; says what was found there. A network gets its ``--workers``."""
+    given = dict(given)
+    workers = given.pop("workers", None)
+    if workers is not None and hasattr(model, "workers"):
+        model.workers = workers
     if "tune_cache" not in given:
         return given
     from lmkit.evaluate.perplexity import fitted_cache

@@ -19,6 +19,7 @@ from lmkit.model import EOS, UNK, Batch, Encoder, Generated, LanguageModel
 from lmkit.neural.arrays import Array
 from lmkit.neural.blas import one_thread
 from lmkit.neural.network import Network, States
+from lmkit.neural.options import available_cores
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.scoring import Scorer
 from lmkit.neural.state import NeuralState
@@ -30,7 +31,8 @@ class NeuralModel(LanguageModel):
 
     ``facts`` is what the file keeps in ``meta`` (``unit``, ``text``, ``training``, ``notes``),
     ``log`` the course of the training. ``start_states`` are the states [H, 1] of each layer before
-    ``</s>`` is read at the start; without any they are zero.
+    ``</s>`` is read at the start; without any they are zero. ``workers`` threads score long texts;
+    their number changes nothing else.
     """
 
     backend: ClassVar[str] = "neural"
@@ -55,6 +57,7 @@ class NeuralModel(LanguageModel):
         self.start_states: list[tuple[Array, ...]] = []
         self.int8: dict[str, tuple[Array, Array]] = {}
         self.checkpoint: Path | None = None
+        self.workers = available_cores()
         # The backends are one class with three names.
         self.backend = network.architecture.cell  # type: ignore[misc]
 
@@ -84,13 +87,13 @@ class NeuralModel(LanguageModel):
         ids, offsets = batch.ids, batch.offsets
         with one_thread():
             if state is None or len(batch) == 0:
-                log_probs = self.scorer.sentences(ids, offsets, self.before_start)
+                log_probs = self.scorer.sentences(ids, offsets, self.before_start, self.workers)
             else:
                 first = int(offsets[1])
                 log_probs = np.empty(len(ids))
                 log_probs[:first], _ = self.follow(ids[:first], state)
                 log_probs[first:] = self.scorer.sentences(
-                    ids[first:], offsets[1:] - first, self.before_start
+                    ids[first:], offsets[1:] - first, self.before_start, self.workers
                 )
             return log_probs, self._state_after(batch, state)
 

@@ -1,8 +1,7 @@
 """A neural model that reads a running text: its state is carried over sentences and batches, as
 the literature measures perplexity, and by option it learns on the way.
 
-- A long stretch without such options is read as several streams side by side. Each first reads
-  the `WARM_UP` tokens before its part, so that every token is predicted from the text before it.
+- A long stretch without such options is read in parts side by side (`lmkit.neural.parallel`).
 - ``cache``: a continuous cache (`lmkit.neural.cache`).
 - ``dynamic``: dynamic evaluation (Krause et al. 2018): after each ``dynamic_steps`` tokens, which
   were scored first, the weights take a step down their gradient and a little back:
@@ -23,18 +22,17 @@ from lmkit.model import EOS, Batch, LanguageModel, State
 from lmkit.neural.blas import one_thread
 from lmkit.neural.cache import Cache
 from lmkit.neural.network import States, Stretch
+from lmkit.neural.parallel import read_in_parts
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.scoring import Scorer
 from lmkit.neural.state import NeuralState
+from lmkit.neural.team import Team
 
 if TYPE_CHECKING:
     from lmkit.neural.model import NeuralModel
 
-WARM_UP = 256
-STREAMS = 32
-"""At most so many streams side by side."""
-SHORTEST_PART = 1024
-"""No stream has fewer tokens of its own."""
+WINDOW = 2048
+"""Tokens that are read before their softmax is formed, by all threads."""
 
 
 class RunningModel(LanguageModel):
@@ -94,13 +92,13 @@ class RunningModel(LanguageModel):
             raise UnsupportedError("a running text goes on from its own state only")
         ids = self.batch(batch).ids
         self._done = 0
-        with one_thread():
+        with one_thread(), Team(self.model.workers) as team:
             if self._rate:
                 log_probs = self._dynamic(ids)
-            elif self.cache is None and len(ids) >= 2 * SHORTEST_PART:
-                log_probs = self._parallel(ids)
+            elif self.cache is None:
+                log_probs = self._parallel(ids, team)
             else:
-                log_probs = self._one_stream(ids, 256)
+                log_probs = self._one_stream(ids, WINDOW, team)
             h, layers = self._scorer.read(np.array([[self._token]]), self._layers)
         return log_probs, NeuralState(layers, h)
 
@@ -108,12 +106,14 @@ class RunningModel(LanguageModel):
         """What is read to predict ``ids`` [N], which are next: [N, 1]."""
         return np.concatenate((np.array([self._token], ids.dtype), ids[:-1]))[:, None]
 
-    def _one_stream(self, ids: NDArray[np.int32], window: int) -> NDArray[np.float64]:
+    def _one_stream(
+        self, ids: NDArray[np.int32], window: int, team: Team | None = None
+    ) -> NDArray[np.float64]:
         log_probs = np.empty(len(ids))
         for start in range(0, len(ids), window):
             here = ids[start : start + window]
             h, self._layers = self._scorer.read(self._inputs(here), self._layers)
-            found = self._scorer.log_prob(h, here)
+            found = self._scorer.log_prob(h, here, team)
             if self.cache is not None:
                 found = self.cache.mix(found, h, here)
             log_probs[start : start + len(here)] = found
@@ -126,25 +126,16 @@ class RunningModel(LanguageModel):
         if self._progress is not None:
             self._progress(self._done)
 
-    def _parallel(self, ids: NDArray[np.int32]) -> NDArray[np.float64]:
-        """The first part goes on from the state, the others from a start some tokens before."""
-        count = min(STREAMS, len(ids) // SHORTEST_PART)
-        length = len(ids) // count
-        first = len(ids) - (count - 1) * length
-        log_probs = np.empty(len(ids))
-        log_probs[:first] = self._one_stream(ids[:first], 256)
-        starts = first + length * np.arange(count - 1)
-        layers = self.model.start(count - 1).layers
-        for step in range(-WARM_UP, length, 64):
-            places = starts + step + np.arange(min(64, length - step))[:, None]
-            h, layers = self._scorer.read(ids[places - 1], layers)
-            if step >= 0:
-                found = self._scorer.log_prob(h, ids[places].reshape(-1))
-                log_probs[places] = found.reshape(places.shape)
-                self._tell(places.size)
-        self._layers = _last_stream(layers)
-        self._token = int(ids[-1])
-        return log_probs
+    def _parallel(self, ids: NDArray[np.int32], team: Team) -> NDArray[np.float64]:
+        """Most of the text in parts, the rest, or all of a short text, as one stream."""
+        fresh = self.model.start(1).layers
+        found = read_in_parts(self._scorer, ids, self._token, self._layers, fresh, team, self._tell)
+        log_probs = np.empty(0)
+        if found is not None:
+            log_probs, self._layers = found
+            self._token = int(ids[len(log_probs) - 1])
+        rest = self._one_stream(ids[len(log_probs) :], WINDOW, team)
+        return np.concatenate((log_probs, rest))
 
     def _dynamic(self, ids: NDArray[np.int32]) -> NDArray[np.float64]:
         """Updates fall after every ``dynamic_steps`` tokens of the whole text, in whatever pieces
@@ -192,7 +183,3 @@ class RunningModel(LanguageModel):
 
     def describe(self) -> dict[str, Any]:
         return self.model.describe()
-
-
-def _last_stream(layers: Any) -> Any:
-    return tuple(tuple(np.ascontiguousarray(part[:, -1:]) for part in layer) for layer in layers)

@@ -7,6 +7,7 @@ that carries its state is read as one stream.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +17,14 @@ from lmkit.neural.arrays import Array, Weights
 from lmkit.neural.batches import Streams
 from lmkit.neural.cells.base import Prepared
 from lmkit.neural.network import Network, States
+from lmkit.neural.team import Team
 
 SIDE_BY_SIDE = 128
 """Sentences that are scored at once."""
 WINDOW = 32
 """Steps of one pass."""
+COLUMNS = 512
+"""Positions whose softmax is formed at once."""
 
 
 class Scorer:
@@ -41,9 +45,21 @@ class Scorer:
         h, last, _ = self.network.forward(self.weights, self.prepared, inputs, states)
         return self.network.project(self.weights, h), last
 
-    def log_prob(self, h: Array, targets: Array) -> NDArray[np.float64]:
-        """log p of ``targets`` [N] after ``h`` [H, N]."""
-        return self.network.softmax.log_prob(self.weights, h, targets).astype(np.float64)
+    def advance(self, inputs: Array, states: States) -> tuple[Array, States]:
+        """As `read`, but for the states alone: the columns are not projected."""
+        h, last, _ = self.network.forward(self.weights, self.prepared, inputs, states)
+        return h, last
+
+    def log_prob(self, h: Array, targets: Array, team: Team | None = None) -> NDArray[np.float64]:
+        """log p of ``targets`` [N] after ``h`` [H, N]; the columns are shared by ``team``."""
+        softmax = self.network.softmax
+        if team is None or team.workers == 1 or len(targets) <= COLUMNS:
+            return softmax.log_prob(self.weights, h, targets).astype(np.float64)
+        pieces = [slice(k, k + COLUMNS) for k in range(0, len(targets), COLUMNS)]
+        found = team.share(
+            [partial(softmax.log_prob, self.weights, h[:, p], targets[p]) for p in pieces]
+        )
+        return np.concatenate(found).astype(np.float64)
 
     def stream(
         self, inputs: NDArray[np.int32], targets: NDArray[np.int32], states: States
@@ -60,17 +76,26 @@ class Scorer:
         return log_probs, states, top
 
     def sentences(
-        self, ids: NDArray[np.int32], offsets: NDArray[np.int64], start: States
+        self,
+        ids: NDArray[np.int32],
+        offsets: NDArray[np.int64],
+        start: States,
+        workers: int = 1,
     ) -> NDArray[np.float64]:
         """log p [T] of the tokens of sentences that each begin in the states ``start`` (of one
-        stream), having read ``</s>``."""
+        stream), having read ``</s>``; the same for any number of ``workers``, which are threads."""
         log_probs = np.empty(len(ids))
         lengths = np.diff(offsets)
         order = np.argsort(-lengths, kind="stable")
         order = order[lengths[order] > 0]
-        for first in range(0, len(order), SIDE_BY_SIDE):
-            chosen = order[first : first + SIDE_BY_SIDE]
-            self._side_by_side(ids, offsets[chosen], lengths[chosen], start, log_probs)
+        groups = [order[k : k + SIDE_BY_SIDE] for k in range(0, len(order), SIDE_BY_SIDE)]
+        with Team(min(workers, max(len(groups), 1))) as team:
+            team.share(
+                [
+                    partial(self._side_by_side, ids, offsets[g], lengths[g], start, log_probs)
+                    for g in groups
+                ]
+            )
         return log_probs
 
     def _side_by_side(

@@ -1,4 +1,4 @@
-"""Worker threads that share the streams of a batch.
+"""Worker threads that share the streams of a batch, or any other tasks.
 
 Each has a gradient vector and random numbers of its own; the vectors are added up in a fixed
 order, so that a seed and a number of workers determine every weight.
@@ -6,6 +6,7 @@ order, so that a seed and a number of workers determine every weight.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -47,6 +48,31 @@ class Team:
         finally:
             rest = [future.result() for future in futures]
         return [first, *rest]
+
+    def share(self, tasks: Sequence[Callable[[], Result]]) -> list[Result]:
+        """The results of any number of ``tasks``, in their order; each thread takes the next one
+        as soon as it is free."""
+        if self._pool is None or len(tasks) < 2:
+            return [task() for task in tasks]
+        results: dict[int, Result] = {}
+        waiting, lock = iter(enumerate(tasks)), threading.Lock()
+
+        def work() -> None:
+            while True:
+                with lock:
+                    k, task = next(waiting, (-1, None))
+                if task is None:
+                    return
+                results[k] = task()
+
+        self.run([work] * min(self.workers, len(tasks)))
+        return [results[k] for k in range(len(tasks))]
+
+    def __enter__(self) -> Team:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         if self._pool is not None:
