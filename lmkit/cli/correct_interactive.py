@@ -17,7 +17,7 @@ from lmkit.cli.layout import text as printable
 from lmkit.errors import LmkitError, UsageError
 
 if TYPE_CHECKING:
-    from lmkit.channel.corrector import Change, Correction
+    from lmkit.channel.corrections import Change, Correction
     from lmkit.text.reading import LineBlock
 
 HELP = (

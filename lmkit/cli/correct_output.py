@@ -14,7 +14,8 @@ from lmkit.cli.output import Format, Row, RowWriter
 
 if TYPE_CHECKING:
     from lmkit.channel.base import Edit
-    from lmkit.channel.corrector import Change, Correction, Corrector
+    from lmkit.channel.corrections import Change, Correction
+    from lmkit.channel.corrector import Corrector
     from lmkit.cli.correct_interactive import Asking
     from lmkit.text.reading import LineBlock
 

@@ -224,6 +224,10 @@ def _summary(console: Console, output: Path, model: LanguageModel) -> None:
             f"{output}: order {facts['order']}, {facts['smoothing']}",
             f"{sum(facts['ngrams']):,} n-grams, vocabulary of {facts['vocabulary']:,}",
         ]
+    if "edits" in facts:
+        pairs = facts.get("learnt", {}).get("pairs")
+        learnt = f" learnt from {pairs:,} pairs" if pairs else ""
+        parts = [f"{output}: {facts['channel']} channel, {facts['edits']:,} edits{learnt}"]
     runs = getattr(model, "runs", None)
     if runs:
         tokens = runs[-1]["tokens"]
