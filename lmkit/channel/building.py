@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,12 @@ class Weights:
     keep: float = 0.97
     unknown: float | None = None
     name: float = 3.0
+
+    @classmethod
+    def of(cls, stored: Mapping[str, float] | None, keep: float) -> Weights:
+        """The weights that a model has ``stored`` by name, with its channel's ``keep``."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{"keep": keep, **{k: v for k, v in (stored or {}).items() if k in known}})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,11 @@ class Typed:
 class LatticeBuilder:
     """Builds lattices of text that ``surface`` has cut, with ``readings`` of its tokens."""
 
-    def __init__(self, surface: Surface, readings: Readings, weights: Weights) -> None:
+    def __init__(
+        self, surface: Surface, readings: Readings, weights: Weights, all_pay: bool = False
+    ) -> None:
+        """``all_pay``: what cannot be corrected pays for being typed as meant too."""
+        self._all_pay = all_pay
         self._surface = surface
         self._readings = readings
         self._weights = weights
@@ -148,7 +158,7 @@ class LatticeBuilder:
         kind[~typed.open[owner]] = FIXED
         label = readings.label.values[reading]
         cost = np.zeros(len(reading))
-        cost[kind == KEPT] = np.log(weights.keep)
+        cost[(kind == KEPT) | ((kind == FIXED) & self._all_pay)] = np.log(weights.keep)
         changed = np.flatnonzero(kind == CHANGED)
         cost[changed] = (
             np.log1p(-weights.keep)

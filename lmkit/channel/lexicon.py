@@ -172,7 +172,7 @@ def _of_source(
     """The source's words and their rows, their tokens [4, n], counts and whether they only
     stand there capitalised."""
     vocabulary = source.vocabulary
-    tokens = [token for token in vocabulary.tokens]
+    tokens = list(vocabulary.tokens)
     rows: dict[str, int] = {}
     kept, row_of, patterns = [], [], []
     for number, token in enumerate(tokens[3:], 3):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lmkit.channel.base import ErrorModel
 from lmkit.channel.candidates import CandidateFinder
-from lmkit.channel.groups import best_of_groups, stretches
+from lmkit.channel.groups import log_sums, stretches
 from lmkit.channel.lattice import CHANGED, FIXED, KEPT
 from lmkit.channel.lexicon import LONGEST, Lexicon
 from lmkit.channel.surface import Token
@@ -25,6 +25,9 @@ MOST_SPLITS = 4
 LIKELY_PART = -12.5
 """What a part of a split word must be worth, as a log-prior; one letter, far more."""
 LIKELY_LETTER = -7.0
+TYPO_ODDS = 3.0
+"""Log-odds that a listed word which the source lacks is itself a typing error, where its count is
+just what the channel makes of its neighbours' counts if every word went through the edits."""
 PER_LETTER = float(np.log(1 / 64))
 """Spelling of a word where the source has no model of spellings."""
 
@@ -39,8 +42,13 @@ class Readings:
     ``split_rows`` [W, 2]: lexicon rows of the two words; ``split_log_channel`` [W].
     """
 
-    def __init__(self, source: LanguageModel, finder: CandidateFinder) -> None:
+    def __init__(
+        self, source: LanguageModel, finder: CandidateFinder, spell_all: bool = False
+    ) -> None:
+        """``spell_all``: unknown tokens that are no words pay for their spelling too, which a
+        correction has no use for but the probability of a text needs."""
         self._source = source
+        self._spell_all = spell_all
         self.lexicon: Lexicon = finder.lexicon
         self.channel: ErrorModel = finder.channel
         self._finder = finder
@@ -88,6 +96,11 @@ class Readings:
         known = np.flatnonzero(rows >= 0)
         log_list[starts[known]] = self.lexicon.log_list[rows[known]]
         log_unknown[starts] = self._kept_prices(tokens, rows)
+        value = self.lexicon.log_list[found.rows] + log_channel[where]
+        explained = log_sums(owner, value, len(tokens))
+        doubt = self._doubt(tokens, rows, explained)
+        log_list[starts] += doubt
+        log_unknown[starts] += doubt
         for name, values in (
             ("token", token),
             ("label", label),
@@ -101,17 +114,42 @@ class Readings:
         self.starts.extend(self.starts.values[-1] + np.cumsum(sizes))
         self._learn_splits(tokens, correctable)
 
+    def _doubt(
+        self, tokens: Sequence[Token], rows: NDArray[np.int64], explained: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """log p(a word rather than a typing error) [T] of words that only the word list knows.
+
+        Lists counted from raw text are full of errors. ``explained`` [T] is the log of what all
+        neighbours' counts would yield of the word through the channel: the nearer its own count
+        is to that, the more likely it is one.
+        """
+        doubt = np.zeros(len(tokens))
+        listed = np.flatnonzero(
+            (rows >= 0) & np.array([t.source_id == UNK and not self._is_own(t) for t in tokens])
+        )
+        beyond = self.lexicon.log_list[rows[listed]] - explained[listed]
+        finite = np.isfinite(beyond)
+        doubt[listed[finite]] = -np.logaddexp(0.0, TYPO_ODDS - beyond[finite])
+        return doubt
+
+    def _is_own(self, token: Token) -> bool:
+        return token.folded in self.lexicon.own
+
     def _kept_prices(self, tokens: Sequence[Token], rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """log p(word | <unk>) [T] of those that the source does not know, else 0."""
         prices = np.zeros(len(tokens))
         unknown = np.array(
-            [t.source_id == UNK and (t.correctable or t.shouted) for t in tokens], bool
+            [
+                t.source_id == UNK and (t.correctable or t.shouted or self._spell_all)
+                for t in tokens
+            ],
+            bool,
         )
         listed = unknown & (rows >= 0)
         prices[listed] = self.lexicon.log_given_unknown[rows[listed]]
         spelt = np.flatnonzero(unknown & ~np.isfinite(np.where(listed, prices, -np.inf)))
         if len(spelt):
-            words = [tokens[i].folded for i in spelt.tolist()]
+            words = [tokens[i].spelling for i in spelt.tolist()]
             spelling = self._source.encoder.spelling_log_probs(words)
             if spelling is None:
                 prices[spelt] = [PER_LETTER * (len(word) + 1) for word in words]

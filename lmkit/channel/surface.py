@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lmkit.channel.lexicon import LONGEST, Lexicon, fold, is_word, pattern_of
-from lmkit.model import UNK, LanguageModel
+from lmkit.model import BOS, EOS, UNK, LanguageModel
 from lmkit.text.normalization import normalizer
 from lmkit.text.tokenizers.word import WordTokenizer
 
-_CODE = re.compile(r"[@#\\_={}|~^`$*<>/]|\w\.\w|::|\d")
+_CODE = re.compile(r"[@#\\_={}|~^`$<>/]|\w\.\w|::|\d")
 _CUTS = re.compile(r"([-‐‑]|['’][sS]$)")
 _SHOUTING = 0.7
 """A line of so many capitals, part of its letters, is text in capitals, not codes."""
@@ -26,11 +26,12 @@ _SHOUTING = 0.7
 @dataclass(frozen=True, slots=True)
 class Token:
     """A distinct token of the text. ``row`` is its row in the lexicon, -1 if it is not there;
-    ``source_id`` what the source model knows it as. ``correctable``: a word in lower case or
-    with a capital; ``shouted``: one all in capitals, to be corrected only in a line of these."""
+    ``spelling`` is the token as the source's text has it. ``correctable``: a word in lower case or
+        with a capital; ``shouted``: one all in capitals, to be corrected only in a line of these."""
 
     text: str
     folded: str
+    spelling: str
     pattern: int
     row: int
     source_id: int
@@ -96,19 +97,21 @@ class Surface:
         return number
 
     def _token(self, text: str) -> Token:
-        folded = fold(text)
+        folded, spelling = fold(text), self._normalize(text) if self._normalize else text
         pattern = pattern_of(text)
         word = len(folded) <= LONGEST and is_word(folded)
         row = self._lexicon.rows.get(folded, -1) if word else -1
-        source_id = self._id_of(text)
+        source_id = self._id_of(spelling)
         if source_id == UNK and row >= 0:
             source_id = int(self._lexicon.ids[pattern, row])
+        open_as_typed, open_in_capitals = word and pattern < 2, word and pattern == 2
         return Token(
-            text, folded, pattern, row, source_id, word and pattern < 2, word and pattern == 2
+            text, folded, spelling, pattern, row, source_id, open_as_typed, open_in_capitals
         )
 
-    def _id_of(self, text: str) -> int:
-        return int(self._vocabulary.id_of(self._normalize(text) if self._normalize else text))
+    def _id_of(self, spelling: str) -> int:
+        number = int(self._vocabulary.id_of(spelling))
+        return UNK if number in (BOS, EOS) else number
 
     def _cut(self, piece: str) -> tuple[tuple[str, int], ...]:
         """The tokens of what the tokenizer took as one, with their lengths."""
@@ -128,7 +131,8 @@ class Surface:
         return self._pieces[piece]
 
     def _is_known(self, text: str) -> bool:
-        return fold(text) in self._lexicon.rows or self._id_of(text) != UNK
+        spelling = self._normalize(text) if self._normalize else text
+        return fold(text) in self._lexicon.rows or self._id_of(spelling) != UNK
 
     def _close(
         self, text: str, numbers: Sequence[int], offsets: Sequence[int], opened: list[bool]
@@ -148,7 +152,7 @@ def _is_code(chunk: str) -> bool:
     """Whether a stretch without white space is no prose."""
     if not _CODE.search(chunk):
         return False
-    if re.search(r"[@#\\_={}|~^`$*<>\d]|::", chunk):
+    if re.search(r"[@#\\_={}|~^`$<>\d]|::", chunk):
         return True
     if "/" in chunk and (chunk.startswith("/") or chunk.count("/") > 1 or "." in chunk.strip(".")):
         return True

@@ -1,0 +1,138 @@
+"""From the best way through a lattice to changes of the text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lmkit.channel.building import Piece
+from lmkit.channel.corrections import Candidate, Change, Correction
+from lmkit.channel.decoder import Search
+from lmkit.channel.lattice import CHANGED, STEP, Lattice
+from lmkit.channel.surface import Line, dressed
+
+if TYPE_CHECKING:
+    from lmkit.channel.corrector import Corrector
+
+MOST_RUNNERS_UP = 4
+UNLIKELY = 0.001
+"""Readings with a lower posterior are not mentioned."""
+
+
+class ChangeReader:
+    """Reads changes off one searched ``lattice``."""
+
+    def __init__(self, corrector: Corrector, lattice: Lattice, search: Search) -> None:
+        self._lexicon = corrector.lexicon
+        self._surface = corrector.surface
+        self._channel = corrector.channel
+        self._weights = corrector.weights
+        self._explain = corrector.explain
+        self._lattice = lattice
+        self._search = search
+        self._posterior = search.posteriors(len(lattice.arcs))
+
+    def changes(self, line: Line, piece: Piece, first: int, sentence: int) -> Iterator[Change]:
+        """The changes of ``piece`` of ``line``, sentence number ``sentence`` of the lattice, whose
+        first token is number ``first`` there."""
+        arcs = self._lattice.arcs
+        path = self._search.path(sentence)
+        place = 0
+        while place < len(path):
+            arc = path[place]
+            place += 1
+            if arcs.kind[arc] != CHANGED:
+                continue
+            reading = [arc]
+            while place < len(path) and arcs.typed[path[place]] == arcs.typed[arc]:
+                reading.append(path[place])
+                place += 1
+            begin = piece.begin + int(arcs.typed[arc]) - first
+            yield self._change(line, begin, reading, sentence)
+
+    def _change(self, line: Line, begin: int, reading: list[int], sentence: int) -> Change:
+        start, original = self.span(line, begin, reading[0])
+        others = self.readings(reading[0])
+        return Change(
+            start,
+            len(original),
+            original,
+            self.text(line, begin, reading),
+            float(self._posterior[reading[0]]),
+            tuple(
+                (self.text(line, begin, other), float(self._posterior[other[0]]))
+                for other in others
+                if other[0] != reading[0]
+            )[:MOST_RUNNERS_UP],
+            tuple(self.candidate(line, begin, r, sentence) for r in others)
+            if self._explain
+            else (),
+        )
+
+    def readings(self, arc: int, least: float = UNLIKELY) -> list[list[int]]:
+        """All readings with a posterior of ``least`` or more from the node where ``arc`` begins,
+        the likeliest first; a reading is one arc, or several behind each other."""
+        lattice = self._lattice
+        node = int(lattice.arcs.source[arc])
+        here = np.arange(lattice.first_arc[node], lattice.first_arc[node + 1])
+        here = here[self._posterior[here] >= least]
+        here = here[np.argsort(-self._posterior[here], kind="stable")]
+        return [self._whole(first) for first in here.tolist()]
+
+    def _whole(self, arc: int) -> list[int]:
+        """``arc``, and those behind it inside the same typed token."""
+        lattice, reading = self._lattice, [arc]
+        while lattice.time[lattice.arcs.target[reading[-1]]] % STEP:
+            reading.append(int(lattice.first_arc[lattice.arcs.target[reading[-1]]]))
+        return reading
+
+    def candidate(self, line: Line, begin: int, reading: list[int], sentence: int) -> Candidate:
+        """What speaks for ``reading``."""
+        arcs = self._lattice.arcs
+        _, typed = self.span(line, begin, reading[0])
+        intended = " ".join(
+            self._lexicon.words[row] if row >= 0 else typed.lower()
+            for row in arcs.label[reading].tolist()
+        )
+        posterior = float(self._posterior[reading[0]])
+        total = float(self._search.total[self._search.final[sentence]])
+        cost = float(arcs.cost[reading].sum())
+        with np.errstate(divide="ignore"):
+            log_source = (float(np.log(posterior)) + total - cost) / self._weights.source
+        log_channel = float(self._channel.log_probs([typed.lower()], [intended])[0])
+        edits = tuple(self._channel.path(typed.lower(), intended))
+        return Candidate(self.text(line, begin, reading), log_channel, log_source, posterior, edits)
+
+    def span(self, line: Line, begin: int, arc: int) -> tuple[int, str]:
+        """Where in ``line`` what ``arc`` may stand for was typed, and the typed text."""
+        time = self._lattice.time
+        arcs = self._lattice.arcs
+        wide = int(time[arcs.target[arc]] - time[arcs.source[arc]]) // STEP
+        last = begin + max(1, wide) - 1
+        start = line.offsets[begin]
+        stop = line.offsets[last] + len(self._surface.tokens[line.tokens[last]].text)
+        return start, line.text[start:stop]
+
+    def text(self, line: Line, begin: int, reading: Sequence[int]) -> str:
+        """``reading`` as it is written in place of token ``begin``."""
+        token = self._surface.tokens[line.tokens[begin]]
+        words = []
+        for place, row in enumerate(self._lattice.arcs.label[list(reading)].tolist()):
+            if row < 0:
+                words.append(token.text)
+                continue
+            pattern = token.pattern if place == 0 or token.pattern == 2 else 0
+            capital = bool(self._lexicon.capitals[row])
+            words.append(dressed(self._lexicon.words[row], pattern, token.text, capital))
+        return " ".join(words)
+
+
+def corrected(text: str, changes: Sequence[Change]) -> Correction:
+    """``text`` with its ``changes``, in order, made."""
+    parts, place = [], 0
+    for change in changes:
+        parts += [text[place : change.offset], change.replacement]
+        place = change.offset + change.length
+    return Correction(text, "".join([*parts, text[place:]]), tuple(changes))

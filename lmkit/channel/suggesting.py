@@ -1,0 +1,111 @@
+"""Suggestions for one word, with or without its context."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lmkit.channel.building import pieces_of
+from lmkit.channel.changes import ChangeReader
+from lmkit.channel.corrections import Suggestion
+from lmkit.channel.lattice import CHANGED
+from lmkit.channel.surface import Line, dressed
+
+if TYPE_CHECKING:
+    from lmkit.channel.corrector import Corrector
+
+
+def suggestions(corrector: Corrector, word: str, left: str, right: str, n: int) -> list[Suggestion]:
+    """See `Corrector.suggest`."""
+    text = " ".join(part for part in (left, word, right) if part)
+    line = corrector.surface.read(text)
+    offset = len(left) + 1 if left else 0
+    within = [offset <= place < offset + len(word) for place in line.offsets]
+    line = replace(line, open=[a and b for a, b in zip(line.open, within, strict=True)])
+    if not any(line.open):
+        return []
+    if not (left.strip() or right.strip()):
+        return _alone(corrector, line, n)
+    return _in_context(corrector, line, n)
+
+
+def _alone(corrector: Corrector, line: Line, n: int) -> list[Suggestion]:
+    """By the channel and the priors of the lexicon."""
+    lexicon, readings, surface = corrector.lexicon, corrector.readings, corrector.surface
+    readings.learn(surface.tokens[len(readings) :])
+    place = _doubtful(corrector, line)
+    number = line.tokens[place]
+    token = surface.tokens[number]
+    first, last = readings.starts.values[number : number + 2].tolist()
+    low, high = readings.split_starts.values[number : number + 2].tolist()
+    rows = readings.label.values[first + 1 : last]
+    pairs = readings.split_rows.values.reshape(-1, 2)[low:high]
+    log_channel = np.concatenate(
+        (readings.log_channel.values[first + 1 : last], readings.split_log_channel.values[low:high])
+    ) + np.log1p(-corrector.weights.keep)
+    log_source = np.concatenate((lexicon.log_prior[rows], lexicon.log_prior[pairs].sum(axis=1)))
+    value = corrector.weights.source * log_source + corrector.weights.channel * log_channel
+    kept = np.log(corrector.weights.keep) + (
+        lexicon.log_prior[token.row] if token.row >= 0 else -np.inf
+    )
+    total = np.logaddexp.reduce([*value.tolist(), kept])
+    found = []
+    for i in np.argsort(-value, kind="stable")[:n].tolist():
+        chosen = [int(rows[i])] if i < len(rows) else pairs[i - len(rows)].tolist()
+        words = [
+            dressed(
+                lexicon.words[row],
+                token.pattern if j == 0 or token.pattern == 2 else 0,
+                token.text,
+                bool(lexicon.capitals[row]),
+            )
+            for j, row in enumerate(chosen)
+        ]
+        text = _spliced(line, place, " ".join(words), line.text)
+        posterior = float(np.exp(value[i] - total))
+        found.append(Suggestion(text, float(log_channel[i]), float(log_source[i]), posterior))
+    return found
+
+
+def _doubtful(corrector: Corrector, line: Line) -> int:
+    """The open token that is worth least: the typed word may be of several."""
+    tokens = [corrector.surface.tokens[number] for number in line.tokens]
+    prior = corrector.lexicon.log_prior
+    worth = [float(prior[token.row]) if token.row >= 0 else -np.inf for token in tokens]
+    return min((i for i, opened in enumerate(line.open) if opened), key=worth.__getitem__)
+
+
+def _spliced(line: Line, place: int, replacement: str, whole: str) -> str:
+    """The typed word, which may be of several tokens, with token ``place`` replaced."""
+    begin = line.offsets[place]
+    end = line.offsets[place + 1] if place + 1 < len(line.offsets) else len(whole)
+    return whole[:begin] + replacement + whole[end:]
+
+
+def _in_context(corrector: Corrector, line: Line, n: int) -> list[Suggestion]:
+    """By the channel and the source model."""
+    pieces = pieces_of(line, 0, corrector.surface)
+    lattice = corrector.builder.build([line], pieces)
+    search = corrector.search(lattice, beam=SUGGESTION_BEAM, behind=SUGGESTION_BEHIND)
+    reader = ChangeReader(corrector, lattice, search)
+    place = _doubtful(corrector, line)
+    number = next(i for i, piece in enumerate(pieces) if piece.begin <= place < piece.end)
+    before = sum(piece.end - piece.begin for piece in pieces[:number])
+    typed = before + place - pieces[number].begin
+    here = np.flatnonzero((lattice.arcs.typed == typed) & (lattice.arcs.kind == CHANGED))
+    if not len(here):
+        return []
+    found = []
+    for reading in reader.readings(int(here[0]), 0.0):
+        if lattice.arcs.kind[reading[0]] == CHANGED:
+            one = reader.candidate(line, place, reading, number)
+            found.append(Suggestion(one.text, one.log_channel, one.log_source, one.posterior))
+        if len(found) == n:
+            break
+    return found
+
+
+SUGGESTION_BEAM = 64
+SUGGESTION_BEHIND = 40.0
