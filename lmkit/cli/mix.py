@@ -89,12 +89,15 @@ def mix(
 
     Example:
 
-        lmkit mix model.lm other.lm --valid valid.txt --output mix.lm
-        lmkit mix model.lm --cache --valid valid.txt --output cached.lm
-        lmkit mix model.lm other.lm --valid valid.txt --merge --output merged.lm
+        lmkit mix model.lm other.lm --valid more.txt --output mix.lm
+        lmkit mix model.lm --cache --valid more.txt --output cached.lm
+        lmkit mix model.lm other.lm --valid more.txt --merge --output merged.lm
     """
     from lmkit import api
 
+    for name in ("cache_size", "cache_decay"):
+        if how[name] is not None and not how["cache"]:
+            raise UsageError(f"--{name.replace('_', '-')} is nothing without --cache", "--cache")
     if merge and embed:
         raise UsageError("--merge leaves no parts to carry with --embed", "one of the two")
     with ProgressBars(console) as bars:

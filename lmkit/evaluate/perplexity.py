@@ -104,7 +104,7 @@ def state_used(
 ) -> str | None:
     """What becomes of the state from line to line in `running_reader`: ``carry``, ``line``, or
     None for a model that has none to carry."""
-    if not hasattr(model, "running"):
+    if getattr(model, "running", None) is None:
         return None
     return state or ("carry" if options else default)
 

@@ -80,17 +80,20 @@ class HeldOut:
         carry: bool,
         progress: Progress | None,
     ) -> None:
-        readers = Readers(members, carry)
+        tokens = 0
+
+        def tell(done: int) -> None:
+            if progress is not None:
+                progress("scoring", tokens + done, None)
+
+        readers = Readers(members, carry, tell)
         self.carry = carry
         self.batches: list[Batch] = []
         scores = []
-        tokens = 0
         for batch in batches:
             self.batches.append(batch)
             scores.append(readers.score(batch))
             tokens += len(batch.ids)
-            if progress is not None:
-                progress("scoring", tokens, None)
         if all((batch.ids == EOS).all() for batch in self.batches):
             raise TextError("the held-out text is empty", "a file with words in it")
         self.ids = np.concatenate([batch.ids for batch in self.batches])

@@ -3,7 +3,7 @@ sentences and batches."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,15 +23,23 @@ Floats = NDArray[np.float64]
 
 class RunningMixture(LanguageModel):
     """``mixture`` on a running text; `score` goes on where the last call ended. ``options`` are
-    those of the models that read a running text in ways of their own."""
+    those of the models that read a running text in ways of their own. ``progress`` is called now
+    and then with the tokens of the batch that are done."""
 
-    def __init__(self, mixture: MixtureModel, **options: Any) -> None:
+    def __init__(
+        self,
+        mixture: MixtureModel,
+        *,
+        progress: Callable[[int], None] | None = None,
+        **options: Any,
+    ) -> None:
         self.mixture = mixture
         self.backend = mixture.backend  # type: ignore[misc]
         self.encoder = mixture.encoder
         self.unit = mixture.unit
         self.context_length = None
-        self.readers = Readers(mixture.members, **options)
+        carry = mixture.product is None
+        self.readers = Readers(mixture.members, carry, progress, **options)
         self._history = np.zeros((1, 0), np.int32)
 
     def score(
@@ -44,10 +52,7 @@ class RunningMixture(LanguageModel):
         if not len(batch.ids):
             return np.zeros(0), mixture.start(1)
         product = mixture.product
-        if product is None:
-            sources = self.readers.score(batch)
-        else:
-            sources = product.score(batch, None)[:, None]
+        sources = product.score(batch)[:, None] if product else self.readers.score(batch)
         begins = np.zeros(1, np.int64)
         log_probs = mixture.mix(batch, sources, mixture.before(batch), self._history, begins)
         if mixture.blend.cache is not None:
@@ -75,19 +80,27 @@ class Readers:
     """The ``members`` reading a text batch by batch: those that can go on from one sentence to
     the next, unless ``carry`` is False."""
 
-    def __init__(self, members: Sequence[Member], carry: bool = True, **options: Any) -> None:
+    def __init__(
+        self,
+        members: Sequence[Member],
+        carry: bool = True,
+        progress: Callable[[int], None] | None = None,
+        **options: Any,
+    ) -> None:
         self._members = members
-        self._readers: list[LanguageModel] = []
-        used = False
-        for member in members:
-            run = getattr(member.model, "running", None) if carry else None
-            self._readers.append(member.model if run is None else run(**options))
-            used = used or run is not None
-        if options and not used:
+        self._progress = progress
+        self._readers: list[LanguageModel] = [member.model for member in members]
+        found = [getattr(member.model, "running", None) for member in members]
+        running = [(n, run) for n, run in enumerate(found) if carry and run is not None]
+        if options and not running:
             raise UnsupportedError(
                 "no model of the mixture can be read with a cache of its own or learn on the way",
                 "a mixture with a recurrent network",
             )
+        for number, (place, run) in enumerate(running, 1):
+            # The last one tells: what is done by then is little beside a network's work.
+            told = progress if number == len(running) else None
+            self._readers[place] = run(**options, progress=told)
 
     def score(self, batch: Batch) -> Floats:
         """log p [T, M] of the tokens of the next ``batch``."""
@@ -95,4 +108,6 @@ class Readers:
             reader.score(member.batch(batch))[0]
             for member, reader in zip(self._members, self._readers, strict=True)
         ]
+        if self._progress is not None:
+            self._progress(len(batch.ids))
         return np.stack(log_probs, axis=1)
