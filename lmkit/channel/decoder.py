@@ -82,7 +82,8 @@ class Search:
             here = slice(low, low + len(sums))
             backward[here] = np.logaddexp(backward[here], sums)
         through = self.total[self.edge_from] + self.edge_weight + backward[self.edge_to]
-        return np.bincount(self.edge_arc, weights=np.exp(np.minimum(through, 0.0)), minlength=arcs)
+        weights = np.exp(np.minimum(through, 0.0))
+        return np.bincount(self.edge_arc, weights, arcs).astype(np.float64)
 
 
 @dataclass(slots=True)
@@ -151,11 +152,15 @@ class BeamSearch:
         while self._waiting:
             self._step(min(self._waiting))
         nothing = np.zeros(0, np.int64)
-        edges = [np.concatenate([nothing, *(parts[i] for parts in self._edges)]) for i in range(3)]
+        origin, target, arc = (
+            np.concatenate([nothing, *(parts[i] for parts in self._edges)]) for i in range(3)
+        )
         return Search(
             np.concatenate(self._score),
             np.concatenate(self._total),
-            *edges,
+            origin,
+            target,
+            arc,
             np.concatenate([np.zeros(0), *self._weights]),
             np.concatenate(self._best_edge),
             self._levels,

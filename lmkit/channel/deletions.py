@@ -2,8 +2,8 @@
 
 Two words within two edits can be made equal by leaving out at most two letters of each (Garbe's
 SymSpell, 2012; Bocek et al. 2007), and so can their beginnings of seven letters, since an edit
-never needs more than one deletion on either side of the cut. The beginnings of all words with up to two letters
-left out are hashed and sorted once; a look-up hashes the same of the typed word.
+never needs more than one deletion on either side of the cut. The beginnings of all words with up
+to two letters left out are hashed and sorted once; a look-up hashes the same of the typed word.
 
 A beginning is seven codes of nine bits in one 64-bit word, the first letter lowest; leaving a
 letter out is a shift. ``N`` words make up to 29 ``N`` entries.

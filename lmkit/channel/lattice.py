@@ -2,9 +2,9 @@
 
 A node is a place in a sentence; an arc goes on to a later place with one token of the source model,
 which may have been meant by what was typed in between: the typed token itself, another word, one
-of several words typed as one (a node inside the typed token for each space that was lost), or one word
-for two typed tokens. Each path from a sentence's first node to its last is an intended text y,
-the sum of its ``cost`` the channel's log p(x|y).
+of several words typed as one (a node inside the typed token for each space that was lost), or one
+word for two typed tokens. Each path from a sentence's first node to its last is an intended text
+y, the sum of its ``cost`` the channel's log p(x|y).
 
 ``M`` nodes, ``A`` arcs, ``S`` sentences. Nodes of all sentences go in step by ``time``, in which
 a typed token is `STEP` long.

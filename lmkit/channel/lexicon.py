@@ -181,16 +181,16 @@ def _of_source(
             kept.append(number)
             row_of.append(rows.setdefault(folded, len(rows)))
             patterns.append(0 if folded is token else pattern_of(token))
-    row, number = np.array(row_of, np.int64), np.array(kept, np.int32)
+    row, numbers = np.array(row_of, np.int64), np.array(kept, np.int32)
     weights = np.asarray(vocabulary.counts, float)
     if not weights[3:].any():
         weights = np.exp(source.next_log_probs(source.start(1))[0])
-    counts = np.bincount(row, weights=weights[number], minlength=len(rows)).astype(float)
+    counts = np.bincount(row, weights=weights[numbers], minlength=len(rows)).astype(float)
     best = np.zeros(len(rows), np.int32)
-    rising = np.argsort(weights[number], kind="stable")
-    best[row[rising]] = number[rising]
+    rising = np.argsort(weights[numbers], kind="stable")
+    best[row[rising]] = numbers[rising]
     ids = np.zeros((4, len(rows)), np.int32)
-    ids[np.array(patterns, np.int64), row] = number
+    ids[np.array(patterns, np.int64), row] = numbers
     capitals = (ids[0] == UNK) & (ids[1] != UNK)
     lower = np.where(ids[0] == UNK, best, ids[0])
     ids = np.where(ids == UNK, lower, ids)

@@ -26,8 +26,9 @@ _SHOUTING = 0.7
 @dataclass(frozen=True, slots=True)
 class Token:
     """A distinct token of the text. ``row`` is its row in the lexicon, -1 if it is not there;
-    ``spelling`` is the token as the source's text has it. ``correctable``: a word in lower case or
-        with a capital; ``shouted``: one all in capitals, to be corrected only in a line of these."""
+    ``spelling`` is the token as the source's text has it, ``source_id`` its number there.
+    ``correctable``: a word in lower case or with a capital; ``shouted``: one all in capitals, to
+    be corrected only in a line of these."""
 
     text: str
     folded: str
