@@ -146,7 +146,9 @@ def compare(
     options = {key: value for key, value in given.items() if value is not None}
     specs = _specs(models, suite)
     texts = _corpus(console, corpus, output, options)
-    specs = _with_times(console, specs, suite, texts, options)
+    if suite is None and not models:
+        suite = "quick"
+    specs = _with_times(specs, suite, texts, options)
     found = _compare(console, texts, specs, output, options)
     from lmkit.evaluate.comparison.database import write_results
 
@@ -216,17 +218,14 @@ def _dataset(name: str) -> dict[str, Path]:
 
 
 def _with_times(
-    console: Console,
-    specs: Sequence[Spec],
-    suite: str | None,
-    texts: Corpus,
-    options: dict[str, Any],
+    specs: Sequence[Spec], suite: str | None, texts: Corpus, options: dict[str, Any]
 ) -> list[Spec]:
+    """``specs`` with their shares of the time, that of the ``suite`` if nothing else is said."""
     from lmkit.evaluate.comparison.suites import BUDGETS, share_out
 
     budget = options.pop("time_budget", None)
-    if budget is None and any(spec.text in _texts_of(suite) for spec in specs):
-        budget = BUDGETS[suite or "quick"]
+    if budget is None and suite is not None:
+        budget = BUDGETS[suite]
     shares = options.get("shares", ())
     return share_out(
         specs,
@@ -235,12 +234,6 @@ def _with_times(
         trainings=options["seeds"],
         parts=(1.0, *(share for share in shares if share < 1)),
     )
-
-
-def _texts_of(suite: str | None) -> tuple[str, ...]:
-    from lmkit.evaluate.comparison.suites import SUITES
-
-    return SUITES[suite or "quick"]
 
 
 def _compare(
@@ -326,7 +319,7 @@ def _write(console: Console, found: Comparison, fmt: Format, markdown: bool) -> 
     if found.ranked:
         for line in table(found, console.width):
             console.write_line(line)
-        for line in legend(found):
+        for line in legend(found, console.width):
             console.write_line(line)
     for row in found.failed:
         console.write_line(f"failed: {row.name}: {row.reason}")

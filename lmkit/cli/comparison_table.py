@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from lmkit.cli.layout import ELLIPSIS, display_width, megabytes
@@ -129,14 +130,15 @@ def remarks(comparison: Comparison) -> list[str]:
     if facts.rule is not None:
         said.append(f"splits: {facts.rule}")
     if facts.overlap:
-        lines = "line" if facts.overlap == 1 else "lines"
-        done = "left out" if facts.dropped else "counted; --drop-overlap leaves them out"
-        said.append(f"{facts.overlap} test {lines} stand in the training text too ({done})")
+        lines = "line stands" if facts.overlap == 1 else "lines stand"
+        done = "left out" if facts.dropped else "--drop-overlap leaves them out"
+        said.append(f"{facts.overlap:,} test {lines} in the training text too ({done})")
     return said
 
 
-def legend(comparison: Comparison) -> list[str]:
-    """How to read the columns; only of what is there."""
+def legend(comparison: Comparison, width: int) -> list[str]:
+    """How to read the columns; only of what is there. Lines are no longer than ``width``, which
+    counts as 80 at least."""
     rows = comparison.ranked
     said = []
     if any(row.difference is not None for row in rows):
@@ -145,19 +147,19 @@ def legend(comparison: Comparison) -> list[str]:
     for row in rows:
         groups.setdefault(row.group or "", row)
     unknown = [
-        f"{row.oovs} of {(row.tokens or 0) - (row.sentences or 0):,} {UNITS.get(row.unit or '', 'tokens')}"
+        f"{row.oovs:,} of {(row.tokens or 0) - (row.sentences or 0):,} {UNITS.get(row.unit or '', 'tokens')}"
         + (f" ({letter})" if len(groups) > 1 else "")
         for letter, row in groups.items()
     ]
     if len(groups) > 1:
         said.append("ppl: perplexities can be compared only between rows with the same letter")
-    said.append(f"unknown, paid for in bits/char: {', '.join(unknown)}")
+    said.append(f"unknown, paid for: {', '.join(unknown)}")
     carrying = [row.name for row in rows if row.state == "carry"]
     if carrying:
         said.append(f"state carried from line to line: {', '.join(carrying)}")
     if any(row.seeds for row in rows):
         said.append("seeds: bits/char is the mean of several trainings, ± their deviation")
-    return said
+    return [line for one in said for line in wrap(one, max(width, WIDTH), subsequent_indent="  ")]
 
 
 def crossing_lines(comparison: Comparison) -> list[str]:

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import sqlite3
+from types import SimpleNamespace
 
 import pytest
 
@@ -94,7 +95,7 @@ def test_overlap_is_counted_or_dropped(run, text):
         run("compare", *given, "--drop-overlap"), "no test text is left", "another --test", status=1
     )
     lines = sum(line.strip() != b"" for line in text.read_bytes().splitlines())
-    said = f"{lines} test lines stand in the training text too (counted; --drop-overlap leaves"
+    said = f"{lines} test lines stand in the training text too (--drop-overlap leaves them out)"
     assert said in run("compare", *given).err
 
 
@@ -158,6 +159,17 @@ def test_bad_input_is_one_clear_line(run, text, words, said, status):
     assert last.startswith("Error: ")
     for part in said:
         assert part in last
+
+
+def test_networks_without_a_suite_train_as_long_as_their_preset_says():
+    from lmkit.cli.compare import _with_times
+    from lmkit.evaluate.comparison.specs import parse_specs
+
+    texts = SimpleNamespace(facts=SimpleNamespace(train=SimpleNamespace(tokens=1000)))
+    (spec,) = _with_times(parse_specs(["lstm"]), None, texts, {"seeds": 1})
+    assert "time_budget" not in spec.options
+    (spec,) = _with_times(parse_specs(["lstm"]), "quick", texts, {"seeds": 1})
+    assert 29 < spec.options["time_budget"] <= 30
 
 
 def test_models_of_other_vocabularies_are_not_mixed(run, text):
