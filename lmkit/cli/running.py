@@ -45,12 +45,12 @@ def running_options(default: State) -> Decorator:
             metavar="N",
             help="Mix in a continuous cache of the last N tokens, such as 2000.",
         ),
-        click.option("--cache-weight", type=PART, metavar="P", help="Its weight.  [default: 0.1]"),
+        click.option("--cache-weight", type=PART, metavar="P", help="Its weight.  [default: 0.2]"),
         click.option(
             "--cache-flatness",
             type=click.FloatRange(min=0),
             metavar="X",
-            help="How sharply it chooses.  [default: 0.3]",
+            help="How sharply it chooses.  [default: 11]",
         ),
         click.option(
             "--tune-cache",

@@ -23,7 +23,7 @@ from lmkit.neural.cache import Cache
 if TYPE_CHECKING:
     from lmkit.neural.model import NeuralModel
 
-FLATNESSES = tuple(float(f) for f in np.geomspace(0.005, 0.5, 11).round(4))
+FLATNESSES = tuple(float(f) for f in np.geomspace(3, 48, 13).round(1))
 READ = 50_000
 """Tokens of the text that are read: a few documents tell the two numbers well enough."""
 LEAST = 100

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from lmkit.errors import UnsupportedError, UsageError
 from lmkit.model import EOS, Batch, LanguageModel, State
 from lmkit.neural.blas import one_thread
-from lmkit.neural.cache import Cache
+from lmkit.neural.cache import FLATNESS, WEIGHT, Cache
 from lmkit.neural.network import States, Stretch
 from lmkit.neural.parallel import read_in_parts
 from lmkit.neural.parameters import Parameters
@@ -49,8 +49,8 @@ class RunningModel(LanguageModel):
         model: NeuralModel,
         *,
         cache: int = 0,
-        cache_weight: float = 0.1,
-        cache_flatness: float = 0.3,
+        cache_weight: float = WEIGHT,
+        cache_flatness: float = FLATNESS,
         dynamic: float = 0.0,
         dynamic_decay: float = 0.002,
         dynamic_steps: int = 20,

@@ -198,7 +198,7 @@ def test_the_cache_is_the_formula(text: Path) -> None:
     )
     plain, _ = model.running().score(["w1 w2 w1 w2 w1", "w2"])
     h, _ = model.scorer.read(np.concatenate(([EOS], ids[:-1]))[:, None], model.before_start)
-    h = h / np.sqrt((h[:, 0] ** 2).mean())
+    h = h / np.sqrt((h**2).sum(axis=0))
     for t in range(len(ids)):
         before = range(max(0, t - 4), t)
         scores = [np.exp(0.7 * h[:, t] @ h[:, i]) for i in before]
