@@ -147,8 +147,7 @@ def legend(comparison: Comparison, width: int) -> list[str]:
     for row in rows:
         groups.setdefault(row.group or "", row)
     unknown = [
-        f"{row.oovs:,} of {(row.tokens or 0) - (row.sentences or 0):,} {UNITS.get(row.unit or '', 'tokens')}"
-        + (f" ({letter})" if len(groups) > 1 else "")
+        _unknown(row) + (f" ({letter})" if len(groups) > 1 else "")
         for letter, row in groups.items()
     ]
     if len(groups) > 1:
@@ -160,6 +159,11 @@ def legend(comparison: Comparison, width: int) -> list[str]:
     if any(row.seeds for row in rows):
         said.append("seeds: bits/char is the mean of several trainings, ± their deviation")
     return [line for one in said for line in wrap(one, max(width, WIDTH), subsequent_indent="  ")]
+
+
+def _unknown(row: ModelResult) -> str:
+    tokens = (row.tokens or 0) - (row.sentences or 0)
+    return f"{row.oovs:,} of {tokens:,} {UNITS.get(row.unit or '', 'tokens')}"
 
 
 def crossing_lines(comparison: Comparison) -> list[str]:
