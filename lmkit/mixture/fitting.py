@@ -61,7 +61,11 @@ def make_mixture(
     if len(components) < 2 and not cache:
         raise UsageError("one model alone is no mixture", "another model, or --cache")
     members = members_of([part.model for part in components], names)
-    held_out = HeldOut(members, batches, state == "carry", progress)
+    if kind == "log-linear" and not cache:
+        # Products are of distributions, which are not to be had of a running text.
+        state = "line"
+    carry = state == "carry"
+    held_out = HeldOut(members, batches, carry, carry and kind != "log-linear", progress)
     blend, extra = _base(kind, members, held_out, progress)
     blend = _weighted(blend, held_out, extra, cache, cache_size, cache_decay, progress)
     model = MixtureModel(components, members, blend, {}, [])
@@ -71,13 +75,15 @@ def make_mixture(
 
 class HeldOut:
     """The held-out text: ``ids`` [T], ``last`` [T] (the token before each), ``begins`` of its
-    sentences, and ``log_probs`` [T, M] of its tokens under the models."""
+    sentences, and ``log_probs`` [T, M] of its tokens under the models. With ``carry`` a cache, and
+    with ``carry_states`` the models, go on from sentence to sentence."""
 
     def __init__(
         self,
         members: Sequence[Member],
         batches: Iterable[Batch],
         carry: bool,
+        carry_states: bool,
         progress: Progress | None,
     ) -> None:
         tokens = 0
@@ -86,7 +92,7 @@ class HeldOut:
             if progress is not None:
                 progress("scoring", tokens + done, None)
 
-        readers = Readers(members, carry, tell)
+        readers = Readers(members, carry_states, tell)
         self.carry = carry
         self.batches: list[Batch] = []
         scores = []
