@@ -24,7 +24,7 @@ from lmkit.channel.table import EditTable
 SWAP, WORD = -1, -2
 """Numbers of the longer edits that no row of the table stands for: any two letters that change
 places, and a whole word typed as it was meant."""
-CELLS = 1 << 18
+CELLS = 1 << 15
 """Cells that are worked on at once."""
 
 
@@ -236,7 +236,7 @@ def make_grid(
         insert.reshape(-1, P), single.reshape(-1, P), nodes.delete[:, which_nodes],
         _no_longer(), final, scale, keep, np.zeros(0, np.int64),
     )  # fmt: skip
-    parts = [*_table_edits(grid, table), _swaps(grid, equal), *_whole_words(grid, equal, table)]
+    parts = [_table_edits(grid, table), _swaps(grid, equal), *_whole_words(grid, equal, table)]
     grid.longer = _joined(parts)
     return grid
 
@@ -269,26 +269,31 @@ def _joined(parts: Sequence[Longer]) -> Longer:
     return Longer(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
-def _table_edits(grid: Grid, table: EditTable) -> Iterator[Longer]:
+def _table_edits(grid: Grid, table: EditTable) -> Longer:
     """The longer edits of the table that fit somewhere."""
+    if not table.shapes:
+        return _no_longer()
     nodes, typed = grid.nodes, grid.typed
-    shape = (grid.N, grid.columns, grid.P)
-    for k, length in table.shapes:
-        numbers = nodes.numbers[k][:, grid.which_nodes]
-        results = typed.results[length][:, grid.which_typed]
-        hashed = table.intended_hash[numbers][:, None, :] + table.typed_hash[results][None]
-        hashed &= table.mask
-        hit = np.flatnonzero(table.maybe[hashed])
-        i, j, p = np.unravel_index(hit, shape)
-        found = table.edit_numbers(numbers[i, p], results[j, p])
-        good = np.flatnonzero(found >= 0)
-        i, j, p, found = i[good], j[good], p[good], found[good]
-        where = nodes.where[k][i, grid.which_nodes[p]]
-        prob = table.longer[found, where] * nodes.left[k][i, grid.which_nodes[p]]
-        start = i * grid.columns + j
-        yield Longer(
-            p, start, start + k * grid.columns + length, prob * grid.scale**length, found, where
-        )
+    spans, lengths = np.array(table.shapes).T
+    numbers, results = nodes.numbers[spans], typed.results[lengths]
+    left = table.intended_hash[numbers][:, :, grid.which_nodes]
+    right = table.typed_hash[results][:, :, grid.which_typed]
+    places = left[:, :, None, :] + right[:, None, :, :]
+    places &= table.mask
+    hit = np.flatnonzero(table.maybe.take(places))
+    at = places.reshape(-1)[hit]
+    rest, p = np.divmod(hit, grid.P)
+    rest, j = np.divmod(rest, grid.columns)
+    shape, i = np.divmod(rest, grid.N)
+    node = grid.which_nodes[p]
+    found = table.edit_numbers(numbers[shape, i, node], results[shape, j, grid.which_typed[p]], at)
+    good = np.flatnonzero(found >= 0)
+    shape, i, j, p, node, found = (part[good] for part in (shape, i, j, p, node, found))
+    k, length = spans[shape], lengths[shape]
+    where = nodes.where[k, i, node]
+    prob = table.longer[found, where] * nodes.left[k, i, node] * grid.scale**length
+    start = i * grid.columns + j
+    return Longer(p, start, start + k * grid.columns + length, prob, found, where)
 
 
 def _swaps(grid: Grid, equal: NDArray[np.bool_]) -> Longer:

@@ -221,21 +221,33 @@ class EditTable:
         order = np.argsort(keys, kind="stable")
         self.edit_keys = (keys[order], order)
         generator = np.random.default_rng(0)
-        self.mask = (1 << max(int(len(keys) * SPARE).bit_length(), 10)) - 1
-        self.intended_hash = generator.integers(0, self.mask + 1, len(self.substrings) + 1)
-        self.typed_hash = generator.integers(0, self.mask + 1, len(self.results) + 1)
+        self.mask = np.int32((1 << max(int(len(keys) * SPARE).bit_length(), 10)) - 1)
+        sizes = len(self.substrings) + 1, len(self.results) + 1
+        self.intended_hash, self.typed_hash = (
+            generator.integers(0, self.mask + 1, size, dtype=np.int32) for size in sizes
+        )
+        places = (self.intended_hash[self.intended] + self.typed_hash[self.typed]) & self.mask
         self.maybe = np.zeros(self.mask + 1, dtype=bool)
-        self.maybe[
-            (self.intended_hash[self.intended] + self.typed_hash[self.typed]) & self.mask
-        ] = True
+        self.maybe[places] = True
+        # Of edits that share a place one is found there, the others by their keys.
+        self.first = np.full(self.mask + 1, -1, dtype=np.int32)
+        self.first[places] = np.arange(len(places))
+        self.alone = np.bincount(places, minlength=self.mask + 1) < 2
         self.shapes = sorted(
             {(len(y), len(x)) for y, x in zip(self.counts.intended, self.counts.typed, strict=True)}
         )
 
-    def edit_numbers(self, intended: Ints, typed: Ints) -> Ints:
-        """The longer edit from each substring to each result, by their numbers; -1 for none."""
-        found = _find(self.edit_keys, intended * self.results_known + typed)
-        return np.where((intended >= 0) & (typed >= 0), found, -1)
+    def edit_numbers(self, intended: Ints, typed: Ints, places: Ints) -> Ints:
+        """The longer edit from each substring to each result, by their numbers and the sums of
+        their hashes; -1 for none."""
+        found = self.first[places].astype(np.int64)
+        right = (self.intended[found] == intended) & (self.typed[found] == typed)
+        found[~right] = -1
+        others = np.flatnonzero(~right & ~self.alone[places] & (intended >= 0) & (typed >= 0))
+        if len(others):
+            keys = intended[others] * self.results_known + typed[others]
+            found[others] = _find(self.edit_keys, keys)
+        return found
 
     def substring_numbers(self, keys: Ints) -> Ints:
         """The number of each substring by its key; -1 where it is not known."""
