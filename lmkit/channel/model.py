@@ -33,7 +33,7 @@ class NoisyChannelModel(LanguageModel):
     """A channel over a source of words.
 
     ``weights``: ``source`` and ``channel`` are powers for correcting, ``keep`` is the channel's
-    part of words typed as meant. ``lexicon`` are settings of the corrector, JSON values.
+    part of words typed as meant; others are the corrector's own. ``lexicon`` are settings of the corrector, JSON values.
     Raises `UnsupportedError` for a source that is no model of words, or gives no probabilities.
     """
 
@@ -81,8 +81,10 @@ class NoisyChannelModel(LanguageModel):
         source: float | None = None,
         channel: float | None = None,
         keep: float | None = None,
+        **others: float,
     ) -> None:
-        """Change those that are given."""
+        """Change those that are given. ``others`` are kept for the corrector."""
+        self._weights.update(others)
         if source is not None:
             self._weights["source"] = source
         if channel is not None:
