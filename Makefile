@@ -28,7 +28,7 @@ STALE := $(shell for v in $(VENVS); do \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test oracle lower-bounds lint types imports format bench readme docs wheel clean venvs
+.PHONY: help demo test oracle report lower-bounds lint types imports format bench readme docs wheel clean venvs
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,9 @@ test: .venv-test/.installed ## Run the tests that need neither a compiler nor a 
 
 oracle: .venv-oracle/.installed ## Compare with kenlm (compiled here), nltk and torch
 	LMKIT_REQUIRE_ORACLES=1 .venv-oracle/bin/python -m pytest tests/oracle $(PYTEST_FLAGS)
+
+report: .venv-dev/.installed ## Test the HTML report, in a browser too where there is one
+	.venv-dev/bin/python -m pytest tests/report $(PYTEST_FLAGS)
 
 lower-bounds: .venv-lower-bounds/.installed ## Run the tests with the oldest dependencies allowed
 	.venv-lower-bounds/bin/python -m pytest $(PYTEST_FLAGS)

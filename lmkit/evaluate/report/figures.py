@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 WIDTH = 7.2
 """Inches, of which a page has about as many."""
 LONGEST_NAME = 34
+LABEL = 15.0
+"""Points of print between the middles of two labels that just do not touch."""
 MARKERS = "osD^vPX*"
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (4, 1.5, 1, 1.5)))
 
@@ -75,8 +77,8 @@ def costs(rows: Sequence[ModelResult]) -> Drawing | None:
     """Bits per character against training time, and against the size of the file; None where
     neither is known of two models."""
     panels: list[tuple[str, Callable[[ModelResult], float | None], Callable[[float], str]]] = [
-        ("training time", lambda row: row.training_seconds, words.seconds),
-        ("size of the model file", lambda row: row.file_bytes, words.size),
+        ("training time", lambda row: row.training_seconds, words.round_seconds),
+        ("size of the model file", lambda row: row.file_bytes, words.round_size),
     ]
     known = [
         (title, [(row, _positive(of(row))) for row in rows], shown) for title, of, shown in panels
@@ -117,25 +119,59 @@ def _scatter(axes: Axes, points: Sequence[Any], shown: Callable[[float], str]) -
         if bit < least:
             front.append((value, bit))
             least = bit
-    axes.plot(*zip(*front, strict=True), drawstyle="steps-post", color=ROLES["bar"], lw=1.2)
-    for (row, value), bit in zip(points, bits, strict=True):
-        axes.plot(value, bit, "o", ms=11, color=ROLES["paper"], mec=ROLES["accent"], mew=1.2)
-        axes.annotate(str(row.rank), (value, bit), ha="center", va="center_baseline", fontsize=7.5)
     _log_axis(axes, values, shown)
-    span = max(bits) - min(bits) or 0.1
-    axes.set_ylim(min(bits) - 0.12 * span, max(bits) + 0.12 * span)
+    _log_bits(axes, bits)
+    axes.plot(*zip(*front, strict=True), drawstyle="steps-post", color=ROLES["bar"], lw=1.2)
+    axes.plot(values, bits, "o", ms=2.5, color=ROLES["accent"], zorder=3)
+    for (row, value), bit, (right, up) in zip(
+        points, bits, _apart(axes, values, bits), strict=True
+    ):
+        axes.annotate(
+            str(row.rank), (value, bit), xytext=(right, up), textcoords="offset points",
+            ha="center", va="center", fontsize=7.5, zorder=4,
+            bbox={"boxstyle": "circle,pad=0.25", "fc": ROLES["paper"], "ec": ROLES["accent"]},
+            arrowprops={"arrowstyle": "-", "color": ROLES["accent"], "lw": 0.6},
+        )  # fmt: skip
 
 
-def learning(curves: Sequence[LearningCurve], crossings: Sequence[Crossing]) -> Drawing | None:
+def _apart(axes: Axes, values: Sequence[float], bits: Sequence[float]) -> list[tuple[float, float]]:
+    """How far each label stands off its point, in points of print, so that no two overlap: on
+    it, else at the nearest free place around it."""
+    figure = axes.get_figure()
+    assert figure is not None
+    figure.draw_without_rendering()  # type: ignore[union-attr]
+    scale = 72 / figure.dpi
+    places = axes.transData.transform(list(zip(values, bits, strict=True))) * scale
+    ways = [(0.0, 0.0)] + [
+        (radius * math.cos(angle * math.pi / 4), radius * math.sin(angle * math.pi / 4))
+        for radius in (LABEL, 1.6 * LABEL, 2.4 * LABEL)
+        for angle in (2, 1, 3, 0, 4, 6, 7, 5)
+    ]
+    taken: list[tuple[float, float]] = []
+    found = []
+    for x, y in places.tolist():
+        way = next(
+            (w for w in ways if all(math.dist((x + w[0], y + w[1]), t) > LABEL for t in taken)),
+            ways[-1],
+        )
+        taken.append((x + way[0], y + way[1]))
+        found.append(way)
+    return found
+
+
+def learning(
+    curves: Sequence[LearningCurve], crossings: Sequence[Crossing], rows: Sequence[ModelResult]
+) -> Drawing | None:
     """Bits per character over the length of the training text, with the fitted laws; None
-    without curves."""
+    without curves. A model looks the same as in `training` of the same ``rows``."""
     curves = [curve for curve in curves if curve.points]
     if not curves:
         return None
     with style():
         figure = _figure(3.9 + 0.17 * math.ceil(len(curves) / 3))
         axes = figure.subplots()
-        for number, curve in enumerate(curves):
+        for curve in curves:
+            number = _number(curve.name, rows)
             points = sorted(curve.points, key=lambda point: point.characters)
             sizes = [float(point.characters) for point in points]
             axes.plot(
@@ -150,6 +186,7 @@ def learning(curves: Sequence[LearningCurve], crossings: Sequence[Crossing]) -> 
             axes.axvline(crossing.characters, color=ROLES["muted"], lw=0.6, ls=(0, (2, 2)))
         sizes = [float(point.characters) for curve in curves for point in curve.points]
         _log_axis(axes, [*sizes, max(sizes) * 4], _thousands)
+        _log_bits(axes, [p.bits_per_character for curve in curves for p in curve.points])
         axes.set_xlabel("characters of training text")
         axes.set_ylabel("bits per character")
         _legend(figure, axes, len(curves))
@@ -180,9 +217,10 @@ def training(rows: Sequence[ModelResult]) -> Drawing | None:
         figure = _figure(3.0 + 0.17 * math.ceil(len(drawn) / 3))
         panes = figure.subplots(1, len(units), squeeze=False)[0]
         for axes, unit in zip(panes, units, strict=True):
-            for number, (row, train, valid) in enumerate(drawn):
+            for row, train, valid in drawn:
                 if (row.unit or "token") != unit:
                     continue
+                number = _number(row.name, rows)
                 colour = series(number)
                 name = _short(row.name)
                 if train:
@@ -223,6 +261,11 @@ def _figure(height: float) -> Figure:
     return Figure(figsize=(WIDTH, height), layout="constrained")
 
 
+def _number(name: str, rows: Sequence[ModelResult]) -> int:
+    """The place of a model among ``rows``, which says how its lines look."""
+    return next((place for place, row in enumerate(rows) if row.name == name), len(rows))
+
+
 def _look(number: int) -> dict[str, Any]:
     """Colour, marker and dashes of a line: no two lines of a figure look the same."""
     return {
@@ -254,6 +297,26 @@ def _log_axis(axes: Axes, values: Sequence[float], shown: Callable[[float], str]
     axes.tick_params(axis="x", which="minor", length=0)
 
 
+def _log_bits(axes: Axes, bits: Sequence[float]) -> None:
+    """A log scale of bits per character that holds ``bits``: one model that knows nothing does
+    not press the others together."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    low, high = min(bits), max(bits)
+    room = (high / low) ** 0.12 * 1.02
+    axes.set_yscale("log")
+    axes.set_ylim(low / room, high * room)
+    ratio = high / low * room**2
+    steps = (
+        np.arange(1, 10, 0.1) if ratio < 1.6 else np.arange(1, 10, 0.2) if ratio < 2.5
+        else np.arange(1, 10, 0.5) if ratio < 5 else (1.0, 2.0, 3.0, 5.0, 7.0)
+    )  # fmt: skip
+    axes.yaxis.set_major_locator(LogLocator(subs=tuple(map(float, steps)), numticks=100))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.tick_params(axis="y", which="minor", length=0)
+
+
 def _thousands(value: float) -> str:
     """1,000 as 1k, a million as 1M."""
     for scale, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
@@ -265,7 +328,7 @@ def _thousands(value: float) -> str:
 def _label(row: ModelResult, value: float) -> str:
     shown = words.bits(value)
     if row.group is not None and row.perplexity is not None:
-        shown += f"   ppl {words.perplexity(row.perplexity)} ({row.group})"
+        shown += f" · ppl {words.perplexity(row.perplexity)} ({row.group})"
     return shown
 
 

@@ -17,7 +17,7 @@ STEPS = (1.0, 2.0, 4.0, 6.0, 8.0, 12.0, 16.0)
 """From so many bits on a cell has the next colour; the first colour is for less."""
 END = "⏎"
 """Stands for the end of a line."""
-WIDEST = 76
+WIDEST = 116
 """Characters of a sentence that stand side by side, gaps included."""
 GAP = 3
 NARROWEST = 4
@@ -114,10 +114,19 @@ def _lengths(text: str, words: Sequence[str], tokens: Sequence[str]) -> list[int
 
 
 def _parts(widths: Sequence[int]) -> list[tuple[int, int]]:
-    """Ranges of words whose ``widths`` fit side by side."""
+    """Ranges of words whose ``widths`` fit side by side: as few as there must be, and about
+    equally wide."""
+    fewest = len(_filled(widths, WIDEST))
+    limit = sum(widths) // fewest
+    while limit < WIDEST and len(_filled(widths, limit)) > fewest:
+        limit += 1
+    return _filled(widths, limit)
+
+
+def _filled(widths: Sequence[int], limit: int) -> list[tuple[int, int]]:
     parts, first, taken = [], 0, 0
     for place, width in enumerate(widths):
-        if place > first and taken + width > WIDEST:
+        if place > first and taken + width > limit:
             parts.append((first, place))
             first, taken = place, 0
         taken += width

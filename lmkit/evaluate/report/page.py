@@ -20,7 +20,7 @@ class TableRow:
     """A model as the table shows it."""
 
     result: ModelResult
-    size: str
+    sizes: list[str]
     perplexity: str
     bits: str
     interval: str
@@ -84,25 +84,21 @@ def _drawings(comparison: Comparison) -> dict[str, Drawing | None]:
     return {
         "bars": figures.bars(ranked),
         "costs": figures.costs(ranked),
-        "learning": figures.learning(comparison.curves, comparison.crossings),
+        "learning": figures.learning(comparison.curves, comparison.crossings, ranked),
         "training": figures.training(ranked),
     }
 
 
 def _table_row(row: ModelResult) -> TableRow:
     difference = row.difference
-    unit = "n-grams" if row.ngrams is not None else "parameters"
-    if row.ngrams is not None and row.parameters is not None:
-        size = f"{row.ngrams:,} n-grams, {row.parameters:,} parameters"
-    else:
-        size = words.NOTHING if row.size is None else f"{row.size:,} {unit}"
+    numbers = ((row.ngrams, "n-grams"), (row.parameters, "parameters"))
     if difference is None:
         verdict = "best" if row.rank == 1 else ""
     else:
         verdict = "worse" if difference.significant else "not told apart"
     return TableRow(
         row,
-        size,
+        [f"{number:,} {unit}" for number, unit in numbers if number is not None],
         words.perplexity(row.perplexity),
         words.bits(row.bits_per_character),
         words.interval(row.bits_low, row.bits_high),

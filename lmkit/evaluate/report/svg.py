@@ -117,11 +117,14 @@ class Drawing:
 def style() -> Iterator[None]:
     """Figures made in here look like the page, whatever matplotlib is set to elsewhere."""
     import matplotlib as mpl
+    from cycler import cycler
 
     settings: Any = mpl.rcParams
     with mpl.rc_context():
         mpl.rcdefaults()
         settings.update(RC)
+        # What has no colour of its own must not bring one of matplotlib's.
+        settings["axes.prop_cycle"] = cycler(color=[ROLES["ink"]])
         yield
 
 

@@ -46,6 +46,22 @@ def size(value: float | None) -> str:
     return f"{value:.0f} bytes"
 
 
+def round_seconds(value: float) -> str:
+    """A round time, such as that of a tick: 0.5 s, 20 s, 10 min."""
+    for scale, unit in ((3600.0, "h"), (60.0, "min")):
+        if value >= scale:
+            return f"{value / scale:.2g} {unit}"
+    return f"{value:.2g} s"
+
+
+def round_size(value: float) -> str:
+    """A round number of bytes: 500 kB, 2 MB."""
+    for scale, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if value >= scale:
+            return f"{value / scale:.3g} {unit}"
+    return f"{value:.3g} B"
+
+
 def perplexity(value: float | None) -> str:
     """Four digits or so."""
     if value is None or math.isnan(value):
