@@ -106,13 +106,13 @@ def correct(
     characters, original, replacement, posterior, and the runners_up. --tsv and --csv
     give a row a change.
 
-    The figures of --evaluate are parts of the aligned words: fix_rate of those that were
-    wrong, broken_rate of those that were right.
+    The figures of --evaluate count aligned words: fix_rate is the part of those that
+    were wrong, broken_rate of those that were right. --json is one object there.
 
     Example:
 
         lmkit correct model.lm text.txt
-        lmkit correct model.lm text.txt --diff
+        lmkit correct model.lm text.txt --jsonl
         lmkit correct model.lm --evaluate text.txt text.txt --json
     """
     model, texts = split_model(files)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-import lmkit
+import lmkit.api
 from lmkit.cli.main import main
 
 from .support import Result, clean_environment, faked_console, run_python, written
@@ -99,4 +99,43 @@ def arpa_model(tmp_path_factory, small_model):
 def pruned_model(tmp_path_factory, small_model):
     path = tmp_path_factory.mktemp("pruned") / "pruned.lm"
     lmkit.prune(small_model, cutoffs=(0, 1, 1), output=path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def english_text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some hundred sentences over a few dozen English words, for a corrector to know."""
+    who = ["the old farmer", "my sister", "their teacher", "a young doctor", "the captain"]
+    did = ["received a letter from", "believed the story of", "wrote to", "went with", "heard of"]
+    whom = ["her friend", "the village", "his brother", "a stranger"]
+    when = ["yesterday .", "before the winter .", ", and there was no doubt about it ."]
+    path = tmp_path_factory.mktemp("english") / "english.txt"
+    lines = [f"{a} {b} {c} {d}\n" for a in who for b in did for c in whom for d in when]
+    path.write_text("".join(lines), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def english_model(tmp_path_factory: pytest.TempPathFactory, english_text: Path) -> Path:
+    """A trigram model of `english_text`."""
+    return _trained(tmp_path_factory, english_text, "english.lm", order=3)
+
+
+@pytest.fixture(scope="session")
+def spelling_pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few misspellings of its words."""
+    pairs = ["recieved\treceived\t3", "beleived\tbelieved", "freind\tfriend\t2", "teh\tthe\t9"]
+    pairs += ["wich\twhich\tsome list", "yesterdy\tyesterday", "docter\tdoctor", "form\tfrom"]
+    path = tmp_path_factory.mktemp("pairs") / "pairs.tsv"
+    path.write_text("".join(f"{pair}\n" for pair in pairs), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def channel_model(
+    tmp_path_factory: pytest.TempPathFactory, english_model: Path, spelling_pairs: Path
+) -> Path:
+    """A noisy channel of `spelling_pairs` over `english_model`."""
+    path = tmp_path_factory.mktemp("channel") / "channel.lm"
+    lmkit.api.train_channel(english_model, output=path, pairs=spelling_pairs, embed=True)
     return path
