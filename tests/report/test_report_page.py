@@ -231,6 +231,11 @@ def test_the_picture_stands_alone(comparison, tmp_path):
     assert set(re.findall(r"var\(--([\w-]+)", first)) <= set(re.findall(r"--([\w-]+):", first))
     shown = "".join(root.itertext())
     assert "KN 5" in shown and "1.500 · ppl 80.5 (a)" in shown
+    write_report(comparison, tmp_path / "q.SVG")
+    assert (tmp_path / "q.SVG").read_text(encoding="utf-8") == first
+    comparison.rows = comparison.failed
+    with pytest.raises(LmkitError, match="nothing to draw"):
+        write_picture(comparison, tmp_path / "none.svg")
 
 
 def test_a_place_where_nothing_can_be_written(comparison, tmp_path):

@@ -30,6 +30,15 @@ def test_what_is_missing_is_said_with_what_to_install(monkeypatch, comparison, t
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_place_that_cannot_be_is_known_before(monkeypatch, tmp_path):
+    monkeypatch.setattr(report, "find_spec", lambda name: object())
+    report.require_report(tmp_path / "r.html")
+    with pytest.raises(LmkitError, match="it is a directory"):
+        report.require_report(tmp_path)
+    with pytest.raises(LmkitError, match=r"there is no directory .*nowhere"):
+        report.require_report(tmp_path / "nowhere" / "r.html")
+
+
 def test_nothing_heavy_is_imported_before_a_page_is_made():
     code = (
         "import sys, lmkit.evaluate.report;"

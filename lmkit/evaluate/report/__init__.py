@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 NEEDS = {"matplotlib": "matplotlib", "jinja2": "Jinja2"}
 
 
-def require_report() -> None:
-    """Raises `LmkitError` where the packages that a report needs are not installed."""
+def require_report(path: str | Path | None = None) -> None:
+    """Raises `LmkitError` where the packages that a report needs are not installed, or a report
+    cannot be put at ``path``: better known before hours of training than after."""
     missing = [name for module, name in NEEDS.items() if find_spec(module) is None]
     if missing:
         raise LmkitError(
@@ -30,27 +31,41 @@ def require_report() -> None:
             + " not installed",
             "pip install 'lmkit[report]'",
         )
+    if path is not None and Path(path).is_dir():
+        raise LmkitError(f"cannot write {path}: it is a directory", f"{Path(path) / 'report.html'}")
+    if path is not None and not Path(path).parent.is_dir():
+        raise LmkitError(
+            f"cannot write {path}: there is no directory {Path(path).parent}", "making it first"
+        )
 
 
 def write_report(comparison: Comparison, path: str | Path) -> None:
     """Write ``comparison`` as one HTML page to ``path``: the old file stays until the new one is
-    whole. The same comparison gives the same page.
+    whole. The same comparison gives the same page. A ``path`` that ends in ``.svg`` gets the
+    picture of `write_picture` instead.
 
     Raises `LmkitError` where the extra ``report`` is not installed or ``path`` cannot be written.
     """
+    path = Path(path)
+    if path.suffix.lower() == ".svg":
+        write_picture(comparison, path)
+        return
     require_report()
     from lmkit.evaluate.report.page import render
 
-    _write(render(comparison), Path(path))
+    _write(render(comparison), path)
 
 
 def write_picture(comparison: Comparison, path: str | Path) -> None:
     """Write the bars of ``comparison`` as an SVG picture of its own to ``path``, which follows
-    the reader's light or dark scheme wherever it is shown. Raises as `write_report` does."""
+    the reader's light or dark scheme wherever it is shown. Raises as `write_report` does, and
+    `LmkitError` where no model was compared."""
     require_report()
     from lmkit.evaluate.report.figures import bars
     from lmkit.evaluate.report.svg import standalone
 
+    if not comparison.ranked:
+        raise LmkitError("no model was compared, so there is nothing to draw", "a page: FILE.html")
     _write(standalone(bars(comparison.ranked)), Path(path))
 
 
