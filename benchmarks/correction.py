@@ -51,6 +51,7 @@ def main() -> int:
     parser.add_argument("--lexicon", type=Path, help="words besides those of the model")
     parser.add_argument("--peers", action="store_true", help="the peers too")
     parser.add_argument("--only-peers", action="store_true", help="the peers only")
+    parser.add_argument("--only", metavar="NAME", help="of the peers those with NAME in theirs")
     parser.add_argument("--lines", type=int, default=322, help="lines of each text for peers")
     parser.add_argument("--own-lines", type=int, help="lines of each text for lmkit [all]")
     arguments = parser.parse_args()
@@ -66,6 +67,8 @@ def main() -> int:
             show(Lmkit(model, arguments.lexicon), folder, arguments.own_lines)
         if arguments.peers or arguments.only_peers:
             for peer in PEERS:
+                if arguments.only is not None and arguments.only not in peer.name:
+                    continue
                 try:
                     speller = peer()
                 except Unavailable as missing:

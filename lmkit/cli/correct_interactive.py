@@ -20,10 +20,9 @@ if TYPE_CHECKING:
     from lmkit.channel.corrections import Change, Correction
     from lmkit.text.reading import LineBlock
 
-HELP = (
-    "y or Enter: accept; n: skip; 1, 2, ...: take that one; =word: put in word; "
-    "d: add to the dictionary; a: accept this and the rest; q: skip this and the rest"
-)
+HELP = """\
+  y or Enter: accept     n: skip     1, 2, ...: take that one     =word: put in word
+  d: add to the dictionary     a: accept this and the rest     q: skip this and the rest"""
 
 
 class Asking:
@@ -88,9 +87,11 @@ class Asking:
         style = self._console.style
         before = printable(line[: change.offset])
         after = printable(line[change.offset + change.length :])
-        room = max(self._console.width - len(change.original) - len(f"line {number}: "), 40) // 2
-        before = before if len(before) <= room else f"…{before[-room + 1 :]}"
-        after = after if len(after) <= room else f"{after[: room - 1]}…"
+        room = max(self._console.width - len(change.original) - len(f"line {number}: ") - 1, 40)
+        left = max(room // 2, room - len(after))
+        before = before if len(before) <= left else f"…{before[1 - left :]}"
+        right = room - len(before)
+        after = after if len(after) <= right else f"{after[: right - 1]}…"
         word = style(printable(change.original), error=True, fg="red", bold=True)
         self._say(f"\nline {number}: {before}{word}{after}")
         best = style(printable(change.replacement), error=True, fg="green", bold=True)
