@@ -102,7 +102,10 @@ def _share(part: str) -> float:
     help="Where models and results.db are kept.",
 )
 @click.option(
-    "--report", type=click.Path(path_type=Path), metavar="FILE", help="Write an HTML page too."
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write an HTML page too; as FILE.svg the bars of it alone.",
 )
 @text_settings_options()
 @heading("How text becomes tokens (stored in the model)", errors_option)
@@ -142,10 +145,11 @@ def compare(
     if report is not None:
         from lmkit.evaluate.report import require_report
 
-        require_report()
+        require_report(report)
     options = {key: value for key, value in given.items() if value is not None}
     specs = _specs(models, suite)
-    texts = _corpus(console, corpus, output, options)
+    training = any(spec.path is None for spec in specs)
+    texts = _corpus(console, corpus, output, options, training)
     if suite is None and not models:
         suite = "quick"
     specs = _with_times(specs, suite, texts, options)
@@ -171,7 +175,9 @@ def _specs(models: Sequence[str], suite: str | None) -> list[Spec]:
     return distinct([*chosen, *parse_specs(models)])
 
 
-def _corpus(console: Console, corpus: str | None, output: Path, options: dict[str, Any]) -> Corpus:
+def _corpus(
+    console: Console, corpus: str | None, output: Path, options: dict[str, Any], training: bool
+) -> Corpus:
     """The texts that the command line names, ready to train and test on."""
     from lmkit.evaluate.comparison.corpus import prepare
 
@@ -205,6 +211,7 @@ def _corpus(console: Console, corpus: str | None, output: Path, options: dict[st
         name=name,
         errors=options.pop("errors"),
         drop_overlap=options.pop("drop_overlap"),
+        training=training,
     )
 
 

@@ -123,8 +123,9 @@ def curve_table(comparison: Comparison) -> list[str]:
 def remarks(comparison: Comparison) -> list[str]:
     """What must be known to read the table."""
     facts = comparison.corpus
+    trained = f"trained on {facts.train.tokens:,} words, " if facts.train.tokens else ""
     said = [
-        f"{facts.name}: trained on {facts.train.tokens:,} words, tested on "
+        f"{facts.name}: {trained}tested on "
         f"{facts.test.tokens:,} words ({facts.reference_characters:,} characters)"
     ]
     if facts.rule is not None:

@@ -89,6 +89,14 @@ def test_given_splits_and_model_files(run, text, small_model):
     assert rows[1]["p_value"] == 1.0
 
 
+def test_models_that_are_there_need_no_training_text(run, text, small_model, pruned_model):
+    given = ("--test", text, "--tokenizer", "whitespace", "--model", small_model)
+    result = run("compare", *given, "--model", pruned_model)
+    assert result.status == 0
+    assert result.out.splitlines()[2].startswith("1  model ")
+    assert "text.txt: tested on 2,857 words" in result.err
+
+
 def test_overlap_is_counted_or_dropped(run, text):
     given = ("--train", text, "--test", text, "--model", "ngram:order=2")
     refused(
@@ -132,7 +140,7 @@ def test_the_command_is_kept(run, text):
     [
         (("text.txt", "--model", "lstn"), ["neither a model file nor a backend", "lstm"], 2),
         (("--train", "text.txt"), ["no test text", "--test FILE"], 2),
-        (("--test", "text.txt"), ["no train text"], 2),
+        (("--test", "text.txt", "--model", "ngram"), ["no train text", "--train FILE"], 2),
         (("text.txt", "--dataset", "builtin"), ["exclude each other"], 2),
         (("--dataset", "nothing"), ["no data set named 'nothing'"], 2),
         (("missing.txt", "--model", "ngram"), ["cannot read missing.txt"], 1),

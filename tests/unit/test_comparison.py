@@ -16,7 +16,7 @@ from lmkit.errors import ExitCode
 from lmkit.evaluate.comparison import training
 from lmkit.evaluate.comparison.corpus import Corpus, prepare
 from lmkit.evaluate.comparison.run import Listener, Stopped, compare
-from lmkit.evaluate.comparison.scoring import score_text
+from lmkit.evaluate.comparison.scoring import choose_sentences, score_text
 from lmkit.evaluate.comparison.specs import parse_specs
 from lmkit.evaluate.comparison.training import Watching
 from lmkit.evaluate.results import Comparison
@@ -166,6 +166,14 @@ def test_surprises_sum_to_their_sentence(compared) -> None:
             assert row.log_probabilities is not None
             assert total == pytest.approx(-row.log_probabilities[sentence.index] / LN2)
         assert len(sentence.by_model["mod. Kneser-Ney 3 char"]) == len(sentence.text) + 1
+
+
+def test_sentences_to_show_are_distinct_and_spread() -> None:
+    lines = ["a b c d e f g"] * 20
+    assert choose_sentences(lines, 4) == [2, 7, 12, 17]
+    assert choose_sentences([*lines[:2], ""], 6) == [0, 1]
+    assert choose_sentences(["", "a"], 3) == [1]
+    assert choose_sentences([""], 3) == []
 
 
 def test_networks_carry_their_state_and_the_row_says_so(compared) -> None:

@@ -28,6 +28,7 @@ FEWEST_LINES = 10
 GOLDEN = 0.6180339887498949
 _LINE_END = re.compile(" ?\n ?")
 
+NO_TEXT = SplitFacts("train", "", "", 0, 0, 0)
 OF_TEN = ("train",) * 8 + ("valid", "test")
 
 
@@ -70,9 +71,11 @@ def prepare(
     name: str,
     errors: str = "strict",
     drop_overlap: bool = False,
+    training: bool = True,
 ) -> Corpus:
     """Make the corpus in ``folder``. ``given`` has ``all``, or ``train`` and ``test`` and, if there
-    is one, ``valid``.
+    is one, ``valid``. Where there is no ``training``, since all models are there, ``test`` will do;
+    the facts of the training text then are empty.
 
     Raises `UsageError` where there is no test text, `TextError` for text that is empty or too
     short to be split.
@@ -83,13 +86,15 @@ def prepare(
             f"a model with it instead: --model lstm:tokenizer={settings.tokenizer}",
         )
     folder.mkdir(parents=True, exist_ok=True)
-    raw, rule = _splits(folder, given, errors)
+    raw, rule = _splits(folder, given, errors, training)
     reference = {split: folder / f"{split}.reference.txt" for split in raw}
     for split in raw:
         write_reference(raw[split], reference[split], settings, errors)
         if not split_facts(split, raw[split], reference[split]).tokens:
             raise TextError(f"the {split} text is empty: {raw[split]}", "a file with words in it")
-    overlap = shared_lines(reference["test"], reference["train"])
+    overlap: dict[str, int] = {}
+    if "train" in reference:
+        overlap = shared_lines(reference["test"], reference["train"])
     if drop_overlap and overlap:
         raw["test"] = _drop(folder, raw["test"], reference["test"], overlap, settings, errors)
         write_reference(raw["test"], reference["test"], settings, errors)
@@ -108,7 +113,7 @@ def prepare(
         errors,
         CorpusFacts(
             name,
-            facts["train"],
+            facts.get("train", NO_TEXT),
             facts.get("valid"),
             facts["test"],
             rule,
@@ -122,11 +127,11 @@ def prepare(
 
 
 def _splits(
-    folder: Path, given: dict[str, Source], errors: str
+    folder: Path, given: dict[str, Source], errors: str, training: bool
 ) -> tuple[dict[str, Path], str | None]:
     if "all" in given:
         return split_by_rule(given["all"], folder, errors)
-    if "test" not in given or "train" not in given:
+    if "test" not in given or (training and "train" not in given):
         lack, other = ("test", "train") if "train" in given else ("train", "test")
         raise UsageError(
             f"there is a --{other} text but no {lack} text",

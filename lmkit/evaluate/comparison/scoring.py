@@ -148,8 +148,9 @@ def choose_sentences(lines: Sequence[str], number: int) -> list[int]:
     middling = np.flatnonzero((words >= 6) & (words <= 20))
     if len(middling) < number:
         middling = np.flatnonzero(words > 0)
-    places = (np.arange(min(number, len(middling))) + 0.5) * len(middling) / number
-    return [int(middling[min(int(place), len(middling) - 1)]) for place in places]
+    number = min(number, len(middling))
+    places = (2 * np.arange(number) + 1) * len(middling) // max(2 * number, 1)
+    return middling[places].tolist()
 
 
 def _timed(

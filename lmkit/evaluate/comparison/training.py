@@ -22,6 +22,8 @@ from lmkit.model import LanguageModel
 from lmkit.registry import resolve
 
 LEARN_FROM_VALID = ("jelinek-mercer",)
+CHECKPOINT_SECONDS = 20.0
+"""Networks are given little time here, so that they are to lose less of it."""
 
 
 @dataclass
@@ -87,8 +89,10 @@ class Workshop:
         if old is not None:
             return Trained(old, path, "reused", seed if drawn else None, key)
         limits = {name: options.pop(name) for name in VOCABULARY if name in options}
-        if spec.is_network and self.watching.watch is not None:
-            options["watch"] = self.watching.watch
+        if spec.is_network:
+            options.setdefault("checkpoint_every", CHECKPOINT_SECONDS)
+            if self.watching.watch is not None:
+                options["watch"] = self.watching.watch
         if _uses_valid(spec):
             options["valid"] = valid
         call: dict[str, Any] = {
