@@ -348,6 +348,18 @@ def test_learning_curves(compared) -> None:
     assert found.notes == []
 
 
+def test_a_network_keeps_its_shape_on_parts_of_the_text(compared, monkeypatch) -> None:
+    found: list[Any] = []
+
+    def noted(*texts: Any, **options: Any) -> Any:
+        found.append(options.get("preset"))
+        return train(*texts, **options)
+
+    monkeypatch.setattr(training, "train", noted)
+    compared(f"gru:epochs=0.1,{TINY}", shares=(0.1, 1.0))
+    assert found == [None, "tiny"]
+
+
 def test_scores_of_a_model_that_cannot_pay_for_unknown_words(tmp_path, corpus, zipf_text) -> None:
     from lmkit.api import export_model, import_model
     from lmkit.errors import UnsupportedError

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from lmkit.api import load
 from lmkit.errors import ExitCode, LmkitError
 from lmkit.evaluate.comparison.corpus import split_facts, write_part, write_reference
 from lmkit.evaluate.comparison.scoring import score_text
@@ -35,6 +36,7 @@ def learning_curves(
     models = [spec for spec in specs if spec.path is None and spec.backend != MIX]
     models = [spec for spec in models if spec.name in whole]
     models.sort(key=lambda spec: whole[spec.name].rank or 0)
+    models = [_of_one_shape(spec, whole[spec.name]) for spec in models]
     parts = sorted(set(shares) - {1.0})
     texts = {share: _part(workshop, share) for share in parts}
     points: dict[str, list[CurvePoint]] = {spec.name: [] for spec in models}
@@ -78,6 +80,16 @@ def learning_curves(
     return curves, notes
 
 
+def _of_one_shape(spec: Spec, row: ModelResult) -> Spec:
+    """``spec`` with the preset that its network had on the whole text: a smaller part would get
+    another one, and the curve would be of several models."""
+    if not spec.is_network or "preset" in spec.options or row.file is None:
+        return spec
+    training = load(row.file).describe().get("training") or {}
+    preset = training.get("preset")
+    return spec if preset is None else replace(spec, options={**spec.options, "preset": preset})
+
+
 def _part(workshop: Workshop, share: float) -> tuple[dict[str, Path], SplitFacts]:
     """The files of a part of the training text, and its sizes."""
     corpus = workshop.corpus
@@ -100,7 +112,7 @@ def _point(
     if "time_budget" in spec.options:
         budget = round(spec.options["time_budget"] * share, 1)
         spec = replace(spec, options={**spec.options, "time_budget": max(budget, 0.5)})
-    spec = replace(spec, name=f"{spec.name} {100 * share:g}")
+    spec = replace(spec, name=f"{spec.name} part {100 * share:g}")
     made = workshop.make(spec, seed, paths)
     scores = score_text(made.model, workshop.corpus)
     characters = scores.figures.characters or 0
