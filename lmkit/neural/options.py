@@ -147,7 +147,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "bptt": 35,
         "epochs": 10,
         "learning_rate": 0.003,
-        "dropout": 0.3,
+        "dropout": 0.4,
     },
     "medium": {
         "hidden": 512,
