@@ -15,6 +15,7 @@ from lmkit.model import LanguageModel
 from lmkit.registry import resolve
 from lmkit.store.components import component, open_model
 from lmkit.store.history import run_record
+from lmkit.store.modelfile import check_target
 from lmkit.text.corpus import build_corpus, valid_corpus
 from lmkit.text.settings import TextSettings
 from lmkit.text.vocabulary import read_vocabulary
@@ -57,6 +58,8 @@ def train(
     """
     clock = time.monotonic()
     started = datetime.now(UTC)
+    if output is not None:
+        check_target(output)
     settings = settings or TextSettings()
     trainer = resolve("backend", backend)
     if isinstance(vocabulary, str | Path):
@@ -109,6 +112,8 @@ def train_on(
     Raises `UnsupportedError` for a kind of model that cannot be trained on.
     """
     old = load(base) if isinstance(base, str | Path) else base
+    if output is not None:
+        check_target(output)
     clock, started = time.monotonic(), datetime.now(UTC)
     trainer = resolve("backend", old.backend)
     if not getattr(trainer, "makes_checkpoints", False):

@@ -63,7 +63,7 @@ def running_options(default: State) -> Decorator:
             "--dynamic",
             type=click.FloatRange(min=0, min_open=True),
             metavar="R",
-            help="Learn on the way (dynamic evaluation), at rate R, such as 0.1.",
+            help="Learn on the way (dynamic evaluation), at rate R, such as 0.5.",
         ),
         click.option(
             "--dynamic-decay",
@@ -100,7 +100,7 @@ def given_running(options: Mapping[str, Any]) -> dict[str, Any]:
                 f"leaving out --{name.replace('_', '-')} or --tune-cache",
             )
         if name in given and other not in given:
-            example = "--cache 2000" if other == "cache" else "--dynamic 0.1"
+            example = "--cache 2000" if other == "cache" else "--dynamic 0.5"
             raise UsageError(f"--{name.replace('_', '-')} is nothing without --{other}", example)
     return given
 

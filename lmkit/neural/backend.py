@@ -34,6 +34,10 @@ ENOUGH_TO_HOLD_OUT = 2000
 """Shorter texts are trained on whole: too little would be left to judge by."""
 
 
+SPECIAL = 3
+"""Tokens of every vocabulary: ``<unk>``, ``<s>`` and ``</s>``."""
+
+
 class NeuralBackend:
     """Recurrent networks; a subclass says with which cell."""
 
@@ -79,6 +83,9 @@ class NeuralBackend:
         held_out = None if valid is None else all_ids(valid.chunks())
         if held_out is None:
             ids, held_out = hold_out(ids, chosen.hold_out, notes)
+        if len(corpus.vocabulary) <= SPECIAL + 1:
+            what = "one word" if len(corpus.vocabulary) > SPECIAL else "no word"
+            notes.append(f"a vocabulary of {what}: a network can only learn how long sentences are")
         counts = unigram_counts(ids, len(corpus.vocabulary))
         network, parameters = _begin(cls.name, corpus, chosen, base, counts)
         trainer = Trainer(

@@ -60,7 +60,7 @@ class RunningModel(LanguageModel):
             raise UsageError(
                 "dynamic evaluation needs a rate of at least 0, a decay from 0 to 1 and at least"
                 " 1 step",
-                "--dynamic 0.1",
+                "--dynamic 0.5",
             )
         self.model = model
         self.backend = model.backend  # type: ignore[misc]

@@ -283,6 +283,17 @@ def _check_header(path: Path) -> None:
         )
 
 
+def check_target(path: str | Path) -> None:
+    """Raises `LmkitError` where no model could be written to ``path``: for work that takes long,
+    so that it is known before and not in the end."""
+    path = Path(path)
+    _refuse_target(path)
+    try:
+        temporary_beside(path).unlink()
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
 def _refuse_target(path: Path) -> None:
     check_place(path)
     if path.exists() and not path.is_file():
