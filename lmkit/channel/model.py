@@ -142,6 +142,10 @@ class NoisyChannelModel(LanguageModel):
             characters=None if batch.characters is None else int(batch.characters.sum()),
         )
 
+    def spelling_costs(self, batch: Batch) -> NDArray[np.float64] | None:
+        """Nothing [U]: `score` has paid for the letters of every word."""
+        return np.zeros(0 if batch.unknown is None else len(batch.unknown.positions))
+
     def start(self, batch_size: int) -> State:
         raise UnsupportedError(WHOLE, HINT)
 

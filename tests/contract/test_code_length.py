@@ -15,12 +15,14 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import lmkit
+import lmkit.api
 from lmkit.evaluate.perplexity import running_reader
 from lmkit.model import UNK, LanguageModel, rebase
 from lmkit.registry import names
@@ -122,6 +124,17 @@ def test_every_model_of_every_backend_keeps_to_it(name: str) -> None:
     lengths = code_lengths(model, reference_texts(model, lines))
     assert not np.isnan(lengths).any()
     assert kraft_sum(lengths) <= 1 + SLACK
+
+
+@pytest.mark.parametrize("channel", names("channel"))
+def test_observed_text_of_a_noisy_channel(channel: str, tmp_path: Path) -> None:
+    """The channel pays for what was typed, whatever was meant: nothing is unknown to it."""
+    pairs = tmp_path / "pairs.tsv"
+    pairs.write_text("ba\tab\nab\tab\nb\tab\na\ta\na b\tab\n", encoding="utf-8")
+    source = trained("ngram", "whitespace")
+    model = lmkit.api.train_channel(source, pairs=pairs, channel=channel)
+    lines = [line for line in reference_texts(model, closed_set()) if len(line) <= 3]
+    assert 0.2 < kraft_sum(code_lengths(model, lines)) <= 1 + SLACK
 
 
 @pytest.mark.parametrize("tokenizer", ["whitespace", "char", "byte"])
