@@ -34,7 +34,14 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = ("README.md", "docs/correction.md", "docs/python.md", "docs/smoothing.md", "docs/text.md")
+PAGES = (
+    "README.md",
+    "docs/correction.md",
+    "docs/mixing.md",
+    "docs/python.md",
+    "docs/smoothing.md",
+    "docs/text.md",
+)
 HERE = 0.002
 """How far a number may be away, relative to it, from what the page says: rounding."""
 ELSEWHERE = 0.35

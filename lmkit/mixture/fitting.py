@@ -193,7 +193,7 @@ def _facts(model: MixtureModel, held_out: HeldOut, sources: Floats, state: str) 
         perplexity[EQUAL] = _perplexity(mixed(held_out.log_probs, equal))
     perplexity[MIXTURE] = _perplexity(after)
     return {
-        "weights": dict(zip(model.sources, weights.mean(axis=0).tolist(), strict=True)),
+        "weights": _shares(model, weights),
         "fit": {
             "state": state,
             "held_out_tokens": len(held_out.ids),
@@ -202,6 +202,13 @@ def _facts(model: MixtureModel, held_out: HeldOut, sources: Floats, state: str) 
         },
         "notes": _notes(model),
     }
+
+
+def _shares(model: MixtureModel, weights: Floats) -> dict[str, float]:
+    """The mean weight of each source, from those at each token [T, K]; none of a lone product."""
+    if weights.shape[1] == 1 and model.blend.powers is not None:
+        return {}
+    return dict(zip(model.sources, weights.mean(axis=0).tolist(), strict=True))
 
 
 def _perplexity(log_probs: Floats) -> float | None:

@@ -23,7 +23,7 @@ from lmkit.mixture.cache import SOURCES
 from lmkit.mixture.member import Member
 from lmkit.mixture.product import Product
 from lmkit.mixture.state import MixtureState
-from lmkit.mixture.weights import mixed
+from lmkit.mixture.weights import mixed, sources_of
 from lmkit.model import BOS, EOS, UNK, Batch, Encoder, LanguageModel
 from lmkit.sampling import Sampling
 from lmkit.store.components import Component
@@ -86,7 +86,7 @@ class MixtureModel(LanguageModel):
         scored = [m.score(batch, part) for m, part in zip(self.members, parts, strict=True)]
         history = None if state is None else state.history
         if self.product is None:
-            sources = np.stack([log_probs for log_probs, _ in scored], axis=1)
+            sources = sources_of([log_probs for log_probs, _ in scored])
         else:
             sources = self.product.score(batch, state)[:, None]
         log_probs = self.mix(batch, sources, self.before(batch, state), history, batch.offsets)
@@ -112,11 +112,13 @@ class MixtureModel(LanguageModel):
         """log p [T] of the tokens of ``batch`` from those of the models, or their product,
         ``sources`` [T, M]. The cache is empty at ``begins``, up to the ``history`` [1, H] of the
         first one; ``last`` [T] are the tokens before."""
+        if self.blend.static:
+            return mixed(sources, self.blend.weights[0])
         contexts = self.blend.context_classes(last)
         cached = None
         if self.blend.cache is not None:
             found, cached = self.cached(batch, history, begins)
-            sources = np.concatenate((sources, found), axis=1)
+            sources = sources_of([*sources.T, *found.T])
         weights = self.blend.weights[self.blend.classes(contexts, cached)]
         return mixed(sources, weights)
 
@@ -208,7 +210,7 @@ class MixtureModel(LanguageModel):
                 cached, classes = self._cached_next(state)
                 weights = self.blend.weights[self.blend.classes(state.contexts, classes)]
                 sources += [np.log(cached[:, 0]), np.log(cached[:, 1])]
-        return mixed(np.stack(sources, axis=-1), weights[:, None, :])
+        return mixed(sources_of(sources), weights[:, None, :])
 
     def _cached_next(self, state: Any) -> tuple[Floats, NDArray[np.int64]]:
         assert self.blend.cache is not None
@@ -236,7 +238,7 @@ class MixtureModel(LanguageModel):
             weights = self.blend.weights[self.blend.classes(state.contexts, classes)]
             with np.errstate(divide="ignore"):
                 sources += [np.log(np.take_along_axis(cached[:, k], ids, axis=1)) for k in (0, 1)]
-        log_probs = mixed(np.stack(sources, axis=-1), weights[:, None, :])
+        log_probs = mixed(sources_of(sources), weights[:, None, :])
         log_probs[ids == BOS] = -np.inf
         return log_probs
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lmkit.errors import UnsupportedError
 from lmkit.mixture.state import MixtureState
+from lmkit.mixture.weights import sources_of
 from lmkit.model import Batch, LanguageModel, State
 
 if TYPE_CHECKING:
@@ -110,4 +111,4 @@ class Readers:
         ]
         if self._progress is not None:
             self._progress(len(batch.ids))
-        return np.stack(log_probs, axis=1)
+        return sources_of(log_probs)

@@ -12,6 +12,8 @@ steps are lengthened as in Varadhan and Roland 2008 (SQUAREM), which never goes 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +25,8 @@ TOLERANCE = 1e-9
 PRIOR_TOKENS = 20.0
 """How many tokens with the weights of all contexts each class has beside its own."""
 _SMALLEST = 1e-300
+_LOWEST = -1e300
+"""Stands for the logarithm of nothing where that would have to be subtracted."""
 
 
 def em_weights(log_probs: Floats, prior: Floats | None = None, strength: float = 0.0) -> Floats:
@@ -114,9 +118,23 @@ def em_weights_by_class(
 def mixed(log_probs: Floats, weights: Floats) -> Floats:
     """log of the sum over the sources (the last axis of ``log_probs``) of weight times
     probability; ``weights`` has the same shape, or one that fits."""
-    peak = log_probs.max(axis=-1, keepdims=True)
-    peak = np.where(np.isfinite(peak), peak, 0.0)
+    # One source after the other: sums over an axis of two or three entries are slow.
+    peak = log_probs[..., 0]
+    for number in range(1, log_probs.shape[-1]):
+        peak = np.maximum(peak, log_probs[..., number])
+    peak = np.maximum(peak, _LOWEST)
+    total = np.zeros_like(peak)
+    for number in range(log_probs.shape[-1]):
+        part = log_probs[..., number] - peak
+        np.exp(part, out=part)
+        part *= weights[..., number]
+        total += part
     with np.errstate(divide="ignore"):
-        total: Floats = np.log((np.exp(log_probs - peak) * weights).sum(axis=-1))
-    total += peak[..., 0]
+        np.log(total, out=total)
+    total += peak
     return total
+
+
+def sources_of(parts: Sequence[Floats]) -> Floats:
+    """The ``parts``, arrays of one shape, side by side along a new last axis."""
+    return np.moveaxis(np.stack(parts), 0, -1)
