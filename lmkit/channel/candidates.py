@@ -34,6 +34,9 @@ POOR = -16.0
 """Where no near candidate of an unknown word has this crude value, the trie is searched."""
 BEHIND = 14.0
 """A candidate so many nats behind the best, context left out, is dropped."""
+_REACH = np.array([0, 2_000, 5_000, 10_000, 25_000, 60_000, MOST_INDEXED])
+"""So many of the likeliest words may be meant by a typed word of 0, 1, ... letters: short words
+have neighbours without number."""
 MOST_REMEMBERED = 1_000_000
 
 
@@ -90,7 +93,8 @@ class CandidateFinder:
             of_far, found = self.search.find([words[i] for i in far.tolist()])
             queries = np.concatenate((queries, far[of_far]))
             rows = np.concatenate((rows, found))
-            pairs = np.unique((queries << 32) | rows)
+            pairs = np.sort((queries << 32) | rows)
+            pairs = pairs[np.diff(pairs, prepend=-1) != 0]
             queries, rows = pairs >> 32, pairs & 0xFFFFFFFF
         other = rows != own[queries]
         queries, rows = queries[other], rows[other]
@@ -125,6 +129,8 @@ class CandidateFinder:
         """Pairs within two edits, at most `MOST_SCORED` a typed word, and the crude value of
         each typed word's best."""
         queries, rows = self.index.lookup(typed)
+        likely = rows < _REACH[np.minimum(typed.lengths[queries], len(_REACH) - 1)]
+        queries, rows = queries[likely], rows[likely]
         apart = distances(typed, self._table, queries, rows)
         near = apart <= 2
         queries, rows, apart = queries[near], rows[near], apart[near]

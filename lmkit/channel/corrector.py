@@ -23,6 +23,7 @@ from lmkit.channel.corrections import Change, Correction, Suggestion
 from lmkit.channel.decoder import BEAM, BEHIND, BeamSearch, Pricing, Search
 from lmkit.channel.lattice import Lattice
 from lmkit.channel.lexicon import Lexicon, read_word_list
+from lmkit.channel.noise import read_at_levels
 from lmkit.channel.readings import Readings
 from lmkit.channel.suggesting import suggestions
 from lmkit.channel.surface import Line, Surface
@@ -42,7 +43,8 @@ class Corrector:
     ``threshold``: changes with a lower posterior are not made. ``beam``: hypotheses kept at each
     place. ``weights``: in place of the model's. ``explain``: changes come with their candidates
     and edits. ``split_words``: spaces are put into text that has lost them, and nothing else
-    is changed.
+    is changed. ``levels``: sentences may be noisier or cleaner than the average
+    (`lmkit.channel.noise`).
 
     Raises `UnsupportedError` for a source model whose tokens are no words.
     """
@@ -61,6 +63,7 @@ class Corrector:
         weights: Weights | None = None,
         split_words: bool = False,
         explain: bool = False,
+        levels: bool = True,
         batch_tokens: int = BATCH_TOKENS,
     ) -> None:
         self.source: LanguageModel = getattr(model, "source", model)
@@ -84,6 +87,7 @@ class Corrector:
         self._threshold = threshold or 0.0
         self.explain = explain
         self.split_words = split_words
+        self._levels = levels
         self._batch_tokens = batch_tokens
         self._unknown = self._expected_unknown()
         self.surface = Surface(self.source, self.lexicon)
@@ -114,6 +118,8 @@ class Corrector:
             return
         lattice = self.builder.build(lines, pieces)
         search = self.search(lattice)
+        if self._levels:
+            search = read_at_levels(search, lattice, self.weights.keep)
         reader = ChangeReader(self, lattice, search)
         changes: list[list[Change]] = [[] for _ in lines]
         first = 0

@@ -56,7 +56,8 @@ class DeletionIndex:
         places += np.repeat(low - total + sizes, sizes)
         hit = self._hashes[places] == np.repeat(hashes, sizes).astype(np.uint32)
         pairs = (np.repeat(rows, sizes)[hit] << np.uint64(32)) | self._rows[places[hit]]
-        pairs = np.unique(pairs)
+        pairs.sort()
+        pairs = pairs[np.diff(pairs, prepend=pairs[:1] + np.uint64(1)) != 0]
         return (pairs >> np.uint64(32)).astype(np.int64), pairs.astype(np.uint32).astype(np.int64)
 
 

@@ -19,8 +19,8 @@ from lmkit.channel.groups import best_of_groups, stretches
 from lmkit.channel.trie import WordTrie
 from lmkit.channel.wordtable import WordTable
 
-BEAM = 32
-MOST_EDITS = 24
+BEAM = 24
+MOST_EDITS = 16
 """Edits that are tried for a typed piece at a place."""
 LONGEST_PIECE = 4
 MOST_FOUND = 16
@@ -113,12 +113,12 @@ class TrieSearch:
 
     def _expand(self, front: _Front, typed: Sequence[str], place: int, size: int) -> _Front:
         """What ``front`` becomes when the next ``size`` letters are taken as one edit."""
-        queries = np.unique(front.query)
+        asked = np.zeros(len(typed), bool)
+        asked[front.query] = True
+        queries = np.flatnonzero(asked)
         sets = [self._edits_of(typed[q], place, size) for q in queries.tolist()]
-        width = max((edits.letters.shape[1] for edits in sets), default=0)
         letters = np.concatenate(
-            [np.zeros((0, width), np.int64)]
-            + [np.pad(e.letters, ((0, 0), (0, width - e.letters.shape[1]))) for e in sets]
+            [np.zeros((0, LONGEST_PIECE), np.int64), *(e.letters for e in sets)]
         )
         lengths = np.concatenate([np.zeros(0, np.int64), *(e.lengths for e in sets)])
         log_probs = np.concatenate([np.zeros(0), *(e.log_probs for e in sets)])
@@ -128,7 +128,7 @@ class TrieSearch:
         edit = stretches(starts[mine], sizes[mine])
         parent = np.repeat(np.arange(len(mine)), sizes[mine])
         node, score = front.node[parent], front.score[parent] + log_probs[edit]
-        for step in range(width):
+        for step in range(int(lengths.max(initial=0))):
             going = np.flatnonzero((lengths[edit] > step) & (node >= 0))
             node[going] = self._trie.children(node[going], letters[edit[going], step])
         return _Front(front.query[parent], node, score).at(node >= 0)
@@ -146,11 +146,12 @@ class TrieSearch:
             (intended, log_prob)
             for intended, where, log_prob in self._channel.edits_by_typed(piece)
             if where == context and log_prob > DEAREST and " " not in intended
+            if len(intended) <= LONGEST_PIECE
         ][:MOST_EDITS]
         table = WordTable.of([intended for intended, _ in chosen], self._trie.alphabet)
         lengths = table.lengths
-        letters = np.zeros((len(chosen), int(lengths.max(initial=0))), np.int64)
-        for step in range(letters.shape[1]):
+        letters = np.zeros((len(chosen), LONGEST_PIECE), np.int64)
+        for step in range(LONGEST_PIECE):
             rows = np.flatnonzero(lengths > step)
             letters[rows, step] = table.column(step, rows)
         return _Edits(letters, lengths, np.array([p for _, p in chosen], float))
