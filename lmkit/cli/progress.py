@@ -136,5 +136,7 @@ def _amount(done: int, total: int | None, unit: str) -> str:
     if unit not in UNITS:
         return f"{done}/{total}" if total else str(done)
     size, name = UNITS[unit]
+    if unit == "tokens" and (total or done) < size:
+        size, name = 1e3, " k tokens"
     whole = f"/{total / size:.1f}" if total else ""
     return f"{done / size:.1f}{whole}{name}"

@@ -105,6 +105,24 @@ def test_a_bar_without_a_known_total_shows_what_is_done():
     assert "1.5 k lines" in console.stderr.getvalue()
 
 
+@pytest.mark.parametrize(
+    "done, total, shown",
+    [
+        (500, 43_969, "0.5/44.0 k tokens"),
+        (500, 2_000_000, "0.0/2.0 M tokens"),
+        (2_500_000, None, "2.5 M"),
+    ],
+)
+def test_tokens_are_told_in_a_unit_that_suits_their_number(done, total, shown):
+    console = faked_console(stderr_is_terminal=True)
+    with ProgressBars(console) as bars:
+        report = bars.bar("m.lm", "tokens")
+        assert report is not None
+        report(done, total)
+    assert isinstance(console.stderr, io.StringIO)
+    assert shown in console.stderr.getvalue()
+
+
 def test_a_line_says_as_much_as_fits_and_makes_bars_that_have_ended_go():
     console = faked_console(stderr_is_terminal=True, width=60)
     forms = ["loss 4.312 perplexity 74.59 gradient 0.35 1:23 left", "loss 4.312 1:23 left"]
