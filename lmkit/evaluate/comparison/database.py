@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -175,11 +175,15 @@ def _write(database: Any, comparison: Comparison, test_lines: Sequence[str]) -> 
             .last_pk
         )
         if row.log_probabilities is not None:
-            database["scores"].insert_all(
-                _scores(row, model, sentences),
+            bits = (-row.log_probabilities / LN2).tolist()
+            database["scores"].create(
+                {"model": int, "sentence": int, "bits": float},
                 pk=("model", "sentence"),
                 foreign_keys=[("model", "models", "id"), ("sentence", "sentences", "id")],
+                if_not_exists=True,
             )
+            scores = zip(sentences, bits, strict=True)
+            _insert(database, "scores", ((model, *score) for score in scores))
     points = list(_points(comparison, run))
     if points:
         database["curves"].insert_all(points, foreign_keys=[("run", "runs", "id")], alter=True)
@@ -198,27 +202,24 @@ def _sentences(database: Any, sha256: str, lines: Sequence[str]) -> range:
         first = 1 + (database.execute("select max(id) from sentences").fetchone()[0] or 0)
     else:
         first = 1
-    database["sentences"].insert_all(
+    columns = {"id": int, "test_sha256": str, "line": int, "text": str, "characters": int}
+    database["sentences"].create(columns, pk="id", if_not_exists=True)
+    _insert(
+        database,
+        "sentences",
         (
-            {
-                "id": first + number,
-                "test_sha256": sha256,
-                "line": number + 1,
-                "text": line,
-                "characters": len(line) + 1,
-            }
+            (first + number, sha256, number + 1, line, len(line) + 1)
             for number, line in enumerate(lines)
         ),
-        pk="id",
     )
     return range(first, first + len(lines))
 
 
-def _scores(row: ModelResult, model: int, sentences: range) -> Iterator[dict[str, Any]]:
-    assert row.log_probabilities is not None
-    bits = (-row.log_probabilities / LN2).tolist()
-    for sentence, value in zip(sentences, bits, strict=True):
-        yield {"model": model, "sentence": sentence, "bits": value}
+def _insert(database: Any, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Many short rows: sqlite-utils writes a few hundred at a time, each to the disk."""
+    places = ", ".join("?" * len(database[table].columns))
+    with database.conn:
+        database.conn.executemany(f"insert into {table} values ({places})", rows)
 
 
 def _points(comparison: Comparison, run: int) -> Iterator[dict[str, Any]]:
