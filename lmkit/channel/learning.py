@@ -109,6 +109,8 @@ def learn(
         counts = without_rare(done.counts, plan.cutoff)
         if progress is not None:
             progress("learning", plan.first + number + 2, total)
+    # A list of errors says nothing of the spaces between the words that were typed right.
+    counts.spaces[:] = 0.0
     return counts, course
 
 
