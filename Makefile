@@ -28,7 +28,7 @@ STALE := $(shell for v in $(VENVS); do \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test oracle report lower-bounds lint types imports format bench readme docs wheel clean venvs
+.PHONY: help demo picture test oracle report lower-bounds lint types imports format bench readme docs wheel clean venvs
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,10 @@ help: ## List these targets
 demo: .venv/.installed ## Compare models of every kind on the built-in text, with a report: a minute
 	PATH="$$(pwd)/.venv/bin:$$PATH" lmkit compare --suite quick --force --output build/demo \
 		--report build/demo/report.html </dev/null
+
+picture: .venv/.installed ## Draw the picture of the README, docs/images/compare.svg, with the models of the demo
+	PATH="$$(pwd)/.venv/bin:$$PATH" lmkit compare --suite quick --output build/demo \
+		--report docs/images/compare.svg </dev/null
 
 test: .venv-test/.installed ## Run the tests that need neither a compiler nor a heavy package
 	.venv-test/bin/python -m pytest $(PYTEST_FLAGS)

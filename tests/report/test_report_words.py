@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -136,3 +138,15 @@ def test_a_long_sentence_is_cut_into_parts_about_equally_wide():
     assert all(sum(max(len(w), 4) + 3 for w in part.words) <= WIDEST for part in found.parts)
     cells = [cell.bits for part in found.parts for cell in part.lines[0].cells]
     assert cells == list(range(1, 26))
+
+
+def test_the_picture_of_the_readme_follows_the_reader(root):
+    """What `make picture` has drawn: well-formed, colours of the reader's scheme only, no date."""
+    text = (root / "docs" / "images" / "compare.svg").read_text(encoding="utf-8")
+    parsed = ET.fromstring(text)
+    assert parsed.get("role") == "img"
+    assert "bits per character" in "".join(parsed.itertext())
+    rules, drawing = text.split("</style>")
+    assert "prefers-color-scheme: dark" in rules
+    assert not re.search(r"#[0-9a-f]{6}\b", drawing)
+    assert not re.search(r"<dc:date>|matplotlib", text)
