@@ -159,6 +159,8 @@ class LatticeBuilder:
         label = readings.label.values[reading]
         cost = np.zeros(len(reading))
         cost[(kind == KEPT) | ((kind == FIXED) & self._all_pay)] = np.log(weights.keep)
+        if not self._all_pay:
+            cost += np.where(kind == KEPT, readings.log_channel.values[reading], 0.0)
         changed = np.flatnonzero(kind == CHANGED)
         cost[changed] = (
             np.log1p(-weights.keep)

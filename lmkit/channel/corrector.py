@@ -30,6 +30,8 @@ from lmkit.channel.surface import Line, Surface
 from lmkit.errors import UnsupportedError
 from lmkit.model import UNK, LanguageModel
 
+ELSEWHERE = 4.0
+"""So many times as many unknown words are expected as in more text of the source's own kind."""
 BATCH_TOKENS = 20_000
 """About how many tokens are searched together."""
 
@@ -155,4 +157,4 @@ class Corrector:
         if not once or counts[UNK]:
             return 0.0
         learnt = float(self.source.log_probs_of(self.source.start(1), np.array([[UNK]]))[0, 0])
-        return max(0.0, float(np.log(once / counts.sum())) - learnt)
+        return max(0.0, float(np.log(ELSEWHERE * once / counts.sum())) - learnt)

@@ -32,8 +32,10 @@ LONGEST = 40
 """Longer words are never candidates, and are left alone when typed."""
 MIX = 0.05
 """Weight of the word list's own distribution, beside the source."""
-UNKNOWN_SHARES = {"list": 0.6, "dictionary": 0.3, "spelling": 0.1}
+UNKNOWN_SHARES = {"list": 0.5, "dictionary": 0.2, "spelling": 0.3}
 """What an unknown word is, where all of these are there."""
+CERTAIN = 10
+"""A word that the source has so often is no typing error of its text."""
 PATTERNS = ("lower", "title", "upper", "mixed")
 """How a word is capitalised; an index into `Lexicon.ids`."""
 
@@ -93,7 +95,8 @@ class Lexicon:
     ``ids`` [4, N]: the source's token for each pattern of capitalisation, 0 where it knows none.
     ``log_given_unknown`` [N]: log p(word | <unk>) from lists, -inf without; ``log_list`` [N]: log
     of ``mix`` times the list's probability, -inf without. ``spelling_share`` is what the spelling
-    model has of the unknown words; ``capitals`` says which words the source has only capitalised.
+    model has of the unknown words; ``capitals`` [N] says which words the source has only
+    capitalised, ``certain`` [N] which are surely words, not errors of the text they are from.
     ``own`` are the words of the personal dictionary.
     """
 
@@ -104,6 +107,7 @@ class Lexicon:
     log_given_unknown: NDArray[np.float64]
     log_list: NDArray[np.float64]
     capitals: NDArray[np.bool_]
+    certain: NDArray[np.bool_]
     spelling_share: float
     mix: float
     own: frozenset[str]
@@ -160,6 +164,7 @@ class Lexicon:
                 np.log(given_unknown)[order],
                 np.log(mix * of_list)[order],
                 capitals[order],
+                ((counts >= CERTAIN) | is_own)[order],
                 shares["spelling"],
                 mix,
                 frozenset(own),

@@ -25,9 +25,9 @@ MOST_SPLITS = 4
 LIKELY_PART = -12.5
 """What a part of a split word must be worth, as a log-prior; one letter, far more."""
 LIKELY_LETTER = -7.0
-TYPO_ODDS = 3.0
-"""Log-odds that a listed word which the source lacks is itself a typing error, where its count is
-just what the channel makes of its neighbours' counts if every word went through the edits."""
+TYPO_ODDS = 0.0
+"""Log-odds that a listed word is itself a typing error, where its count is just what the channel
+makes of its neighbours' counts if every word went through the edits."""
 PER_LETTER = float(np.log(1 / 64))
 """Spelling of a word where the source has no model of spellings."""
 
@@ -37,7 +37,7 @@ class Readings:
     ``split_starts`` [T + 1] into those of several words.
 
     ``token``, ``log_unknown``, ``log_list``: as in `Arcs`; ``log_channel``: log p(typed | word),
-    of the edits alone (the word is known not to be typed as it is), 0 for what is kept;
+    of the edits alone (the word is known not to be typed as it is), or the doubt in what is kept;
     ``label``: row in the lexicon, -1 for the token itself; ``kind`` as in `Arcs`. All [R].
     ``split_rows`` [W, 2]: lexicon rows of the two words; ``split_log_channel`` [W].
     """
@@ -96,11 +96,7 @@ class Readings:
         known = np.flatnonzero(rows >= 0)
         log_list[starts[known]] = self.lexicon.log_list[rows[known]]
         log_unknown[starts] = self._kept_prices(tokens, rows)
-        value = self.lexicon.log_list[found.rows] + log_channel[where]
-        explained = log_sums(owner, value, len(tokens))
-        doubt = self._doubt(tokens, rows, explained)
-        log_list[starts] += doubt
-        log_unknown[starts] += doubt
+        log_channel[starts] = self._doubt(rows, owner, found.rows, log_channel[where])
         for name, values in (
             ("token", token),
             ("label", label),
@@ -115,25 +111,31 @@ class Readings:
         self._learn_splits(tokens, correctable)
 
     def _doubt(
-        self, tokens: Sequence[Token], rows: NDArray[np.int64], explained: NDArray[np.float64]
+        self,
+        rows: NDArray[np.int64],
+        owner: NDArray[np.int64],
+        near: NDArray[np.int64],
+        log_channel: NDArray[np.float64],
     ) -> NDArray[np.float64]:
-        """log p(a word rather than a typing error) [T] of words that only the word list knows.
+        """log p(a word rather than a typing error) [T] of the tokens in ``rows`` of the lexicon,
+        0 for those that are none of it or certain.
 
-        Lists counted from raw text are full of errors. ``explained`` [T] is the log of what all
-        neighbours' counts would yield of the word through the channel: the nearer its own count
-        is to that, the more likely it is one.
+        Lists counted from raw text are full of errors, and so is a source's text. What the counts
+        of the words ``near`` a token (the candidates, each with its ``owner``) would yield of it
+        through the channel is compared with its own count: the nearer that is, the more likely it
+        is an error.
         """
-        doubt = np.zeros(len(tokens))
-        listed = np.flatnonzero(
-            (rows >= 0) & np.array([t.source_id == UNK and not self._is_own(t) for t in tokens])
-        )
-        beyond = self.lexicon.log_list[rows[listed]] - explained[listed]
-        finite = np.isfinite(beyond)
-        doubt[listed[finite]] = -np.logaddexp(0.0, TYPO_ODDS - beyond[finite])
+        lexicon = self.lexicon
+        doubt = np.zeros(len(rows))
+        asked = np.flatnonzero((rows >= 0) & ~lexicon.certain[rows])
+        for frequency in (lexicon.log_list, lexicon.log_prior):
+            own = frequency[rows[asked]]
+            explained = log_sums(owner, frequency[near] + log_channel, len(rows))[asked]
+            told = np.isfinite(own) & np.isfinite(explained)
+            excess = TYPO_ODDS + explained[told] - own[told]
+            doubt[asked[told]] = -np.logaddexp(0.0, excess)
+            asked = asked[~np.isfinite(own)]
         return doubt
-
-    def _is_own(self, token: Token) -> bool:
-        return token.folded in self.lexicon.own
 
     def _kept_prices(self, tokens: Sequence[Token], rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """log p(word | <unk>) [T] of those that the source does not know, else 0."""
