@@ -97,7 +97,7 @@ def perplexity(
     with ProgressBars(console) as bars, Rereadable(source, len(models)) as text_again:
         for path in models:
             model = load(path)
-            options = settled_running(console, model, given)
+            options = settled_running(console, bars, model, given)
             figures, replaced = perplexity_of(
                 model,
                 text_again(),

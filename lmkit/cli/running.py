@@ -11,6 +11,7 @@ import click
 from lmkit.cli.console import Console
 from lmkit.cli.headings import heading
 from lmkit.cli.options import Decorator
+from lmkit.cli.progress import ProgressBars
 from lmkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def given_running(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def settled_running(
-    console: Console, model: LanguageModel, given: dict[str, Any]
+    console: Console, bars: ProgressBars, model: LanguageModel, given: dict[str, Any]
 ) -> dict[str, Any]:
     """``given`` (of `given_running`) for ``model``, a cache fitted to the text of
     ``--tune-cache``; says what was found there. A network gets its ``--workers``."""
@@ -120,10 +121,13 @@ def settled_running(
 
     options = dict(given)
     valid = Path(options.pop("tune_cache"))
-    fit = fitted_cache(model, valid, **({"size": options["cache"]} if "cache" in options else {}))
+    size = {"size": options["cache"]} if "cache" in options else {}
+    bar = bars.bar(f"cache for {valid.name}", "tokens")
+    fit = fitted_cache(model, valid, progress=bar, **size)
     console.remark(
         f"cache of {fit.size:,} tokens: weight {fit.weight:.3g}, flatness {fit.flatness:.3g},"
-        f" fitted to {valid} ({_perplexity(fit.before)} without it, {_perplexity(fit.after)} with)"
+        f" fitted to {valid} (perplexity {_perplexity(fit.before)} without it,"
+        f" {_perplexity(fit.after)} with it)"
     )
     return {
         **options,
@@ -136,4 +140,4 @@ def settled_running(
 def _perplexity(loss: float) -> str:
     import math
 
-    return f"perplexity {math.exp(min(loss, 700)):.2f}"
+    return f"{math.exp(min(loss, 700)):.2f}"

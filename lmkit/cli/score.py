@@ -157,7 +157,8 @@ def score(
     from lmkit.text.reading import TextReader, iter_line_blocks
 
     scorer = load(model)
-    running = settled_running(console, scorer, running)
+    with ProgressBars(console) as bars:
+        running = settled_running(console, bars, scorer, running)
     used = state_used(scorer, state, running, "line")
     if used is not None:
         console.remark(f"state: {used}")

@@ -9,6 +9,7 @@ function of one variable:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,9 +44,15 @@ class FittedCache:
     after: float
 
 
-def fit_cache(model: NeuralModel, ids: NDArray[np.int32], size: int = 2000) -> FittedCache:
+def fit_cache(
+    model: NeuralModel,
+    ids: NDArray[np.int32],
+    size: int = 2000,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> FittedCache:
     """The best weight and flatness on the running text ``ids`` [N], of which the first `READ`
-    tokens are read. Raises `TextError` where there are too few."""
+    tokens are read; ``progress`` is called with the tokens done and those there are. Raises
+    `TextError` where there are too few."""
     ids = ids[:READ]
     if len(ids) < LEAST:
         raise TextError(
@@ -61,6 +68,8 @@ def fit_cache(model: NeuralModel, ids: NDArray[np.int32], size: int = 2000) -> F
             h, layers = scorer.read(inputs[here], layers)
             log_probs[here] = scorer.log_prob(h, ids[here])
             parts[:, here], _ = cache.parts(h, ids[here], FLATNESSES)
+            if progress is not None:
+                progress(min(start + 256, len(ids)), len(ids))
     # Before the first token there is no cache.
     p, parts = np.exp(log_probs[1:]), parts[:, 1:]
     weights = [best_weight(p, part) for part in parts]

@@ -128,12 +128,12 @@ class NeuralModel(LanguageModel):
 
         return RunningModel(self, **options)
 
-    def fit_cache(self, ids: NDArray[np.int32], size: int = 2000) -> Any:
-        """A continuous cache of ``size`` tokens, fitted to the running text ``ids`` [N]; see
-        `lmkit.neural.cache_fitting.fit_cache`."""
+    def fit_cache(self, ids: NDArray[np.int32], **options: Any) -> Any:
+        """A continuous cache fitted to the running text ``ids`` [N]; see
+        `lmkit.neural.cache_fitting.fit_cache` for the ``options``."""
         from lmkit.neural.cache_fitting import fit_cache
 
-        return fit_cache(self, ids, size)
+        return fit_cache(self, ids, **options)
 
     # -- one token after the other ----------------------------------------------------------
 
