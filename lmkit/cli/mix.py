@@ -11,7 +11,7 @@ from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
 from lmkit.cli.headings import heading
 from lmkit.cli.layout import megabytes
-from lmkit.cli.options import MODEL, errors_option, output_option
+from lmkit.cli.options import MODEL, errors_option, output_option, text_source
 from lmkit.cli.output import Format, Row, output_formats, write_rows
 from lmkit.cli.progress import ProgressBars
 from lmkit.errors import UsageError
@@ -98,11 +98,17 @@ def mix(
     for name in ("cache_size", "cache_decay"):
         if how[name] is not None and not how["cache"]:
             raise UsageError(f"--{name.replace('_', '-')} is nothing without --cache", "--cache")
+    if merge and (str(valid) == "-" or (valid.exists() and not valid.is_file())):
+        raise UsageError(
+            "--merge reads the held-out text twice, which standard input and pipes do not allow",
+            "a file",
+        )
     if merge and embed:
         raise UsageError("--merge leaves no parts to carry with --embed", "one of the two")
+    source = text_source(console, str(valid))
     with ProgressBars(console) as bars:
         stages = bars.stages()
-        model: Any = api.mix(models, valid=valid, progress=stages, **how)
+        model: Any = api.mix(models, valid=source, progress=stages, **how)
         if merge:
             merged: Any = api.merge(model, valid=valid, output=output, progress=stages)
         else:

@@ -11,9 +11,10 @@ from typing import Any, BinaryIO
 from lmkit.errors import UsageError
 from lmkit.mixture.fitting import make_mixture
 from lmkit.mixture.merging import parts_to_merge
+from lmkit.mixture.model import MixtureModel
 from lmkit.model import LanguageModel
 from lmkit.registry import resolve
-from lmkit.store.components import component
+from lmkit.store.components import Component, component
 from lmkit.store.history import run_record
 
 Progress = Callable[[str, int, int | None], None]
@@ -32,7 +33,7 @@ def mix(
     embed: bool = False,
     errors: str = "strict",
     progress: Progress | None = None,
-) -> LanguageModel:
+) -> MixtureModel:
     """``models``, whatever their backends, as one: the mixture under which the text ``valid`` is
     likeliest. Saved to ``output`` where that is given.
 
@@ -54,7 +55,7 @@ def mix(
     encoder: Any = components[0].model.encoder
     mixture = make_mixture(
         components,
-        [str(part.place or f"model {number}") for number, part in enumerate(components, 1)],
+        _names(components),
         encoder.with_settings(errors=errors).encode_file(valid),
         kind=kind,
         cache=cache,
@@ -97,3 +98,12 @@ def merge(
     if output is not None:
         new.save(output)
     return new
+
+
+def _names(components: Sequence[Component]) -> list[str]:
+    """A name for each of them, no two alike."""
+    names: list[str] = []
+    for number, part in enumerate(components, 1):
+        name = f"model {number}" if part.place is None else str(part.place)
+        names.append(name if name not in names else f"{name} (model {number})")
+    return names

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lmkit.errors import ModelFileError
+from lmkit.errors import LmkitError, ModelFileError
 from lmkit.model import LanguageModel
 from lmkit.registry import resolve
 from lmkit.store.damage import HINT, damage
@@ -63,11 +63,15 @@ def save_components(
     writer: ModelWriter, components: Sequence[Component], embed: bool = False
 ) -> None:
     """Write into ``meta`` where the ``components`` are, and with ``embed`` carry them all. Those
-    that are in memory only, or are carried already, are carried always."""
+    that are in memory only, or are carried already, are carried always.
+
+    Raises `LmkitError` where the file would take the place of one that it names.
+    """
     entries: list[dict[str, Any]] = []
     for number, part in enumerate(components, 1):
         prefix = f"component{number}."
         if isinstance(part.place, Path) and not embed:
+            _refuse_itself(part.place, writer.path)
             entries.append(_named(part.place, writer.path))
             continue
         if part.place is None:
@@ -110,6 +114,14 @@ def _named(place: Path, owner: Path) -> dict[str, Any]:
     except ValueError:  # another drive
         relative = os.path.abspath(place)
     return {"path": Path(relative).as_posix(), "sha256": sha256_of(place), **_stamp(place)}
+
+
+def _refuse_itself(place: Path, owner: Path) -> None:
+    if owner.exists() and os.path.samefile(place, owner):
+        raise LmkitError(
+            f"{owner} would be made of itself, and the model in it would be lost",
+            "another name for --output, or --embed to carry the old model in the new one",
+        )
 
 
 def _stamp(path: Path) -> dict[str, int]:

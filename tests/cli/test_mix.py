@@ -161,6 +161,14 @@ def test_a_part_that_is_gone_or_has_changed(run, small_model, second_model, held
     refused(run("perplexity", path, held_out), "two.lm, which is not there", status=1)
 
 
+def test_held_out_text_on_standard_input(run, small_model, second_model, held_out, tmp_path):
+    path = tmp_path / "mix.lm"
+    words = ("mix", small_model, second_model, "--valid", "-", "-o", path)
+    piped = rows(run(*words, "--json", stdin=held_out.read_bytes()))
+    words = ("mix", small_model, second_model, "--valid", held_out, "-o", path, "--json")
+    assert piped == rows(run(*words))
+
+
 class TestRefusals:
     @pytest.fixture(autouse=True)
     def _target(self, tmp_path):
@@ -203,6 +211,8 @@ class TestRefusals:
         words = (small_model, second_model, "--valid", held_out, "--merge")
         self.refuse(run, *words, "--cache", said=["fixed weights", "has a cache"], status=1)
         self.refuse(run, *words, "--embed", said=["no parts to carry"], status=2)
+        words = (small_model, second_model, "--valid", "-", "--merge")
+        self.refuse(run, *words, said=["reads the held-out text twice"], status=2)
 
     def test_no_model(self, run, small_text, small_model, held_out, tmp_path):
         words = (small_model, small_text, "--valid", held_out)

@@ -285,6 +285,28 @@ class TestFiles:
         expected = lmkit.load(tmp_path / "mix.lm").score(LINES)[0]
         assert np.array_equal(again.score(LINES)[0], expected)
 
+    def test_in_the_place_of_a_part(
+        self, one: NgramModel, other: NgramModel, valid: Path, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "one.lm"
+        one.save(path)
+        with pytest.raises(LmkitError, match="would be made of itself"):
+            lmkit.mix([path, other], valid=valid, output=path)
+        assert lmkit.load(path).backend == "ngram"
+        mixture = lmkit.mix([path, other], valid=valid, output=path, embed=True)
+        loaded = lmkit.load(path)
+        assert loaded.backend == "mixture"
+        assert np.array_equal(loaded.score(LINES)[0], mixture.score(LINES)[0])
+        loaded.save(path)
+        assert np.array_equal(lmkit.load(path).score(LINES)[0], mixture.score(LINES)[0])
+
+    def test_one_model_twice(self, one: NgramModel, valid: Path, tmp_path: Path) -> None:
+        path = tmp_path / "one.lm"
+        one.save(path)
+        mixture = lmkit.mix([path, path], valid=valid)
+        assert len(mixture.describe()["weights"]) == 2
+        np.testing.assert_allclose(mixture.score(LINES)[0], one.score(LINES)[0], atol=1e-12)
+
     def test_a_damaged_mixture(self, one: NgramModel, valid: Path, tmp_path: Path) -> None:
         import sqlite3
 
@@ -389,6 +411,12 @@ class TestRefusals:
         path = tmp_path / "empty.txt"
         path.write_text(text, encoding="utf-8")
         assert "text is empty" in refusal(TextError, one, other, valid=path)
+
+    def test_a_model_of_whole_sentences_only(self, one: NgramModel, valid: Path) -> None:
+        from lmkit.api import train_channel
+
+        said = refusal(UnsupportedError, one, train_channel(one), valid=valid)
+        assert "model 2 has no probabilities of single tokens" in said
 
     def test_no_such_kind(self, one: NgramModel, other: NgramModel, valid: Path) -> None:
         assert "no kind of mixture" in refusal(UsageError, one, other, valid=valid, kind="cubic")
