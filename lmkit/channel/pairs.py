@@ -49,9 +49,10 @@ def read_pairs(source: Source, *, lowercase: bool = True, errors: str = "strict"
                     typed, intended = typed.lower(), intended.lower()
                 key = unicodedata.normalize("NFC", typed), unicodedata.normalize("NFC", intended)
                 found[key] = found.get(key, 0.0) + count
-    if not found:
+    pairs = collected(found.items())
+    if not len(pairs):
         raise TextError(f"{source_name(source)} has no pairs", FORM)
-    return collected(found.items())
+    return pairs
 
 
 def collected(items: Iterable[tuple[tuple[str, str], float]]) -> Pairs:

@@ -33,6 +33,8 @@ class Smoothing:
     """What all contexts together weigh in each of them."""
     longer: float = 4.0
     """What "pass on to the shorter ones" has been seen more often than it was."""
+    discount: float = 0.0
+    """What is taken off the count of each longer edit, and left to the shorter ones."""
     single: float = 2.0
     """What all letters together weigh in each of them."""
     rates: float = 50.0
@@ -50,7 +52,7 @@ class Smoothing:
         return asdict(self)
 
 
-UNSMOOTHED = Smoothing(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, False)
+UNSMOOTHED = Smoothing(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, False)
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:
@@ -106,9 +108,11 @@ class EditTable:
         # A row that somebody raised above what was seen of its substring.
         seen = np.maximum(seen, used)
         total = seen.sum(axis=1) + s.longer
-        pooled = _ratio(counts.longer.sum(axis=1), total[self.intended])
+        counted = counts.longer.sum(axis=1)
+        believed = _ratio(np.maximum(counted - s.discount, 0.0), counted)[:, None] * counts.longer
+        pooled = _ratio(believed.sum(axis=1), total[self.intended])
         below = seen + s.context
-        self.longer = _ratio(counts.longer + s.context * pooled[:, None], below[self.intended])
+        self.longer = _ratio(believed + s.context * pooled[:, None], below[self.intended])
         self.longer[self.ones] = 0.0
         taken = np.zeros((len(known), 3))
         np.add.at(taken, self.intended, self.longer)

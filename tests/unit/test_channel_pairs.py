@@ -1,0 +1,78 @@
+"""Reading pairs: what counts, and what is said about lines that are none."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from lmkit.channel.pairs import read_pairs
+from lmkit.errors import TextError
+
+
+def pairs_of(folder: Path, text: str, **options: bool) -> list[tuple[str, str, float]]:
+    path = folder / "pairs.tsv"
+    path.write_text(text, encoding="utf-8")
+    return list(read_pairs(path, **options))
+
+
+def test_a_count_may_follow_and_what_is_no_number_is_none(tmp_path: Path) -> None:
+    text = "teh\tthe\t3\nfone\tphone\tbirkbeck\nwich\twhich\ncat\tcta\tnan\tand more\n"
+    assert pairs_of(tmp_path, text) == [
+        ("teh", "the", 3),
+        ("fone", "phone", 1),
+        ("wich", "which", 1),
+        ("cat", "cta", 1),
+    ]
+
+
+def test_equal_pairs_are_one_whatever_their_case_and_form(tmp_path: Path) -> None:
+    text = "Teh\tThe\t2\nteh\tthe\n\ncafe\tcafe\u0301\ncafe\tcaf\u00e9\n"
+    assert pairs_of(tmp_path, text) == [("teh", "the", 3), ("cafe", "caf\u00e9", 2)]
+    assert pairs_of(tmp_path, "Teh\tThe\n", lowercase=False) == [("Teh", "The", 1)]
+
+
+def test_spaces_inside_are_single_and_those_around_do_not_matter(tmp_path: Path) -> None:
+    assert pairs_of(tmp_path, " ofthe \tof  the\n") == [("ofthe", "of the", 1)]
+
+
+def test_pairs_counted_never_are_left_out(tmp_path: Path) -> None:
+    assert pairs_of(tmp_path, "a\tb\t0\nb\tc\n") == [("b", "c", 1)]
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("teh", "line 2: one column where there should be two"),
+        ("teh the", "line 2: one column where there should be two"),
+        ("\tthe", "line 2: the typed side is empty"),
+        ("teh\t", "line 2: the intended side is empty"),
+        ("teh\t  \t4", "line 2: the intended side is empty"),
+        ("t\x07h\tthe", "line 2: a control character on the typed side"),
+        ("teh\tt\x1ce", "line 2: a control character on the intended side"),
+        ("teh\tthe\t-2", "line 2: a pair that was counted -2 times"),
+    ],
+)
+def test_what_is_no_pair_is_said_in_one_line(tmp_path: Path, line: str, what: str) -> None:
+    with pytest.raises(TextError) as raised:
+        pairs_of(tmp_path, f"wich\twhich\n{line}\n")
+    assert raised.value.message == f"{tmp_path / 'pairs.tsv'}, {what}"
+    assert "\n" not in str(raised.value)
+    assert "typed<TAB>intended" in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "a\tb\t0\n"])
+def test_no_pairs_at_all_is_an_error(tmp_path: Path, text: str) -> None:
+    with pytest.raises(TextError, match="has no pairs"):
+        pairs_of(tmp_path, text)
+
+
+def test_invalid_utf_8_is_an_error_and_compressed_files_are_read(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.tsv"
+    bad.write_bytes(b"te\xff\tthe\n")
+    with pytest.raises(TextError, match=r"bad\.tsv"):
+        read_pairs(bad)
+    packed = tmp_path / "pairs.tsv.gz"
+    packed.write_bytes(gzip.compress(b"teh\tthe\n"))
+    assert list(read_pairs(packed)) == [("teh", "the", 1.0)]
