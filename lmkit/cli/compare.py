@@ -180,6 +180,7 @@ def _corpus(
 ) -> Corpus:
     """The texts that the command line names, ready to train and test on."""
     from lmkit.evaluate.comparison.corpus import prepare
+    from lmkit.store.modelfile import is_model_file
 
     files = {split: options.pop(split) for split in TEXTS if split in options}
     dataset = options.pop("dataset", None)
@@ -197,6 +198,8 @@ def _corpus(
     name = corpus or dataset or "builtin"
     sources: dict[str, Any] = {split: text_source(console, path) for split, path in files.items()}
     if corpus is not None:
+        if is_model_file(corpus):
+            raise UsageError(f"{corpus} is a model, not text", f"--model {corpus}")
         sources = {"all": text_source(console, corpus)}
         name = "standard input" if corpus == "-" else Path(corpus).name
     elif files:

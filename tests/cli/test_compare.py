@@ -97,6 +97,10 @@ def test_models_that_are_there_need_no_training_text(run, text, small_model, pru
     assert "text.txt: tested on 2,857 words" in result.err
 
 
+def test_a_model_in_the_place_of_the_text(run, text, small_model):
+    refused(run("compare", small_model), "is a model, not text", "--model", status=2)
+
+
 def test_overlap_is_counted_or_dropped(run, text):
     given = ("--train", text, "--test", text, "--model", "ngram:order=2")
     refused(

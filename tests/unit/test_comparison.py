@@ -311,6 +311,13 @@ def test_seeds_repeat_what_is_drawn_and_report_the_spread(compared) -> None:
     )
 
 
+def test_the_same_network_twice_has_other_seeds(compared) -> None:
+    found = compared(f"gru:epochs=0.2,{TINY}", f"gru:epochs=0.2,{TINY}", seeds=2)
+    seeds = [one.seed for row in found.rows for one in row.seeds]
+    assert len(seeds) == len(set(seeds)) == 4
+    assert len({one.bits_per_character for row in found.rows for one in row.seeds}) == 4
+
+
 def test_a_mixture_of_the_best_is_at_least_as_good_as_they(compared) -> None:
     found = compared(
         "ngram:order=1", "ngram:order=3", f"gru:epochs=1,{TINY}", "mix", "mix:of=ngram,cache=yes"

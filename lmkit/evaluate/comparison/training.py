@@ -71,7 +71,8 @@ class Workshop:
         if train_texts is not None:
             text = train_texts["raw" if settings == self.corpus.settings else "reference"]
         options = dict(spec.options)
-        seed = seed + spec.copy - 1
+        # A second one of the same kind must share no seed with the first, however many each has.
+        seed += 1000 * (spec.copy - 1)
         drawn = draws(spec)
         facts = {
             "train": self.corpus.facts.train.sha256,
