@@ -26,8 +26,8 @@ SCALE = (
     (4.0, 221, BLACK),
     (6.0, 215, BLACK),
     (8.0, 208, BLACK),
-    (12.0, 196, WHITE),
-    (16.0, 124, WHITE),
+    (12.0, 160, WHITE),
+    (16.0, 88, WHITE),
 )
 """From so many bits on: this colour, with letters in that one. Fewer bits have no colour."""
 _BOUNDS = [bits for bits, _, _ in SCALE]
