@@ -20,8 +20,10 @@ from lmkit.channel.trie import WordTrie
 from lmkit.channel.wordtable import WordTable
 
 BEAM = 24
-MOST_EDITS = 16
-"""Edits that are tried for a typed piece at a place."""
+MOST_EDITS = (40, 40, 16, 8, 8)
+"""Edits that are tried for a typed piece of 0, 1, ... letters at a place."""
+EXTRA_LETTER = -6.0
+"""Price (log) of a letter that was not meant at all, where the channel does not list it."""
 LONGEST_PIECE = 4
 MOST_FOUND = 16
 DEAREST = -12.0
@@ -147,7 +149,9 @@ class TrieSearch:
             for intended, where, log_prob in self._channel.edits_by_typed(piece)
             if where == context and log_prob > DEAREST and " " not in intended
             if len(intended) <= LONGEST_PIECE
-        ][:MOST_EDITS]
+        ][: MOST_EDITS[len(piece)]]
+        if len(piece) == 1 and all(intended for intended, _ in chosen):
+            chosen.append(("", EXTRA_LETTER))
         table = WordTable.of([intended for intended, _ in chosen], self._trie.alphabet)
         lengths = table.lengths
         letters = np.zeros((len(chosen), LONGEST_PIECE), np.int64)

@@ -17,7 +17,7 @@ from lmkit.model import BOS, EOS, UNK, LanguageModel
 from lmkit.text.normalization import normalizer
 from lmkit.text.tokenizers.word import WordTokenizer
 
-_CODE = re.compile(r"[@#\\_={}|~^`$<>/]|\w\.\w|::|\d")
+_CODE = re.compile(r"[@#\\_={}|~^`$<>/]|\w[.(]\w|::|\d")
 _CUTS = re.compile(r"([-‐‑]|['’][sS]$)")
 _SHOUTING = 0.7
 """A line of so many capitals, part of its letters, is text in capitals, not codes."""
@@ -54,8 +54,12 @@ class Line:
 class Surface:
     """Cuts text for ``source`` with the words of ``lexicon``, and numbers distinct tokens."""
 
-    def __init__(self, source: LanguageModel, lexicon: Lexicon) -> None:
+    def __init__(
+        self, source: LanguageModel, lexicon: Lexicon, own: frozenset[str] = frozenset()
+    ) -> None:
+        """``own``: folded words that are right wherever they stand."""
         settings = source.encoder.settings
+        self._own = own
         self.tokens: list[Token] = []
         self._lexicon = lexicon
         self._vocabulary = source.vocabulary
@@ -75,11 +79,9 @@ class Surface:
             cut = self._pieces.get(piece)
             if cut is None:
                 cut = self._cut(piece)
-            start = place
-            for token, length in cut:
+            for token, offset in cut:
                 numbers.append(self.number(token))
-                offsets.append(start)
-                start += length
+                offsets.append(place + offset)
             place += len(piece)
         tokens = self.tokens
         opened = [tokens[number].correctable for number in numbers]
@@ -100,8 +102,8 @@ class Surface:
     def _token(self, text: str) -> Token:
         folded, spelling = fold(text), self._normalize(text) if self._normalize else text
         pattern = pattern_of(text)
-        word = len(folded) <= LONGEST and is_word(folded)
-        row = self._lexicon.rows.get(folded, -1) if word else -1
+        word = len(folded) <= LONGEST and is_word(folded) and folded not in self._own
+        row = self._lexicon.rows.get(folded, -1) if word or folded in self._own else -1
         source_id = self._id_of(spelling)
         if source_id == UNK and row >= 0:
             source_id = int(self._lexicon.ids[pattern, row])
@@ -115,7 +117,8 @@ class Surface:
         return UNK if number in (BOS, EOS) else number
 
     def _cut(self, piece: str) -> tuple[tuple[str, int], ...]:
-        """The tokens of what the tokenizer took as one, with their lengths."""
+        """The tokens of what the tokenizer took as one, and where in it they are. What the
+        white space of Unicode parts, and the tokenizer does not, are tokens of their own."""
         cut: list[str] = [piece]
         if not self._is_known(piece) and len(piece) <= 1000:
             cut = []
@@ -124,11 +127,16 @@ class Surface:
                     cut.append(part)
                 else:
                     cut += [bit for bit in _CUTS.split(part) if bit]
-            if "".join(cut) != piece:
+            if "".join(cut) != "".join(piece.split()):
                 cut = [piece]
         if len(self._pieces) > 1_000_000:
             self._pieces.clear()
-        self._pieces[piece] = tuple((token, len(token)) for token in cut)
+        placed, place = [], 0
+        for token in cut:
+            place = piece.index(token, place)
+            placed.append((token, place))
+            place += len(token)
+        self._pieces[piece] = tuple(placed)
         return self._pieces[piece]
 
     def _is_known(self, text: str) -> bool:
@@ -157,7 +165,7 @@ def _is_code(chunk: str) -> bool:
         return True
     if "/" in chunk and (chunk.startswith("/") or chunk.count("/") > 1 or "." in chunk.strip(".")):
         return True
-    return re.search(r"\w\.\w", chunk) is not None
+    return re.search(r"\w[.(]\w", chunk) is not None
 
 
 def _shouts(text: str) -> bool:

@@ -1,0 +1,110 @@
+"""Candidates of a typed word: edit distances, the deletion index, the search of the trie."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lmkit.channel.damerau import Damerau
+from lmkit.channel.deletions import DeletionIndex
+from lmkit.channel.distance import distances
+from lmkit.channel.search import TrieSearch
+from lmkit.channel.trie import WordTrie
+from lmkit.channel.wordtable import WordTable
+
+WORDS = st.lists(st.text("abcé", min_size=1, max_size=12), min_size=1, max_size=30, unique=True)
+
+
+def brute_force_distance(a: str, b: str) -> int:
+    """Optimal string alignment, by the textbook's table."""
+    table = [[i + j if i * j == 0 else 0 for j in range(len(b) + 1)] for i in range(len(a) + 1)]
+    for i in range(1, len(a) + 1):
+        for j in range(1, len(b) + 1):
+            best = min(
+                table[i - 1][j] + 1,
+                table[i][j - 1] + 1,
+                table[i - 1][j - 1] + (a[i - 1] != b[j - 1]),
+            )
+            if i > 1 and j > 1 and a[i - 1] == b[j - 2] and a[i - 2] == b[j - 1]:
+                best = min(best, table[i - 2][j - 2] + 1)
+            table[i][j] = best
+    return table[-1][-1]
+
+
+@given(WORDS, WORDS)
+def test_distances_of_many_pairs_are_those_of_the_textbook(first: list[str], second: list[str]):
+    right = WordTable.of(second)
+    left = WordTable.of(first, right.alphabet)
+    rows = np.repeat(np.arange(len(first)), len(second))
+    columns = np.tile(np.arange(len(second)), len(first))
+    found = distances(left, right, rows, columns)
+    expected = [brute_force_distance(a, b) for a in first for b in second]
+    # A letter that the second table has not is unlike any other, and so is it for brute force.
+    assert found.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "distance"),
+    [("form", "from", 1), ("ca", "abc", 3), ("kitten", "sitting", 3), ("a", "a", 0)],
+)
+def test_distances_worked_by_hand(a: str, b: str, distance: int):
+    right = WordTable.of([b])
+    left = WordTable.of([a], right.alphabet)
+    zero = np.zeros(1, np.int64)
+    assert distances(left, right, zero, zero).tolist() == [distance]
+
+
+@given(WORDS, WORDS)
+def test_the_index_finds_all_words_within_two_edits(lexicon: list[str], typed: list[str]):
+    table = WordTable.of(lexicon)
+    queries = WordTable.of(typed, table.alphabet)
+    rows, found = DeletionIndex(table).lookup(queries)
+    apart = distances(queries, table, rows, found)
+    near = {
+        (q, r)
+        for q, r, d in zip(rows.tolist(), found.tolist(), apart.tolist(), strict=True)
+        if d < 3
+    }
+    assert len(set(zip(rows.tolist(), found.tolist(), strict=True))) == len(rows)
+    assert near == {
+        (q, r)
+        for q, word in enumerate(typed)
+        for r, other in enumerate(lexicon)
+        if brute_force_distance(word, other) < 3
+    }
+
+
+def test_unknown_letters_do_not_match_each_other():
+    table = WordTable.of(["abcd"])
+    typed = WordTable.of(["åbcd", "åœcd", "åœƒd"], table.alphabet)
+    rows, found = DeletionIndex(table).lookup(typed)
+    apart = distances(typed, table, rows, found)
+    assert dict(zip(rows.tolist(), apart.tolist(), strict=True)) | {2: 3} == {0: 1, 1: 2, 2: 3}
+
+
+@given(WORDS)
+def test_the_trie_holds_each_word_and_its_best_continuation(words: list[str]):
+    value = np.arange(len(words), dtype=float)
+    trie = WordTrie(words, value)
+    codes = {letter: i for i, letter in enumerate(map(chr, trie.alphabet.tolist()), 1)}
+    for place, word in enumerate(words):
+        node = np.zeros(1, np.int64)
+        for letter in word:
+            assert trie.best[node[0]] >= value[place]
+            node = trie.children(node, np.array([codes[letter]]))
+        assert trie.word_at[node[0]] == place
+        beginning = [v for w, v in zip(words, value, strict=True) if w.startswith(word)]
+        assert trie.best[node[0]] == max(beginning)
+    assert len(trie) == len({word[:n] for word in words for n in range(len(word) + 1)})
+
+
+def test_the_search_finds_what_is_too_far_for_the_index():
+    words = ["accommodation", "phonetic", "orange", "the"]
+    prior = np.log([0.1, 0.1, 0.1, 0.7])
+    search = TrieSearch(words, prior, Damerau())
+    queries, found = search.find(["acomodatoin", "orringe"])
+    pairs = set(zip(queries.tolist(), found.tolist(), strict=True))
+    assert (0, 0) in pairs
+    assert (1, 2) in pairs
