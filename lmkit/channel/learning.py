@@ -31,7 +31,7 @@ class Plan:
     ``cutoff`` times in all are dropped; ``only_after`` as in `Inventory`."""
 
     first: int = 3
-    rounds: int = 3
+    rounds: int = 2
     viterbi: bool = False
     widest: int = 3
     cutoff: float = 0.0

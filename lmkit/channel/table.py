@@ -29,11 +29,11 @@ class Smoothing:
     """How much is believed before anything is seen, in counts (pseudo-counts of a Dirichlet
     prior); all zero, and `transpose` off, is maximum likelihood."""
 
-    context: float = 4.0
+    context: float = 8.0
     """What all contexts together weigh in each of them."""
-    longer: float = 4.0
+    longer: float = 2.0
     """What "pass on to the shorter ones" has been seen more often than it was."""
-    discount: float = 0.0
+    discount: float = 1.0
     """What is taken off the count of each longer edit, and left to the shorter ones."""
     single: float = 2.0
     """What all letters together weigh in each of them."""
