@@ -8,6 +8,7 @@ how sure that is.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from lmkit.channel.changes import ChangeReader, corrected
 from lmkit.channel.corrections import Change, Correction, Suggestion
 from lmkit.channel.decoder import BEAM, BEHIND, BeamSearch, Pricing, Search
 from lmkit.channel.lattice import Lattice
-from lmkit.channel.lexicon import Lexicon, read_word_list
+from lmkit.channel.lexicon import Lexicon, fold, read_word_list
 from lmkit.channel.noise import read_at_levels
 from lmkit.channel.readings import Readings
 from lmkit.channel.suggesting import suggestions
@@ -81,8 +82,9 @@ class Corrector:
         if lexicon is not None and not isinstance(lexicon, Mapping):
             lexicon = read_word_list(lexicon)
         if isinstance(dictionary, str | Path):
-            dictionary = list(read_word_list(dictionary))
-        self.lexicon = Lexicon.of(self.source, lexicon, dictionary or ())
+            dictionary = read_word_list(dictionary)
+        own = frozenset(map(fold, dictionary or ()))
+        self.lexicon = Lexicon.of(self.source, lexicon, sorted(own))
         self.finder = CandidateFinder(self.lexicon, self.channel)
         self._beam = beam
         self._behind = behind
@@ -92,9 +94,17 @@ class Corrector:
         self._levels = levels
         self._batch_tokens = batch_tokens
         self._unknown = self._expected_unknown()
-        self.surface = Surface(self.source, self.lexicon)
+        self.surface = Surface(self.source, self.lexicon, own)
         self.readings = Readings(self.source, self.finder)
         self.builder = LatticeBuilder(self.surface, self.readings, self.weights)
+
+    def reweighted(self, weights: Weights) -> Corrector:
+        """The same corrector with other weights; what it has found out about words is shared."""
+        other = copy.copy(self)
+        other.weights = weights
+        other._unknown = other._expected_unknown()
+        other.builder = LatticeBuilder(self.surface, self.readings, weights)
+        return other
 
     def correct(self, lines: Sequence[str]) -> list[Correction]:
         """What each line was meant to be."""

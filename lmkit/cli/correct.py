@@ -123,11 +123,16 @@ def correct(
     words = {"lexicon": given["lexicon"], "dictionary": given["dictionary"]}
     options["split_words"] = given["split_words"]
     if jobs:
+        from lmkit.api import load
         from lmkit.cli import correct_jobs
 
-        corrector = open_corrector(console, model, personal=False, **words, **options)
+        opened = None
         if given["tune"] is not None:
-            correct_jobs.tune(console, corrector, model, given["tune"], errors, fmt)
+            opened = None if model is None else load(model)
+            correct_jobs.check_tunable(model, opened)
+        corrector = open_corrector(console, opened or model, personal=False, **words, **options)
+        if opened is not None and model is not None:
+            correct_jobs.tune(console, corrector, opened, model, given["tune"], errors, fmt)
         elif given["evaluate"] is not None:
             cuts = given["split_words"]
             correct_jobs.evaluate(console, corrector, given["evaluate"], cuts, errors, fmt)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from lmkit.cli.console import Console
 from lmkit.cli.layout import NOTHING
-from lmkit.cli.output import Format, write_rows
+from lmkit.cli.output import Format, to_json, write_rows
 from lmkit.cli.progress import ProgressBars
 from lmkit.errors import UsageError
 
 if TYPE_CHECKING:
     from lmkit.channel.corrector import Corrector
+    from lmkit.model import LanguageModel
 
 
 def _percent(value: float) -> str:
@@ -99,33 +100,45 @@ def evaluate_pairs(
 def tune(
     console: Console,
     corrector: Corrector,
-    model: Path | None,
+    channel: LanguageModel,
+    model: Path,
     files: tuple[Path, Path],
     errors: str,
     fmt: Format,
 ) -> None:
-    """Fit the weights of ``model`` to the two files, and store them in it."""
-    from lmkit.api import load
+    """Fit the weights of ``channel``, which is in the file ``model``, to the two files, and store
+    them there."""
+    from lmkit.evaluate.tuning import tune as fit
     from lmkit.text.reading import read_lines
 
-    if model is None:
+    corrupt, correct = (list(read_lines(_readable(path), errors)) for path in files)
+    with ProgressBars(console) as bars:
+        tuned = fit(corrector, corrupt, correct, progress=bars.bar("tuning", ""))
+    channel.set_weights(**tuned.weights)  # type: ignore[attr-defined]
+    channel.save(model)
+    if fmt == "table":
+        for name, value in tuned.weights.items():
+            console.write_line(f"{name.ljust(7)}  {value:.4g}")
+    elif fmt == "json":
+        console.write_line(to_json(tuned.weights))
+    else:
+        write_rows(console, [list(tuned.weights.values())], list(tuned.weights), fmt)
+    parts = [
+        f"{_percent(part.fix_rate)} fixed and {_percent(part.broken_rate)} broken"
+        for part in (tuned.before, tuned.after)
+    ]
+    console.remark(f"{model}: {parts[1]}; before tuning {parts[0]}")
+
+
+def check_tunable(model: Path | None, opened: LanguageModel | None) -> None:
+    """Raises `UsageError` for what has no weights to store."""
+    if model is None or opened is None:
         raise UsageError("--tune stores weights in MODEL, and there is none", "MODEL first")
-    if load(model).backend != "noisy-channel":
+    if opened.backend != "noisy-channel":
         raise UsageError(
             f"{model} is no noisy channel, so that it has no weights to tune",
             f"lmkit train --backend noisy-channel --source {model} --output C.lm",
         )
-    from lmkit.channel.tuning import tune as fit
-
-    corrupt, correct = (list(read_lines(_readable(path), errors)) for path in files)
-    with ProgressBars(console) as bars:
-        weights = fit(corrector, corrupt, correct, progress=bars.bar("tuning", ""))
-    corrector.model.save(model)
-    if fmt == "table":
-        console.write_line("  ".join(f"{name} {value:.4g}" for name, value in weights.items()))
-        console.remark(f"{model}: tuned")
-    else:
-        write_rows(console, [list(weights.values())], list(weights), fmt)
 
 
 def _readable(path: Path) -> Path:
@@ -140,8 +153,6 @@ def _write(
 ) -> None:
     """One object, or for people a line a figure; ``parts_of`` some number where it helps."""
     if fmt == "json":
-        from lmkit.cli.output import to_json
-
         console.write_line(to_json(dict(found)))
         return
     if fmt != "table":

@@ -17,6 +17,7 @@ from lmkit.registry import resolve
 
 if TYPE_CHECKING:
     from lmkit.channel.corrector import Corrector
+    from lmkit.model import LanguageModel
 
 DEFAULT_CHANNEL = "brill-moore"
 PROBABILITY = click.FloatRange(min=0, max=1)
@@ -100,16 +101,16 @@ def personal_dictionary() -> Path:
 
 def open_corrector(
     console: Console,
-    model: Path | None,
+    model: Path | LanguageModel | None,
     *,
     lexicon: Path | None,
     dictionary: Path | None,
     personal: bool = True,
     **options: Any,
 ) -> Corrector:
-    """The corrector with ``model``; without one, with the English model of this machine, which
-    is made where it is missing. ``personal``: with the person's own dictionary, if there is
-    one. Raises `LmkitError` for what cannot be read."""
+    """The corrector with ``model``, which may be open; without one, with the English model of
+    this machine, which is made where it is missing. ``personal``: with the person's own
+    dictionary, if there is one. Raises `LmkitError` for what cannot be read."""
     from lmkit.api import load
     from lmkit.channel.corrector import Corrector
 
@@ -122,7 +123,7 @@ def open_corrector(
     if model is None:
         model, words = _english(console)
         lexicon = lexicon or words
-    opened = load(model)
+    opened = load(model) if isinstance(model, Path) else model
     if opened.backend != "noisy-channel":
         options["channel"] = resolve("channel", DEFAULT_CHANNEL).english()
     told = {key: value for key, value in options.items() if value not in (None, False)}

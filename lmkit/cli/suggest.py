@@ -55,9 +55,9 @@ def suggest(
     """Suggest what may have been meant by each WORD.
 
     The likeliest come first, each with log_channel, log p(WORD | suggestion), with
-    log_source, log p(suggestion) where it stands, both natural logarithms, and with
-    its posterior probability among all candidates. WORD itself may be one of them. MODEL
-    is as for lmkit correct.
+    log_source, log p of the suggestion and the sentence around it, both natural
+    logarithms, and with its posterior probability. WORD itself is not listed; what the
+    posteriors lack to one is mostly its own. MODEL is as for lmkit correct.
 
     Example:
 

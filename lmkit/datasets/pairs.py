@@ -53,7 +53,7 @@ def colon(lines: Iterable[str]) -> Iterator[Pair]:
             yield from ((word, intended.strip()) for word in typed.split())
 
 
-def annotations(lines: Iterable[str]) -> Iterator[Pair]:
+def annotated(lines: Iterable[str]) -> Iterator[Pair]:
     """Pairs of the form ``annotations``. Raises ValueError without the header line."""
     rows = iter(lines)
     header = next(rows, "").rstrip("\n").split("\t")
@@ -68,7 +68,7 @@ FORMS: dict[str, Callable[[Iterable[str]], Iterator[Pair]]] = {
     "dollar": dollar,
     "arrow": arrow,
     "colon": colon,
-    "annotations": annotations,
+    "annotations": annotated,
 }
 
 
