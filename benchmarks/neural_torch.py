@@ -5,6 +5,10 @@
 A step is forward, backward, clipping and update of random text. Both have the same number of
 threads: PyTorch within its products, lmkit over the streams of a batch. The ratio is the median
 over the rounds, in which the two take turns, so that a machine shared with others slows both.
+
+With ``--cpu`` tokens are counted by seconds of processor time: with one thread that is what a quiet
+machine would show. (Threads that wait for each other use processor time too, so that with two it
+says little.)
 """
 
 from __future__ import annotations
@@ -117,7 +121,9 @@ def theirs(shape: Shape, threads: int) -> Step:
     return step
 
 
-def measure(shape: Shape, seconds: float, threads: int) -> tuple[float, float, float]:
+def measure(
+    shape: Shape, seconds: float, threads: int, clock: Callable[[], float]
+) -> tuple[float, float, float]:
     """Median tokens a second here and there, and the median of their ratios."""
     generator = np.random.default_rng(0)
     text = [
@@ -131,10 +137,10 @@ def measure(shape: Shape, seconds: float, threads: int) -> tuple[float, float, f
     deadline = time.perf_counter() + seconds
     while time.perf_counter() < deadline or len(rates[0]) < 3:
         for step, found in zip(steps, rates, strict=True):
-            begun = time.perf_counter()
+            begun = clock()
             for ids in text:
                 step(ids)
-            found.append(len(text) * tokens / (time.perf_counter() - begun))
+            found.append(len(text) * tokens / (clock() - begun))
     ratios = [mine / other for mine, other in zip(*rates, strict=True)]
     return statistics.median(rates[0]), statistics.median(rates[1]), statistics.median(ratios)
 
@@ -143,15 +149,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=6)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--cpu", action="store_true", help="count processor time")
     parser.add_argument("--shape", help="only shapes whose name has this in it")
     given = parser.parse_args()
+    clock = time.process_time if given.cpu else time.perf_counter
     print(f"{'LSTM':30}{'lmkit':>10}{'torch':>10}{'ratio':>8}{'goal':>6}")
     # PyTorch brings BLAS libraries of its own, which one_thread would hold back: it limits
     # those of NumPy alone, as long as PyTorch has not been imported.
     with one_thread():
         for name, shape in SHAPES.items():
             if given.shape is None or given.shape in name:
-                mine, other, ratio = measure(shape, given.seconds, given.threads)
+                mine, other, ratio = measure(shape, given.seconds, given.threads, clock)
                 print(f"{name:30}{mine:10,.0f}{other:10,.0f}{ratio:8.2f}{shape.goal:6.1f}")
 
 

@@ -8,6 +8,7 @@ contiguous block. Layers take the array module ``xp`` as a parameter; NumPy is t
 
 from __future__ import annotations
 
+import math
 from types import ModuleType
 from typing import Any
 
@@ -21,14 +22,45 @@ Weights = dict[str, Array]
 """Named views of one flat vector, of weights or of gradients."""
 
 
-def by_step(matrix: Array, steps: int, xp: ModuleType = np) -> Array:
-    """``[features, T * B]`` as contiguous ``[T, features, B]``."""
-    return xp.ascontiguousarray(matrix.reshape(len(matrix), steps, -1).transpose(1, 0, 2))
+class Room:
+    """Memory for the arrays of one pass, used again by the next one: fresh memory costs a page
+    fault every 4 KiB. What a pass leaves to be kept must be copied."""
+
+    def __init__(self, xp: ModuleType = np) -> None:
+        self._xp = xp
+        self._kept: dict[str, Array] = {}
+
+    def empty(self, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
+        """An array that is other arrays' memory only if they have the same ``name``."""
+        size = math.prod(shape)
+        kept = self._kept.get(name)
+        if kept is None or len(kept) < size or kept.dtype != dtype:
+            kept = self._kept[name] = self._xp.empty(size, dtype)
+        return kept[:size].reshape(shape)
 
 
-def by_feature(steps: Array, xp: ModuleType = np) -> Array:
-    """``[T, features, B]`` as contiguous ``[features, T * B]``."""
-    return xp.ascontiguousarray(steps.transpose(1, 0, 2)).reshape(steps.shape[1], -1)
+class Fresh(Room):
+    """Always new memory, for arrays that outlive a pass."""
+
+    def empty(self, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
+        return self._xp.empty(shape, dtype)
+
+
+def by_step(matrix: Array, steps: int, xp: ModuleType = np, out: Array | None = None) -> Array:
+    """``[features, T * B]`` as contiguous ``[T, features, B]``, in ``out`` where it is given."""
+    turned = matrix.reshape(len(matrix), steps, -1).transpose(1, 0, 2)
+    if out is None:
+        return xp.ascontiguousarray(turned)
+    out[...] = turned
+    return out
+
+
+def by_feature(steps: Array, xp: ModuleType = np, out: Array | None = None) -> Array:
+    """``[T, features, B]`` as contiguous ``[features, T * B]``, in ``out`` where it is given."""
+    if out is None:
+        return xp.ascontiguousarray(steps.transpose(1, 0, 2)).reshape(steps.shape[1], -1)
+    out.reshape(steps.shape[1], len(steps), -1)[...] = steps.transpose(1, 0, 2)
+    return out
 
 
 def check_options(kind: str, name: str, given: dict[str, Any], known: tuple[str, ...]) -> None:

@@ -8,6 +8,7 @@ from types import ModuleType
 import numpy as np
 
 from lmkit.neural.arrays import Array, Weights
+from lmkit.neural.parameters import blank, touch
 
 FEW = 300
 """Up to so many words a product with one-hot vectors adds gradients up faster than sorting."""
@@ -41,23 +42,25 @@ class Embedding:
 
         def backward(dx: Array, gradients: Weights) -> None:
             changes = xp.ascontiguousarray(dx.T) * factors
-            total = gradients[self.name]
             if not self.shared:
-                total[...] = 0
-            add_rows(total, ids, changes, xp)
+                blank(gradients, self.name)
+            add_rows(gradients, self.name, ids, changes, xp)
 
         return xp.ascontiguousarray(rows.T), backward
 
 
-def add_rows(total: Array, ids: Array, rows: Array, xp: ModuleType = np) -> None:
-    """``total[ids[n]] += rows[n]`` for all n, in a fixed order."""
+def add_rows(gradients: Weights, name: str, ids: Array, rows: Array, xp: ModuleType = np) -> None:
+    """``gradients[name][ids[n]] += rows[n]`` for all n, in a fixed order."""
+    total = gradients[name]
     if len(total) <= FEW:
         total += one_hot(ids, len(total), rows.dtype, xp) @ rows
+        touch(gradients, name, np.arange(len(total)))
         return
     order = xp.argsort(ids, kind="stable")
     ranked = ids[order]
     starts = xp.flatnonzero(xp.concatenate((xp.ones(1, bool), ranked[1:] != ranked[:-1])))
     total[ranked[starts]] += xp.add.reduceat(rows[order], starts, axis=0)
+    touch(gradients, name, ranked[starts])
 
 
 def one_hot(ids: Array, size: int, dtype: np.dtype, xp: ModuleType = np) -> Array:

@@ -13,8 +13,8 @@ from types import ModuleType
 import numpy as np
 
 from lmkit.neural.architecture import Architecture
-from lmkit.neural.arrays import Array, Weights
-from lmkit.neural.cells.base import Cell, CellState, Prepared
+from lmkit.neural.arrays import Array, Room, Weights
+from lmkit.neural.cells.base import FRESH, Cell, CellState, Prepared
 from lmkit.neural.dropout import SILENT, Noise, apply
 from lmkit.neural.embedding import Embedding
 from lmkit.neural.initialisation import uniform
@@ -125,7 +125,11 @@ class Network:
         return tuple(cell.zero_state(batch_size, dtype) for cell in self.cells)
 
     def prepare(
-        self, weights: Weights, noise: Noise = SILENT, training: bool = False
+        self,
+        weights: Weights,
+        noise: Noise = SILENT,
+        training: bool = False,
+        room: Room = FRESH,
     ) -> list[Prepared]:
         """Each cell's weights as its steps want them."""
         return [
@@ -133,6 +137,7 @@ class Network:
                 weights,
                 noise.recurrent_matrix(weights[f"{cell.prefix}u"]),
                 training,
+                room,
             )
             for cell in self.cells
         ]
@@ -205,14 +210,15 @@ class Network:
         objective: Objective = Objective(),
         scale: float | None = None,
         soft: tuple[Array, float] | None = None,
+        room: Room | None = None,
     ) -> tuple[float, States]:
         """One pass forward and back: writes the gradients of ``scale`` times the summed loss
-        (``scale`` None: of the mean). ``soft``: see `Softmax.train`.
+        (``scale`` None: of the mean). ``soft``: see `Softmax.train`. ``room`` is memory to work in.
 
         Returns the summed cross-entropy in nats, without what `Objective` adds, and the states
         after the stretch.
         """
-        prepared = self.prepare(weights, noise, training=True)
+        prepared = self.prepare(weights, noise, True, FRESH if room is None else room)
         h, last, backward = self.forward(weights, prepared, stretch.inputs, states, noise)
         targets = self.xp.ascontiguousarray(stretch.targets).reshape(-1)
         scale = 1 / len(targets) if scale is None else scale
@@ -229,7 +235,8 @@ class Network:
         self._regularise(h, dh, stretch.steps, objective, scale)
         backward(dh, gradients)
         total = losses if counted is None else losses * counted
-        return float(total.sum(dtype=np.float64)), last
+        kept = tuple(tuple(part.copy() for part in layer) for layer in last)
+        return float(total.sum(dtype=np.float64)), kept
 
     def _regularise(
         self, h: Array, dh: Array, steps: int, objective: Objective, scale: float

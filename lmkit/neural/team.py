@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from lmkit.neural.arrays import Array
+from lmkit.neural.arrays import Array, Room
 from lmkit.neural.distillation import Teacher
 from lmkit.neural.dropout import Dropout, Noise
 from lmkit.neural.network import Network, Objective, States, Stretch
@@ -29,6 +29,16 @@ def parts(count: int, shares: int, unit: int = 1) -> list[slice]:
     width = -(-count // max(shares, 1))
     width = -(-width // unit) * unit
     return [slice(k, min(k + width, count)) for k in range(0, count, max(width, 1))]
+
+
+def without(here: slice, holes: Sequence[slice]) -> list[slice]:
+    """``here`` without the ``holes``, which ascend."""
+    pieces, low = [], here.start
+    for hole in holes:
+        pieces.append(slice(low, min(hole.start, here.stop)))
+        low = max(low, hole.stop)
+    pieces.append(slice(low, here.stop))
+    return [piece for piece in pieces if piece.start < piece.stop]
 
 
 class Team:
@@ -110,6 +120,7 @@ class Stepper:
         self.teacher = teacher
         self._flat = [parameters.empty_like() for _ in range(team.workers)]
         self._views = [parameters.views_of(flat) for flat in self._flat]
+        self._rooms = [Room(network.xp) for _ in range(team.workers)]
         self._ranges = parts(len(parameters.flat), team.workers, ALIGNMENT)
 
     def loss(self, stretch: Stretch, states: Sequence[States]) -> tuple[float, list[States]]:
@@ -131,6 +142,7 @@ class Stepper:
                 self._objective,
                 scale,
                 None if self.teacher is None else self.teacher.targets(k, mine.inputs),
+                self._rooms[k],
             )
 
         results = self.team.run([_bind(task, k, part) for k, part in enumerate(shares)])
@@ -139,15 +151,40 @@ class Stepper:
 
     def norm(self) -> float:
         """Add up the workers' gradients, and return the norm of the sum."""
+        used = self._views[: self._used]
+        rows = {
+            name: np.unique(np.concatenate([views.rows[name] for views in used]))
+            for name in used[0].rows
+        }
+        holes = sorted((self.parameters.place(name) for name in rows), key=lambda s: int(s.start))
 
-        def task(_: int, here: slice) -> float:
-            total = self._flat[0][here]
-            for other in self._flat[1 : self._used]:
-                total += other[here]
-            return float(total @ total)
+        def task(k: int, here: slice) -> float:
+            square = 0.0
+            for piece in without(here, holes):
+                total = self._flat[0][piece]
+                for other in self._flat[1 : self._used]:
+                    total += other[piece]
+                square += float(total @ total)
+            return square + sum(self._add_rows(name, rows[name], k) for name in rows)
 
         squares = self.team.run([_bind(task, k, part) for k, part in enumerate(self._ranges)])
+        used[0].rows.update(rows)
         return float(np.sqrt(sum(squares)))
+
+    def _add_rows(self, name: str, rows: Array, worker: int) -> float:
+        """Add up the workers' gradients of one worker's share of ``rows`` of the matrix ``name``;
+        the squared norm of the sum."""
+        shares = np.array_split(rows, len(self._ranges))
+        mine = shares[worker]
+        if not len(mine):
+            return 0.0
+        total = self._views[0][name]
+        for views in self._views[1 : self._used]:
+            its = views.rows[name]
+            low, high = np.searchsorted(its, (mine[0], mine[-1] + 1))
+            total[its[low:high]] += views[name][its[low:high]]
+        found = total[mine].reshape(-1)
+        return float(found @ found)
 
     def update(self, rate: float, norm: float) -> None:
         """One update at the learning rate ``rate``, the gradient clipped to norm ``clip``."""
@@ -155,16 +192,15 @@ class Stepper:
         self.optimizer.begin()
 
         def task(_: int, here: slice) -> None:
-            gradient = self._flat[0]
-            if factor != 1.0:
-                gradient[here] *= factor
-            self.optimizer.update(self.parameters.flat, gradient, rate, here.start, here.stop)
+            self.optimizer.update(
+                *(self.parameters.flat, self._flat[0], rate, here.start, here.stop, factor)
+            )
 
         self.team.run([_bind(task, k, part) for k, part in enumerate(self._ranges)])
 
     @property
     def gradient(self) -> Array:
-        """The summed gradient [P], after `norm`."""
+        """The summed gradient [P], after `norm`; not clipped."""
         return self._flat[0]
 
 

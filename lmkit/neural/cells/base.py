@@ -20,8 +20,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lmkit.neural.arrays import Array, Weights, check_options
+from lmkit.neural.arrays import Array, Fresh, Room, Weights, by_feature, by_step, check_options
+from lmkit.neural.blas import block_rows, product
 from lmkit.neural.initialisation import glorot, orthogonal
+
+LEAST_COLUMNS = 16
+"""From so many streams on, the products of single steps are as fast as one of all steps, and need
+no transposing afterwards."""
+
+FRESH = Fresh()
 
 CellState = tuple[Array, ...]
 """Arrays [H, B]; the first is the output of the step before."""
@@ -34,7 +41,8 @@ Backward = Callable[[Array, Weights], Array]
 class Prepared:
     """Copies of a cell's weights in the form that the steps want, made once a sequence (or,
     for a model in use, once): ``w``, ``u``, ``b`` as the forward pass reads them, ``u_t`` the
-    transposed ``u`` for the backward pass, ``drop`` the mask on ``u`` where one was drawn."""
+    transposed ``u`` for the backward pass, ``drop`` the mask on ``u`` where one was drawn.
+    ``room`` is where the arrays of a pass go."""
 
     w: Array
     u: Array
@@ -42,6 +50,7 @@ class Prepared:
     u_t: Array | None
     drop: Array | None
     weights: Weights
+    room: Room = FRESH
 
 
 class Cell(ABC):
@@ -92,7 +101,11 @@ class Cell(ABC):
         return tuple(self.xp.zeros((self.hidden, batch_size), dtype) for _ in range(self.states))
 
     def prepare(
-        self, weights: Weights, drop: Array | None = None, training: bool = True
+        self,
+        weights: Weights,
+        drop: Array | None = None,
+        training: bool = True,
+        room: Room = FRESH,
     ) -> Prepared:
         """``drop`` [k * H, H] multiplies ``u`` (weight dropping, Merity et al. 2018)."""
         w, u, b = (weights[f"{self.prefix}{name}"] for name in "wub")
@@ -100,7 +113,7 @@ class Cell(ABC):
             u = u * drop
         scale = self._scale(w.dtype)
         u_t = self.xp.ascontiguousarray(u.T) if training else None
-        return Prepared(w * scale, u * scale, b * scale[:, 0], u_t, drop, weights)
+        return Prepared(w * scale, u * scale, b * scale[:, 0], u_t, drop, weights, room)
 
     def _scale(self, dtype: Any) -> Array:
         """[k * H, 1]: a half for the rows of logistic gates."""
@@ -114,21 +127,28 @@ class Cell(ABC):
         """The input's part of the gates, of ``x`` [D, N]: [T, rows, B], with room for the
         cell's scratch behind; its backward takes the gradients of the gates as [k * H, N]."""
         xp = self.xp
-        z = xp.matmul(prepared.w, x)
+        batch = x.shape[1] // steps
         rows = self.rows + self.scratch * self.hidden
-        by_step = xp.empty((steps, rows, x.shape[1] // steps), z.dtype)
-        xp.add(
-            z.reshape(self.rows, steps, -1).transpose(1, 0, 2),
-            prepared.b[:, None],
-            out=by_step[:, : self.rows],
-        )
+        z = self._empty(prepared, "z", (steps, rows, batch), x.dtype)
+        gates = z[:, : self.rows]
+        if batch >= LEAST_COLUMNS and block_rows(*prepared.w.shape, batch) < self.rows:
+            room = self._empty(prepared, "x", (steps, len(x), batch), x.dtype)
+            steps_of_x = by_step(x, steps, xp, room)
+            bias = xp.repeat(prepared.b[:, None], batch, axis=1)
+            for now, read in zip(gates, steps_of_x, strict=True):
+                product(prepared.w, now, xp)(read)
+                now += bias
+        else:
+            whole = xp.matmul(prepared.w, x).reshape(self.rows, steps, batch)
+            xp.add(whole.transpose(1, 0, 2), prepared.b[:, None], out=gates)
 
         def backward(dz: Array, gradients: Weights) -> Array:
             xp.matmul(dz, x.T, out=gradients[f"{self.prefix}w"])
-            xp.sum(dz, axis=1, out=gradients[f"{self.prefix}b"])
+            ones = xp.ones(dz.shape[1], dz.dtype)
+            xp.matmul(dz, ones, out=gradients[f"{self.prefix}b"])
             return xp.matmul(prepared.weights[f"{self.prefix}w"].T, dz)
 
-        return by_step, backward
+        return z, backward
 
     @abstractmethod
     def unroll(
@@ -160,6 +180,17 @@ class Cell(ABC):
             return project_backward(unroll_backward(dy, gradients), gradients)
 
         return y, last, backward
+
+    def _empty(
+        self, prepared: Prepared, name: str, shape: tuple[int, ...], dtype: np.dtype
+    ) -> Array:
+        return prepared.room.empty(self.prefix + name, shape, dtype)
+
+    def _by_feature(self, prepared: Prepared, name: str, steps: Array) -> Array:
+        """``steps`` [T, F, B] as [F, N]."""
+        shape = (steps.shape[1], len(steps) * steps.shape[2])
+        room = self._empty(prepared, f"{name} by feature", shape, steps.dtype)
+        return by_feature(steps, self.xp, room)
 
     def _recurrent_gradient(
         self, prepared: Prepared, dz: Array, read: Array, gradients: Weights

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from lmkit.neural.arrays import Array, Weights, by_feature, by_step
+from lmkit.neural.arrays import Array, Room, Weights, by_step
 from lmkit.neural.blas import product
-from lmkit.neural.cells.base import Backward, Cell, CellState, Prepared
+from lmkit.neural.cells.base import FRESH, Backward, Cell, CellState, Prepared
 
 
 class GRU(Cell):
@@ -36,9 +36,13 @@ class GRU(Cell):
         weights[f"{self.prefix}b_m"][...] = 0
 
     def prepare(
-        self, weights: Weights, drop: Array | None = None, training: bool = True
+        self,
+        weights: Weights,
+        drop: Array | None = None,
+        training: bool = True,
+        room: Room = FRESH,
     ) -> Prepared:
-        prepared = super().prepare(weights, drop, training)
+        prepared = super().prepare(weights, drop, training, room)
         # The rows of u are ordered r, z, n, those of w n, r, z: other ones are halved.
         size = self.hidden
         u = weights[f"{self.prefix}u"]
@@ -52,7 +56,7 @@ class GRU(Cell):
         """See `Cell.unroll`."""
         xp, size = self.xp, self.hidden
         steps, _, batch = z.shape
-        h = xp.empty((steps + 1, size, batch), z.dtype)
+        h = self._empty(prepared, "h", (steps + 1, size, batch), z.dtype)
         h[0] = state[0]
         # Blocks n, r, z and m of each step: the gradients of the first three are those of the
         # projected input, of the last three those of what u gives.
@@ -75,10 +79,11 @@ class GRU(Cell):
             xp.subtract(h[t], n, out=h[t + 1])
             h[t + 1] *= update
             h[t + 1] += n
-        outputs = by_feature(h, xp)
+        outputs = self._by_feature(prepared, "h", h)
 
         def backward(dy: Array, gradients: Weights) -> Array:
-            gradient = by_step(dy, steps, xp)
+            room = self._empty(prepared, "dy", (steps, size, batch), dy.dtype)
+            gradient = by_step(dy, steps, xp, room)
             update = self._derivatives(z, h)
             dh = xp.zeros_like(h[0])
             back = xp.empty_like(dh)
@@ -92,8 +97,12 @@ class GRU(Cell):
                 if mask is not None:
                     back *= mask
                 dh += back
-            read = outputs[:, :-batch] if mask is None else by_feature(h[:-1] * mask, xp)
-            whole = by_feature(z, xp)
+            read = (
+                outputs[:, :-batch]
+                if mask is None
+                else self._by_feature(prepared, "read", h[:-1] * mask)
+            )
+            whole = self._by_feature(prepared, "z", z)
             self._recurrent_gradient(prepared, whole[size:], read, gradients)
             xp.sum(whole[3 * size :], axis=1, out=gradients[f"{self.prefix}b_m"])
             return whole[: 3 * size]

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from lmkit.neural.arrays import Array, Weights, by_feature, by_step
+from lmkit.neural.arrays import Array, Weights, by_step
 from lmkit.neural.blas import product
 from lmkit.neural.cells.base import Backward, Cell, CellState, Prepared
 
@@ -72,9 +72,9 @@ class LSTM(Cell):
         """See `Cell.unroll`."""
         xp, size = self.xp, self.hidden
         steps, _, batch = z.shape
-        h = xp.empty((steps + 1, size, batch), z.dtype)
-        c = xp.empty_like(h)
-        squashed = xp.empty((steps, size, batch), z.dtype)
+        h = self._empty(prepared, "h", (steps + 1, size, batch), z.dtype)
+        c = self._empty(prepared, "c", h.shape, z.dtype)
+        squashed = self._empty(prepared, "tanh c", (steps, size, batch), z.dtype)
         h[0], c[0] = state
         part = xp.empty_like(z[0])
         multiply = product(prepared.u, part, xp)
@@ -100,13 +100,18 @@ class LSTM(Cell):
                 gates[:size] = 0.5 + 0.5 * xp.tanh(gates[:size] + 0.5 * p[0] * now)
             xp.tanh(now, out=squashed[t])
             xp.multiply(gates[:size], squashed[t], out=h[t + 1])
-        outputs = by_feature(h, xp)
+        outputs = self._by_feature(prepared, "h", h)
 
         def backward(dy: Array, gradients: Weights) -> Array:
-            gradient = by_step(dy, steps, xp)
+            room = self._empty(prepared, "dy", (steps, size, batch), dy.dtype)
+            gradient = by_step(dy, steps, xp, room)
             self._unroll_backward(prepared, z, c, squashed, gradient, mask)
-            read = outputs[:, :-batch] if mask is None else by_feature(h[:-1] * mask, xp)
-            dz = by_feature(z, xp)
+            read = (
+                outputs[:, :-batch]
+                if mask is None
+                else self._by_feature(prepared, "read", h[:-1] * mask)
+            )
+            dz = self._by_feature(prepared, "z", z)
             self._recurrent_gradient(prepared, dz, read, gradients)
             if self.peepholes:
                 dp = gradients[f"{self.prefix}p"]

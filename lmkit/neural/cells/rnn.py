@@ -7,7 +7,7 @@ Shapes: x_t [D, B], h_t [H, B], w [H, D], u [H, H], b [H].
 
 from __future__ import annotations
 
-from lmkit.neural.arrays import Array, Weights, by_feature, by_step
+from lmkit.neural.arrays import Array, Weights, by_step
 from lmkit.neural.blas import product
 from lmkit.neural.cells.base import Backward, Cell, CellState, Prepared
 
@@ -25,8 +25,9 @@ class RNN(Cell):
 
         da_t = (1 - h_t^2) g_t,  g_{t-1} = dy_{t-1} + u' da_t,  du = sum_t da_t h_{t-1}'.
         """
-        xp, steps = self.xp, len(z)
-        h = xp.empty((steps + 1, self.hidden, z.shape[2]), z.dtype)
+        xp, size = self.xp, self.hidden
+        steps, _, batch = z.shape
+        h = self._empty(prepared, "h", (steps + 1, size, batch), z.dtype)
         h[0] = state[0]
         part = xp.empty_like(h[0])
         multiply = product(prepared.u, part, xp)
@@ -36,11 +37,11 @@ class RNN(Cell):
             part += z[t]
             xp.tanh(part, out=z[t])
             h[t + 1] = z[t]
-        outputs = by_feature(h, xp)
-        batch = z.shape[2]
+        outputs = self._by_feature(prepared, "h", h)
 
         def backward(dy: Array, gradients: Weights) -> Array:
-            gradient = by_step(dy, steps, xp)
+            room = self._empty(prepared, "dy", (steps, size, batch), dy.dtype)
+            gradient = by_step(dy, steps, xp, room)
             slope = 1 - h[1:] * h[1:]
             dz = slope
             back = xp.zeros_like(h[0])
@@ -52,8 +53,12 @@ class RNN(Cell):
                 multiply(dz[t])
                 if mask is not None:
                     back *= mask
-            read = outputs[:, :-batch] if mask is None else by_feature(h[:-1] * mask, xp)
-            whole = by_feature(dz, xp)
+            read = (
+                outputs[:, :-batch]
+                if mask is None
+                else self._by_feature(prepared, "read", h[:-1] * mask)
+            )
+            whole = self._by_feature(prepared, "z", dz)
             self._recurrent_gradient(prepared, whole, read, gradients)
             return whole
 

@@ -46,7 +46,7 @@ class Optimizer(ABC):
         self.slots = {name: self.xp.zeros_like(weights) for name in self.slot_names}
 
     def step(self, weights: Array, gradient: Array, rate: float) -> None:
-        """One update of all ``weights`` [P], in place. ``gradient`` [P] may be overwritten."""
+        """One update of all ``weights`` [P], in place, from the ``gradient`` [P]."""
         self.begin()
         self.update(weights, gradient, rate, 0, len(weights))
 
@@ -54,15 +54,25 @@ class Optimizer(ABC):
         """Count one more update; then every stretch of the vector goes through `update` once."""
         self.count += 1
 
-    def update(self, weights: Array, gradient: Array, rate: float, start: int, stop: int) -> None:
-        """Update the entries from ``start`` up to ``stop``."""
+    def update(
+        self,
+        weights: Array,
+        gradient: Array,
+        rate: float,
+        start: int,
+        stop: int,
+        factor: float = 1.0,
+    ) -> None:
+        """Update the entries from ``start`` up to ``stop``, from ``factor`` times the gradient."""
+        room = self.xp.empty(min(CHUNK, stop - start), gradient.dtype)
         for low in range(start, stop, CHUNK):
             here = slice(low, min(low + CHUNK, stop))
-            self._chunk(weights[here], gradient[here], rate, here)
+            g = self.xp.multiply(gradient[here], factor, out=room[: here.stop - low])
+            self._chunk(weights[here], g, rate, here)
 
     @abstractmethod
     def _chunk(self, w: Array, g: Array, rate: float, here: slice) -> None:
-        """Update the entries ``here``: ``w`` from ``g``, which may be overwritten."""
+        """Update the entries ``here``: ``w`` from ``g``, a copy that may be overwritten."""
 
     def averaged(self, weights: Array) -> Array:
         """The weights to use: averaging optimizers have others than those they train."""

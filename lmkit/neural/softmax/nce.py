@@ -22,6 +22,7 @@ import numpy as np
 from lmkit.errors import UsageError
 from lmkit.model import BOS
 from lmkit.neural.arrays import Array, Weights
+from lmkit.neural.parameters import blank, touch
 from lmkit.neural.softmax.full import FullSoftmax
 
 
@@ -102,8 +103,7 @@ class NoiseContrastive(FullSoftmax):
     ) -> None:
         """The gradients of the output vectors and of the bias, from those of the scores."""
         xp = self.xp
-        dw, db = gradients[self.embedding], gradients["output.b"]
-        dw[...] = 0
+        dw, db = blank(gradients, self.embedding), gradients["output.b"]
         db[...] = 0
         dw[noise] = xp.matmul(d_others, h.T)
         db[noise] = d_others.sum(axis=1)
@@ -113,6 +113,7 @@ class NoiseContrastive(FullSoftmax):
         rows = (h * d_own).T[order]
         dw[ranked[starts]] += xp.add.reduceat(rows, starts, axis=0)
         db[ranked[starts]] += xp.add.reduceat(d_own[order], starts)
+        touch(gradients, self.embedding, np.union1d(noise, ranked[starts]))
 
 
 def _sigmoid(x: Array, xp: Any) -> Array:

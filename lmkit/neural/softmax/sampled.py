@@ -15,6 +15,7 @@ import numpy as np
 from lmkit.errors import UsageError
 from lmkit.model import BOS
 from lmkit.neural.arrays import Array, Weights
+from lmkit.neural.parameters import blank, touch
 from lmkit.neural.softmax.full import FullSoftmax
 
 FLATTENED = 0.75
@@ -87,8 +88,8 @@ class SampledSoftmax(FullSoftmax):
         losses = xp.log(sums) + shift - logits
         e[ids, columns] -= sums
         e *= xp.broadcast_to(xp.asarray(scale, h.dtype), targets.shape) / sums
-        for name in (self.embedding, "output.b"):
-            gradients[name][...] = 0
-        gradients[self.embedding][rows] = xp.matmul(e, h.T)
+        gradients["output.b"][...] = 0
         gradients["output.b"][rows] = e.sum(axis=1)
+        blank(gradients, self.embedding)[rows] = xp.matmul(e, h.T)
+        touch(gradients, self.embedding, rows)
         return losses, xp.matmul(w.T, e)

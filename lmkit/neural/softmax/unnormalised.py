@@ -20,6 +20,8 @@ from lmkit.neural.arrays import Array
 
 PIECE = 1 << 18
 """Entries of e that are formed at once: 1 MiB of float32."""
+FEW = 8
+"""Up to so many pieces, targets are picked from l; beyond, a product of their own costs less."""
 WHOLE = 1 << 23
 """Entries of e that exist at once: 32 MiB of float32."""
 
@@ -52,8 +54,7 @@ class Unnormalised:
         for here in self._columns(len(targets), len(w)):
             columns, ids = self.xp.ascontiguousarray(h[:, here]), targets[here]
             e = self._scratch((len(w), len(ids)), h.dtype)
-            sums, shift = self._fill(w, b, columns, e)
-            logits = (w[ids].T * columns).sum(axis=0) + b[ids]
+            sums, shift, logits = self._fill(w, b, columns, e, ids)
             losses[here] = self.xp.log(sums) + shift - logits
             if smoothing:
                 losses[here] += smoothing * (logits - self._mean_logits(w, b, columns))
@@ -66,7 +67,8 @@ class Unnormalised:
                 e -= soft[0][:, here] * (share * sums)
             e[ids, self.xp.arange(len(ids))] -= (1 - smoothing - share) * sums
             factors = scales[here] / sums
-            dh[:, here] = self.xp.matmul(w.T, e) * factors
+            self.xp.matmul(w.T, e, out=dh[:, here])
+            dh[:, here] *= factors
             rows = (columns * factors).T
             if here.start == 0:
                 self.xp.matmul(e, rows, out=dw)
@@ -88,8 +90,7 @@ class Unnormalised:
         for start in range(0, len(targets), 512):
             here = slice(start, start + 512)
             columns, ids = self.xp.ascontiguousarray(h[:, here]), targets[here]
-            sums, shift = self._fill(w, b, columns, None)
-            logits = (w[ids].T * columns).sum(axis=0) + b[ids]
+            sums, shift, logits = self._fill(w, b, columns, None, ids)
             result[here] = logits - shift - self.xp.log(sums)
         if self.excluded is not None:
             result[targets == self.excluded] = -np.inf
@@ -131,35 +132,53 @@ class Unnormalised:
             room = self._room.array = self.xp.empty(size, dtype)
         return room[:size].reshape(shape)
 
-    def _fill(self, w: Array, b: Array, h: Array, e: Array | None) -> tuple[Array, Array | float]:
-        """The sums [n] of e over the rows, and what was taken off l before; e is kept where room
-        for it is given."""
+    def _fill(
+        self, w: Array, b: Array, h: Array, e: Array | None, ids: Array
+    ) -> tuple[Array, Array | float, Array]:
+        """The sums [n] of e over the rows, what was taken off l before, and l of the rows ``ids``
+        [n]; e is kept where room for it is given."""
+        logits = self.xp.empty(len(ids), h.dtype)
+        few = len(w) * len(ids) <= FEW * PIECE
+        if not few:
+            logits = (w[ids].T * h).sum(axis=0) + b[ids]
         with np.errstate(over="ignore", invalid="ignore"):
-            sums = self._sums(w, b, h, e)
+            sums = self._sums(w, b, h, e, None, (ids, logits) if few else None)
             if self._sound(sums):
-                return sums, 0.0
+                return sums, 0.0, logits
             shift = self.xp.full(h.shape[1], -np.inf, h.dtype)
-            for piece in self._pieces(w, b, h, None):
+            for _, piece in self._pieces(w, b, h, None):
                 self.xp.maximum(shift, piece.max(axis=0), out=shift)
-            return self._sums(w, b, h, e, shift), shift
+            return self._sums(w, b, h, e, shift), shift, logits
 
     def _sound(self, sums: Array) -> bool:
         limits = np.finfo(sums.dtype)
         return bool(((sums > limits.tiny**0.5) & (sums < limits.max**0.75)).all())
 
     def _sums(
-        self, w: Array, b: Array, h: Array, e: Array | None, shift: Array | None = None
+        self,
+        w: Array,
+        b: Array,
+        h: Array,
+        e: Array | None,
+        shift: Array | None = None,
+        pick: tuple[Array, Array] | None = None,
     ) -> Array:
+        """``pick`` are rows [n], and where their l goes."""
         sums = self.xp.zeros(h.shape[1], h.dtype)
-        for piece in self._pieces(w, b, h, e):
+        for start, piece in self._pieces(w, b, h, e):
+            if pick is not None:
+                ids, logits = pick
+                here = self.xp.flatnonzero((ids >= start) & (ids < start + len(piece)))
+                logits[here] = piece[ids[here] - start, here]
             if shift is not None:
                 piece -= shift
             self.xp.exp(piece, out=piece)
             sums += piece.sum(axis=0)
         return sums
 
-    def _pieces(self, w: Array, b: Array, h: Array, e: Array | None) -> Iterator[Array]:
-        """The logits, some rows at a time, in ``e`` or in room that is used again."""
+    def _pieces(self, w: Array, b: Array, h: Array, e: Array | None) -> Iterator[tuple[int, Array]]:
+        """The logits, some rows at a time, each with the first row's number, in ``e`` or in room
+        that is used again."""
         height = max(16, PIECE // max(1, h.shape[1]))
         room = self.xp.empty((height, h.shape[1]), h.dtype) if e is None else e
         for start in range(0, len(w), height):
@@ -169,4 +188,4 @@ class Unnormalised:
             piece += b[start:stop, None]
             if self.excluded is not None and start <= self.excluded < stop:
                 piece[self.excluded - start] = -np.inf
-            yield piece
+            yield start, piece
