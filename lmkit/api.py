@@ -6,11 +6,9 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from lmkit.errors import UnsupportedError
-from lmkit.mixture.making import merge as merge
-from lmkit.mixture.making import mix as mix
 from lmkit.model import LanguageModel
 from lmkit.registry import resolve
 from lmkit.store.components import component, open_model
@@ -20,7 +18,20 @@ from lmkit.text.corpus import build_corpus, valid_corpus
 from lmkit.text.settings import TextSettings
 from lmkit.text.vocabulary import read_vocabulary
 
+if TYPE_CHECKING:
+    from lmkit.mixture.making import merge as merge
+    from lmkit.mixture.making import mix as mix
+
 Progress = Callable[[str, int, int | None], None]
+
+
+def __getattr__(name: str) -> Any:
+    # A model is opened and used without what makes mixtures, which takes time to import.
+    if name in ("merge", "mix"):
+        from lmkit.mixture import making
+
+        return getattr(making, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def load(path: str | Path) -> LanguageModel:

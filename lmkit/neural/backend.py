@@ -22,10 +22,10 @@ from lmkit.neural.network import Network
 from lmkit.neural.opening import open_neural_model
 from lmkit.neural.options import Options, make_options, suitable_preset
 from lmkit.neural.parameters import Parameters
-from lmkit.neural.training import Trainer
 from lmkit.registry import resolve
 
 if TYPE_CHECKING:
+    from lmkit.neural.training import Trainer
     from lmkit.text.corpus import Corpus
 
 Progress = Callable[[str, int, int | None], None]
@@ -72,6 +72,9 @@ class NeuralBackend:
         Raises `UsageError` for options that are unknown or make no sense, `TextError` for a text
         without tokens, and what `Trainer.run` raises.
         """
+        # Not needed where a model is only opened.
+        from lmkit.neural.training import Trainer
+
         encoder = corpus.encoder
         tokens = corpus.tokens
         preset = preset or suitable_preset(encoder.unit, tokens)

@@ -36,7 +36,7 @@ class StoredVocabulary:
     def tokens(self) -> list[str]:
         """All tokens, by id."""
         tokens = [t for (t,) in query(self._connection, "SELECT token FROM vocabulary ORDER BY id")]
-        if len(tokens) != self._size or not all(isinstance(token, str) for token in tokens):
+        if len(tokens) != self._size or set(map(type, tokens)) - {str}:
             raise damaged(self._connection, "tokens of the vocabulary are missing")
         return tokens
 
@@ -45,7 +45,7 @@ class StoredVocabulary:
         """How often each token was seen in training: [V]."""
         rows = query(self._connection, "SELECT count FROM vocabulary ORDER BY id")
         counts = [count for (count,) in rows]
-        if len(counts) != self._size or not all(isinstance(count, int) for count in counts):
+        if len(counts) != self._size or set(map(type, counts)) - {int}:
             raise damaged(self._connection, "counts of the vocabulary are missing")
         return np.array(counts, np.int64)
 
