@@ -24,6 +24,8 @@ _WHERE = {
     "merge": "lmkit.api",
     "import_model": "lmkit.api",
     "export_model": "lmkit.api",
+    "train_channel": "lmkit.api",
+    "Corrector": "lmkit.channel.corrector",
     "TextSettings": "lmkit.text.settings",
     "Batch": "lmkit.model",
     "Generated": "lmkit.model",
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
     from lmkit.api import prune as prune
     from lmkit.api import resmooth as resmooth
     from lmkit.api import train as train
+    from lmkit.api import train_channel as train_channel
+    from lmkit.channel.corrector import Corrector as Corrector
     from lmkit.errors import LmkitError as LmkitError
     from lmkit.measures import Perplexity as Perplexity
     from lmkit.model import Batch as Batch

@@ -26,11 +26,14 @@ from lmkit.channel.lattice import Lattice
 from lmkit.channel.lexicon import Lexicon, fold, read_word_list
 from lmkit.channel.noise import read_at_levels
 from lmkit.channel.readings import Readings
+from lmkit.channel.splitting import Splitter
 from lmkit.channel.suggesting import suggestions
 from lmkit.channel.surface import Line, Surface
 from lmkit.errors import UnsupportedError
 from lmkit.model import UNK, LanguageModel
+from lmkit.registry import resolve
 
+DEFAULT_CHANNEL = "brill-moore"
 ELSEWHERE = 4.0
 """So many times as many unknown words are expected as in more text of the source's own kind."""
 BATCH_TOKENS = 20_000
@@ -41,9 +44,9 @@ class Corrector:
     """Corrects text with a source model behind a channel.
 
     ``model`` is a noisy channel (its ``source``, ``channel`` and ``weights`` are taken), or any
-    language model of words with a ``channel`` given. ``lexicon``: a word list with or without
-    counts, a file or a mapping; ``dictionary``: the user's own words, a file or words.
-    ``threshold``: changes with a lower posterior are not made. ``beam``: hypotheses kept at each
+    language model of words, with a ``channel`` or that of English. ``lexicon``: a word list with
+    or without counts, a file or a mapping; ``dictionary``: the user's own words, a file or words,
+    which are never changed. ``threshold``: changes with a lower posterior are not made. ``beam``: hypotheses kept at each
     place. ``weights``: in place of the model's. ``explain``: changes come with their candidates
     and edits. ``split_words``: spaces are put into text that has lost them, and nothing else
     is changed. ``levels``: sentences may be noisier or cleaner than the average
@@ -70,15 +73,16 @@ class Corrector:
         batch_tokens: int = BATCH_TOKENS,
     ) -> None:
         self.source: LanguageModel = getattr(model, "source", model)
-        self.channel: ErrorModel = channel if channel is not None else model.channel
+        channel = channel or getattr(model, "channel", None)
+        self.channel: ErrorModel = channel or resolve("channel", DEFAULT_CHANNEL).english()
         if self.source.unit != "word":
             raise UnsupportedError(
                 f"the source model's tokens are of the unit {self.source.unit!r}, not words",
                 "a source model of words (--tokenizer word)",
             )
-        self.weights = weights or Weights.of(getattr(model, "weights", None), self.channel.keep)
+        self._weights = weights or Weights.of(getattr(model, "weights", None), self.channel.keep)
         if channel_weight is not None:
-            self.weights = replace(self.weights, channel=channel_weight)
+            self._weights = replace(self._weights, channel=channel_weight)
         if lexicon is not None and not isinstance(lexicon, Mapping):
             lexicon = read_word_list(lexicon)
         if isinstance(dictionary, str | Path):
@@ -106,12 +110,26 @@ class Corrector:
         other.builder = LatticeBuilder(self.surface, self.readings, weights)
         return other
 
+    @property
+    def weights(self) -> Weights:
+        """May be set: later corrections go by the new ones."""
+        return self._weights
+
+    @weights.setter
+    def weights(self, weights: Weights) -> None:
+        self._weights = weights
+        self._unknown = self._expected_unknown()
+        self.builder = LatticeBuilder(self.surface, self.readings, weights)
+
     def correct(self, lines: Sequence[str]) -> list[Correction]:
         """What each line was meant to be."""
         return list(self.correct_stream(lines))
 
     def correct_stream(self, lines: Iterable[str]) -> Iterator[Correction]:
         """The same, line by line, reading no further ahead than a batch."""
+        if self.split_words:
+            yield from self._split_stream(lines)
+            return
         read: list[Line] = []
         size = 0
         for line in lines:
@@ -121,6 +139,19 @@ class Corrector:
                 yield from self._correct(read)
                 read, size = [], 0
         yield from self._correct(read)
+
+    def _split_stream(self, lines: Iterable[str]) -> Iterator[Correction]:
+        splitter = Splitter(self)
+        block: list[str] = []
+        size = 0
+        for line in lines:
+            block.append(line)
+            size += len(line)
+            if size >= 4 * self._batch_tokens:
+                yield from splitter.split(block)
+                block, size = [], 0
+        if block:
+            yield from splitter.split(block)
 
     def _correct(self, lines: list[Line]) -> Iterator[Correction]:
         pieces = [

@@ -13,13 +13,11 @@ from lmkit.cli.console import Console
 from lmkit.cli.headings import heading
 from lmkit.cli.progress import ProgressBars
 from lmkit.errors import UsageError
-from lmkit.registry import resolve
 
 if TYPE_CHECKING:
     from lmkit.channel.corrector import Corrector
     from lmkit.model import LanguageModel
 
-DEFAULT_CHANNEL = "brill-moore"
 PROBABILITY = click.FloatRange(min=0, max=1)
 
 
@@ -124,8 +122,6 @@ def open_corrector(
         model, words = _english(console)
         lexicon = lexicon or words
     opened = load(model) if isinstance(model, Path) else model
-    if opened.backend != "noisy-channel":
-        options["channel"] = resolve("channel", DEFAULT_CHANNEL).english()
     told = {key: value for key, value in options.items() if value not in (None, False)}
     return Corrector(opened, lexicon=lexicon, dictionary=dictionary, **told)
 
