@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lmkit.channel.base import CONTEXTS, KEEP, Edit, EditRow, ErrorModel
 from lmkit.channel.counts import Counts, counts_of, kind_of
 from lmkit.channel.drawing import draw_typed
+from lmkit.channel.english import english_rows
 from lmkit.channel.grid import WORD, Grid, grids
 from lmkit.channel.learning import Plan, Progress, learn
 from lmkit.channel.long_strings import LONG, long_log_prob
@@ -74,8 +75,11 @@ class EditModel(ErrorModel):
 
     @classmethod
     def english(cls) -> Self:
-        """The channel learnt from English pairs that comes with lmkit."""
-        return cls()
+        """The channel learnt from English pairs that comes with lmkit.
+
+        Raises `UnsupportedError` for a kind of channel that none comes with.
+        """
+        return cls.from_rows(english_rows(cls.name))
 
     def log_probs(self, typed: Sequence[str], intended: Sequence[str]) -> NDArray[np.float64]:
         if len(typed) != len(intended):
@@ -142,7 +146,7 @@ class EditModel(ErrorModel):
         return {"smoothing": self.smoothed.as_dict()}
 
     @classmethod
-    def from_rows(cls, rows: Iterable[EditRow], *, keep: float = KEEP, **options: Any) -> EditModel:
+    def from_rows(cls, rows: Iterable[EditRow], *, keep: float = KEEP, **options: Any) -> Self:
         counts = counts_of(rows)
         smoothing = Smoothing(**options["smoothing"]) if "smoothing" in options else None
         return cls(counts, keep=keep, smoothing=smoothing)
