@@ -30,7 +30,7 @@ from lmkit.text.reading import read_lines
 
 LONGEST = 40
 """Longer words are never candidates, and are left alone when typed."""
-MIX = 0.05
+MIX = 0.2
 """Weight of the word list's own distribution, beside the source."""
 UNKNOWN_SHARES = {"list": 0.5, "dictionary": 0.2, "spelling": 0.3}
 """What an unknown word is, where all of these are there."""

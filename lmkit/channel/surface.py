@@ -147,7 +147,7 @@ class Surface:
         self, text: str, numbers: Sequence[int], offsets: Sequence[int], opened: list[bool]
     ) -> None:
         """Leave alone what stands in addresses, code, names with @ or #, or beside digits."""
-        stretches = [(m.start(), m.end()) for m in re.finditer(r"\S+", text) if _is_code(m.group())]
+        stretches = [(m.start(), m.end()) for m in re.finditer(r"\S+", text) if is_code(m.group())]
         each = iter(stretches)
         start, end = next(each, (len(text) + 1, 0))
         for i, offset in enumerate(offsets):
@@ -157,7 +157,7 @@ class Surface:
                 opened[i] = False
 
 
-def _is_code(chunk: str) -> bool:
+def is_code(chunk: str) -> bool:
     """Whether a stretch without white space is no prose."""
     if not _CODE.search(chunk):
         return False
