@@ -23,6 +23,8 @@ SIDE_BY_SIDE = 128
 """Sentences that are scored at once."""
 WINDOW = 32
 """Steps of one pass."""
+LONG = 256
+"""Streams that begin in the zero state are not shorter, so that it hardly matters."""
 COLUMNS = 512
 """Positions whose softmax is formed at once."""
 
@@ -123,10 +125,10 @@ class Scorer:
             wanted = places[inside]
             log_probs[wanted] = self.log_prob(h[:, inside.reshape(-1)], ids[wanted])
 
-    def loss(self, ids: NDArray[np.int32], batch: int = SIDE_BY_SIDE, window: int = 64) -> float:
+    def loss(self, ids: NDArray[np.int32], batch: int = SIDE_BY_SIDE, window: int = 16) -> float:
         """Mean loss in nats a token over ``ids``, read as a few long streams side by side: what
-        training looks at, not a score of the text."""
-        streams = Streams(ids, max(1, min(batch, len(ids) // (4 * window))), window)
+        training looks at, not a score of the text. ``window`` bounds the memory."""
+        streams = Streams(ids, max(1, min(batch, len(ids) // LONG)), window)
         states, total, count = self.zero(streams.batch), 0.0, 0
         for position in range(0, streams.length, window):
             stretch = streams.stretch(0, position, min(window, streams.length - position))
