@@ -326,6 +326,8 @@ def export_model(
     """
     opened = load(model) if isinstance(model, str | Path) else model
     if opened.backend == "mixture":
+        from lmkit.mixture.making import merge
+
         opened = merge(opened)
     exporter = _ability(opened, "export", "it has no n-grams to export", "an n-gram model")
     exporter(opened, path, kind)

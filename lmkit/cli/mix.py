@@ -94,6 +94,7 @@ def mix(
         lmkit mix model.lm other.lm --valid more.txt --merge --output merged.lm
     """
     from lmkit import api
+    from lmkit.store.modelfile import check_target
 
     for name in ("cache_size", "cache_decay"):
         if how[name] is not None and not how["cache"]:
@@ -106,6 +107,7 @@ def mix(
     if merge and embed:
         raise UsageError("--merge leaves no parts to carry with --embed", "one of the two")
     source = text_source(console, str(valid))
+    check_target(output)
     with ProgressBars(console) as bars:
         stages = bars.stages()
         model: Any = api.mix(models, valid=source, progress=stages, **how)

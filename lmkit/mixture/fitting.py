@@ -135,8 +135,17 @@ def _base(
         report = None if progress is None else lambda n, most: progress("fitting", n, most)
         powers = fit_powers(members, held_out.sample(PRODUCT_TOKENS), report)
         product = Product(members, powers)
-        found = np.concatenate([product.score(batch) for batch in held_out.batches])
-        return Blend(kind, np.ones((1, 1)), powers=powers), found[:, None]
+        found: list[Floats] = []
+        before, total = 0, len(held_out.ids)
+        for batch in held_out.batches:
+
+            def tell(done: int, before: int = before) -> None:
+                if progress is not None:
+                    progress("normalising", before + done, total)
+
+            found.append(product.score(batch, progress=tell))
+            before += len(batch.ids)
+        return Blend(kind, np.ones((1, 1)), powers=powers), np.concatenate(found)[:, None]
     classes = None
     if kind == "by-context":
         classes = token_classes(members, held_out.last)

@@ -16,6 +16,7 @@ from lmkit.model import LanguageModel
 from lmkit.registry import resolve
 from lmkit.store.components import Component, component
 from lmkit.store.history import run_record
+from lmkit.store.modelfile import check_target
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -48,6 +49,8 @@ def mix(
     are no probabilities; `UsageError` for one model without a cache; `TextError` where ``valid``
     is empty.
     """
+    if output is not None:
+        check_target(output)
     clock, started = time.monotonic(), datetime.now(UTC)
     components = [component(model) for model in models]
     if not components:

@@ -24,7 +24,7 @@ from lmkit.mixture.member import Member
 from lmkit.mixture.product import Product
 from lmkit.mixture.state import MixtureState
 from lmkit.mixture.weights import mixed, sources_of
-from lmkit.model import BOS, EOS, UNK, Batch, Encoder, LanguageModel
+from lmkit.model import BOS, EOS, UNK, Batch, Encoder, LanguageModel, rebase
 from lmkit.sampling import Sampling
 from lmkit.store.components import Component
 
@@ -82,15 +82,23 @@ class MixtureModel(LanguageModel):
         batch = self.batch(batch)
         if not len(batch):
             return np.zeros(0), self.start(1) if state is None else state
-        parts = [None] * len(self.members) if state is None else state.parts
-        scored = [m.score(batch, part) for m, part in zip(self.members, parts, strict=True)]
         history = None if state is None else state.history
-        if self.product is None:
+        product = self.product
+        if product is None:
+            scored = self._scored(batch, state)
             sources = sources_of([log_probs for log_probs, _ in scored])
         else:
-            sources = self.product.score(batch, state)[:, None]
+            sources = product.score(batch, state)[:, None]
+            # For the states behind it the last sentence is enough.
+            alone = len(batch) == 1
+            tail = batch if alone else rebase(batch, len(batch) - 1, len(batch))
+            scored = self._scored(tail, state if alone else None)
         log_probs = self.mix(batch, sources, self.before(batch, state), history, batch.offsets)
         return log_probs, self._state_after(batch, tuple(s for _, s in scored), state)
+
+    def _scored(self, batch: Batch, state: MixtureState | None) -> list[tuple[Floats, Any]]:
+        parts = [None] * len(self.members) if state is None else state.parts
+        return [m.score(batch, part) for m, part in zip(self.members, parts, strict=True)]
 
     def before(self, batch: Batch, state: MixtureState | None = None) -> NDArray[np.int64]:
         """The token before each token [T] of its sentence, ``<s>`` before the first."""

@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 ENTRIES_AT_ONCE = 1 << 22
 """Entries of each model's distributions that are worked on at once."""
 MOST_STEPS = 30
-TOLERANCE = 1e-7
+TOLERANCE = 1e-5
 """Powers that a step of Newton's changes by less are final."""
 
 
@@ -44,13 +44,20 @@ class Product:
         total -= _log_sum(total.copy())[:, None]
         return total
 
-    def score(self, batch: Batch, state: Any = None) -> Floats:
-        """log p [T] of the tokens of ``batch``; ``state`` is where the first sentence goes on."""
+    def score(
+        self, batch: Batch, state: Any = None, progress: Callable[[int], None] | None = None
+    ) -> Floats:
+        """log p [T] of the tokens of ``batch``; ``state`` is where the first sentence goes on.
+        ``progress`` is called with the tokens that are done."""
         log_probs = np.empty(len(batch.ids))
+        done = 0
         for places, parts in distributions(self.members, batch, state):
             total = self._multiplied(parts)
             found = total[np.arange(len(places)), batch.ids[places]]
             log_probs[places] = found - _log_sum(total)
+            done += len(places)
+            if progress is not None:
+                progress(done)
         return log_probs
 
     def _multiplied(self, parts: Sequence[Floats]) -> Floats:

@@ -39,6 +39,7 @@ class RunningMixture(LanguageModel):
         self.encoder = mixture.encoder
         self.unit = mixture.unit
         self.context_length = None
+        self._progress = progress
         carry = mixture.product is None
         self.readers = Readers(mixture.members, carry, progress, **options)
         self._history = np.zeros((1, 0), np.int32)
@@ -53,7 +54,10 @@ class RunningMixture(LanguageModel):
         if not len(batch.ids):
             return np.zeros(0), mixture.start(1)
         product = mixture.product
-        sources = product.score(batch)[:, None] if product else self.readers.score(batch)
+        if product is None:
+            sources = self.readers.score(batch)
+        else:
+            sources = product.score(batch, None, self._progress)[:, None]
         begins = np.zeros(1, np.int64)
         log_probs = mixture.mix(batch, sources, mixture.before(batch), self._history, begins)
         if mixture.blend.cache is not None:

@@ -214,6 +214,11 @@ class TestRefusals:
         words = (small_model, second_model, "--valid", "-", "--merge")
         self.refuse(run, *words, said=["reads the held-out text twice"], status=2)
 
+    def test_no_place_for_it(self, run, small_model, second_model, tmp_path):
+        self.target = tmp_path / "none" / "mix.lm"
+        words = (small_model, second_model, "--valid", tmp_path / "not looked at")
+        self.refuse(run, *words, said=["there is no directory"], status=1)
+
     def test_no_model(self, run, small_text, small_model, held_out, tmp_path):
         words = (small_model, small_text, "--valid", held_out)
         self.refuse(run, *words, said=["is no lmkit model"], status=1)
