@@ -18,6 +18,7 @@ from lmkit.channel.lexicon import LONGEST, Lexicon
 from lmkit.channel.readings import LIKELY_PART, Readings
 from lmkit.channel.surface import Line, Surface
 from lmkit.model import EOS, UNK
+from lmkit.text.growing import GrowingArray
 
 LONGEST_SENTENCE = 150
 """Longer lines are searched in pieces of at most so many tokens."""
@@ -90,8 +91,10 @@ class LatticeBuilder:
     def __init__(
         self, surface: Surface, readings: Readings, weights: Weights, all_pay: bool = False
     ) -> None:
-        """``all_pay``: what cannot be corrected pays for being typed as meant too."""
+        """``all_pay``: what is kept costs log p(x | x) of the channel, its edits with it, also
+        where it cannot be corrected: so that the probability of a text is one."""
         self._all_pay = all_pay
+        self._of_kept = GrowingArray(np.float64)
         self._surface = surface
         self._readings = readings
         self._weights = weights
@@ -158,8 +161,11 @@ class LatticeBuilder:
         kind[~typed.open[owner]] = FIXED
         label = readings.label.values[reading]
         cost = np.zeros(len(reading))
-        cost[(kind == KEPT) | ((kind == FIXED) & self._all_pay)] = np.log(weights.keep)
-        if not self._all_pay:
+        cost[kind == KEPT] = np.log(weights.keep)
+        if self._all_pay:
+            as_typed = np.flatnonzero(label < 0)
+            cost[as_typed] = self._kept_costs()[typed.number[owner[as_typed]]]
+        else:
             cost += np.where(kind == KEPT, readings.log_channel.values[reading], 0.0)
         changed = np.flatnonzero(kind == CHANGED)
         cost[changed] = (
@@ -182,6 +188,13 @@ class LatticeBuilder:
             label,
             owner,
         )
+
+    def _kept_costs(self) -> NDArray[np.float64]:
+        """log p(x | x) of every token that the surface knows."""
+        new = [token.text for token in self._surface.tokens[len(self._of_kept) :]]
+        if new:
+            self._of_kept.extend(self._channel.log_probs(new, new))
+        return self._of_kept.values
 
     def _closing(self, base: NDArray[np.int64], counts: NDArray[np.int64], typed: int) -> Arcs:
         """The end of each sentence."""

@@ -32,9 +32,11 @@ UNKNOWN_WORD, UNKNOWN_LETTER = -8.0, -2.4
 NEW_WORD = 2.5
 """Added to the price of an unknown word: runs of letters that have lost their spaces are often
 names, and short junk of a list would fit any of them."""
-LISTED = (0.0, 0.0, 0.0, -11.0, -13.0, -15.0, -100.0)
+LISTED = (0.0, 0.0, 0.0, -12.5, -14.5, -16.0, -100.0)
 """What a word of 0, 1, ... letters must be worth that only the word list has: any name can be cut
 into the junk of a long list."""
+LETTER = -6.5
+"""What a single small letter must be worth that is a word."""
 MIXED = -6.0
 """Price (log) of a capital inside a word that is not all in capitals."""
 HOPELESS = 12.0
@@ -186,6 +188,8 @@ class Splitter:
                     row = rows.get(folded[start : stop - 2], -1)
                 if row >= 0 and not ids[row] and prior[row] < LISTED[min(stop - start, 6)]:
                     row = -1
+                if stop - start == 1 and row >= 0 and prior[row] < LETTER and not capital[start]:
+                    row = -1
                 cost = 0.0
                 if mixed or (lower[stop - 1] and stop - start > 2 and capital[start + 1]):
                     cost = MIXED
@@ -195,7 +199,7 @@ class Splitter:
                     price = UNKNOWN_WORD + UNKNOWN_LETTER * (stop - start) + cost
                     arcs.append((start, stop, -1, price, cost))
                 elif stop - start == 1:
-                    arcs.append((start, stop, -1, UNKNOWN_WORD + UNKNOWN_LETTER, 0.0))
+                    arcs.append((start, stop, -1, 2 * UNKNOWN_WORD, UNKNOWN_WORD))
         return arcs
 
     def _lattice(

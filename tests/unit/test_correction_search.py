@@ -229,7 +229,8 @@ def test_the_probability_of_a_text_is_the_sum_over_all_that_may_be_meant(source:
     batch = source.batch("teh")
     spelling = source.spelling_costs(batch)
     assert spelling is not None
-    ways.append(source.score(batch)[0].sum() + spelling.sum() + np.log(0.9))
+    kept = model.channel.log_probs(["teh"], ["teh"])[0]
+    ways.append(source.score(batch)[0].sum() + spelling.sum() + kept)
     total = np.logaddexp.reduce(ways)
     # Words more than two edits away, and splits in two, are all that may be missing or more.
     assert not exact

@@ -217,3 +217,33 @@ def test_the_lexicon_is_sorted_by_its_prior_and_knows_the_source(corrector: Corr
     for word, row in lexicon.rows.items():
         number = lexicon.ids[0, row]
         assert (fold(tokens[number]) == word) if number else word == "zebra"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("thecatsatonthemat", "the cat sat on the mat"),
+        (
+            "Thecatsatonthemat,andtheratdidnotlikethat.",
+            "The cat sat on the mat, and the rat did not like that.",
+        ),
+        ("inthehouse", "in the house"),
+        ("don'tdothat", "don't do that"),
+        ("the cat  sat", "the cat  sat"),
+        ("", ""),
+        ("12 345.6", "12 345.6"),
+    ],
+)
+def test_spaces_are_put_where_they_were_lost(corrector: Corrector, typed: str, meant: str):
+    splitting = Corrector(corrector.source, channel=corrector.channel, split_words=True)
+    (correction,) = splitting.correct([typed])
+    assert correction.corrected == meant
+    assert all(c.replacement == " " and c.length == 0 for c in correction.changes)
+
+
+@given(HOSTILE)
+@example(["x" * 3000, "İstanbulİ", "a'b''c"])
+def test_splitting_adds_nothing_but_spaces(corrector: Corrector, lines: list[str]):
+    splitting = Corrector(corrector.source, channel=corrector.channel, split_words=True)
+    for line, correction in zip(lines, splitting.correct(lines), strict=True):
+        assert correction.corrected.replace(" ", "") == line.replace(" ", "")
