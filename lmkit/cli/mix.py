@@ -40,7 +40,7 @@ COLUMNS = ("source", "weight", "power", "perplexity")
     "--state",
     type=click.Choice(["carry", "line"]),
     default="carry",
-    help="Read FILE, and later text, as one that runs on, or each line by itself.",
+    help="Read FILE as one text that runs on, or each line by itself.",
 )
 @click.option(
     "--merge",
