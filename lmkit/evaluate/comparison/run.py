@@ -172,7 +172,7 @@ class _Run:
     def _fill(self, row: ModelResult, spec: Spec) -> None:
         corpus = self.workshop.corpus
         made = self._made(spec, self.seed)
-        scores = score_text(made.model, corpus, self.shown)
+        scores = score_text(made.model, corpus, self.shown, self.workshop.watching.progress)
         _describe(row, made)
         _add_parts(row, [self.by_key[key] for key in made.parts])
         self.by_key[made.key] = row

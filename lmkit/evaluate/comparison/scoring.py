@@ -7,7 +7,7 @@ what it reads is put together again from its tokens and compared with it.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,19 +49,24 @@ class TextScores:
         return self.figures.tokens / max(self.seconds, 1e-9)
 
 
-def score_text(model: LanguageModel, corpus: Corpus, wanted: Sequence[int] = ()) -> TextScores:
+def score_text(
+    model: LanguageModel,
+    corpus: Corpus,
+    wanted: Sequence[int] = (),
+    progress: Callable[[str, int, int | None], None] | None = None,
+) -> TextScores:
     """Score the test text with ``model``, a network carrying its state from line to line.
 
-    ``wanted`` are the indices of sentences whose tokens' surprise is kept. Raises
+    ``wanted`` are the indices of sentences whose tokens' surprise is kept; ``progress`` is called
+    with ``"scoring"``, the tokens done and those there are. Raises
     `UnsupportedError` for a model whose scores are no probabilities, that reads other text than
     the others, or that cannot pay for unknown words.
     """
     model.require_probabilities()
     batches = batches_of(model, corpus)
-    reader = running_reader(model, None, {})
-    scored, seconds = _timed(reader, batches)
+    carries, scored, seconds = _timed(model, batches, progress)
     if seconds < SHORT_SECONDS:
-        scored, seconds = _timed(running_reader(model, None, {}), batches)
+        _, scored, seconds = _timed(model, batches, None)
     total = Perplexity(0, 0, 0, 0.0, 0.0, 0.0, 0)
     sums: list[NDArray[np.float64]] = []
     surprises: dict[int, list[TokenSurprise]] = {}
@@ -78,7 +83,7 @@ def score_text(model: LanguageModel, corpus: Corpus, wanted: Sequence[int] = ())
         total,
         np.concatenate(sums),
         seconds,
-        "line" if reader is model else "carry",
+        "carry" if carries else "line",
         surprises,
         np.concatenate([np.diff(batch.offsets) for batch in batches]),
     )
@@ -154,11 +159,25 @@ def choose_sentences(lines: Sequence[str], number: int) -> list[int]:
 
 
 def _timed(
-    reader: LanguageModel, batches: Sequence[Batch]
-) -> tuple[list[NDArray[np.float64]], float]:
+    model: LanguageModel,
+    batches: Sequence[Batch],
+    progress: Callable[[str, int, int | None], None] | None,
+) -> tuple[bool, list[NDArray[np.float64]], float]:
+    """Whether state is carried, log p [T] of each batch, and the seconds that took."""
+    total, done = sum(len(batch.ids) for batch in batches), 0
+
+    def within(tokens: int) -> None:
+        if progress is not None:
+            progress("scoring", done + tokens, total)
+
+    reader = running_reader(model, None, {}, progress=within)
+    scored = []
     begun = time.perf_counter()
-    scored = [reader.score(batch)[0] for batch in batches]
-    return scored, time.perf_counter() - begun
+    for batch in batches:
+        scored.append(reader.score(batch)[0])
+        done += len(batch.ids)
+        within(0)
+    return reader is not model, scored, time.perf_counter() - begun
 
 
 def _spelling(model: LanguageModel, batch: Batch) -> NDArray[np.float64]:
