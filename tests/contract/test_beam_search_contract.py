@@ -1,0 +1,49 @@
+"""Beam search with every kind of model, through nothing but the interface."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lmkit.model import EOS, UNK, Batch, LanguageModel
+
+from .test_model_contract import MODELS, tolerance
+
+CHOSEN = [name for name in MODELS if not name.startswith("ngram") or name.endswith((" 3", "s"))]
+"""One order of each smoothing method; the others differ in nothing that a search sees."""
+
+
+@pytest.fixture(scope="module", params=CHOSEN)
+def model(request: pytest.FixtureRequest) -> LanguageModel:
+    return MODELS[request.param]()
+
+
+def test_two_tokens_are_the_best_two(model: LanguageModel) -> None:
+    """All texts of a token and ``</s>``, or of two tokens, or of ``</s>`` alone."""
+    size = len(model.vocabulary)
+    state = model.start(1)
+    first = model.next_log_probs(state)[0]
+    first[UNK] = -np.inf
+    going = np.array([token for token in range(size) if np.isfinite(first[token]) and token != EOS])
+    second = model.next_log_probs(model.advance(state.select([0] * len(going)), going))
+    second[:, UNK] = -np.inf
+    everything = np.append((first[going, None] + second).reshape(-1), first[EOS])
+    expected = np.sort(everything[np.isfinite(everything)])[::-1][:4]
+    found = model.beam_search(4, beam=size, max_tokens=2)
+    assert [sentence.log_probability for sentence in found] == pytest.approx(
+        expected.tolist(), abs=10 * tolerance(model)
+    )
+
+
+def test_what_is_found_costs_what_scoring_says(model: LanguageModel) -> None:
+    found = model.beam_search(3, beam=8, max_tokens=10, length_penalty=0.5)
+    assert len({sentence.ids for sentence in found}) == 3
+    for sentence in found:
+        assert UNK not in sentence.ids
+        ids = np.array(sentence.ids, np.int32)
+        log_probs, _ = model.score(Batch(ids, np.array([0, len(ids)])))
+        assert log_probs.sum() == pytest.approx(sentence.log_probability, abs=10 * tolerance(model))
+        assert sentence.score == pytest.approx(sentence.log_probability / len(ids) ** 0.5)
+    scores = [sentence.score for sentence in found]
+    assert scores == sorted(scores, reverse=True)
+    assert found == model.beam_search(3, beam=8, max_tokens=10, length_penalty=0.5)
