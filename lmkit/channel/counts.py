@@ -15,6 +15,7 @@ never seen of four letters is left to three.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -106,6 +107,9 @@ KINDS = (
     "keep", "seen",
 )  # fmt: skip
 """What the rows are of, in the order in which they are written."""
+NOT_EDITS = frozenset((*SPACES, "stop", "seen"))
+PLACES = {**{context: c for c, context in enumerate(CONTEXTS)}, "": 0}
+NOWHERE = frozenset(("",))
 
 
 def kind_of(intended: str, typed: str) -> str:
@@ -131,63 +135,59 @@ def most_frequent(letters: Mapping[str, float]) -> str:
 
 def counts_of(rows: Iterable[EditRow]) -> Counts:
     """The counts of rows of a file. Raises `ModelFileError` for a row that makes no sense."""
-    kept = [_checked(EditRow(*row)) for row in rows]
+    kept = [row for row in rows if _makes_sense(*row)]
     found: dict[str, float] = {}
-    for row in kept:
-        if row.kind not in (*SPACES, "stop", "seen"):
-            for letter in row.intended + row.typed:
-                found[letter] = found.get(letter, 0.0) + row.count
+    for kind, _, y, x, count in kept:
+        if kind not in NOT_EDITS:
+            for letter in y + x:
+                found[letter] = found.get(letter, 0.0) + count
     counts = Counts.zero(most_frequent(found))
     number = {letter: n for n, letter in enumerate(counts.letters, 1)}
-    longer: dict[tuple[str, str], int] = {}
-    seen: dict[str, int] = {}
-    placed: list[tuple[dict, int, int, float]] = []
+    longer: dict[tuple[str, str], list[float]] = {}
+    seen: dict[str, list[float]] = {}
     for kind, context, y, x, count in kept:
-        c = CONTEXTS.index(context) if context else 0
-        if kind in SPACES:
+        c = PLACES[context]
+        if kind == "seen":
+            seen.setdefault(y, [0.0, 0.0, 0.0])[c] += count
+        elif kind in SPACES:
             counts.spaces[SPACES.index(kind)] += count
         elif kind == "stop":
             counts.stop += count
-        elif kind == "seen":
-            placed.append((seen, seen.setdefault(y, len(seen)), c, count))
-        elif not y:
-            if x in number:
-                counts.insert[c, number[x]] += count
         elif len(y) > 1 or len(x) > 1:
-            placed.append((longer, longer.setdefault((y, x), len(longer)), c, count))
+            longer.setdefault((y, x), [0.0, 0.0, 0.0])[c] += count
+        elif (y and y not in number) or (x and x not in number):
+            continue
+        elif not y:
+            counts.insert[c, number[x]] += count
         elif not x:
-            if y in number:
-                counts.delete[c, number[y]] += count
-        elif y in number and x in number:
+            counts.delete[c, number[y]] += count
+        else:
             counts.single[c, number[y], number[x]] += count
     counts.intended = [y for y, _ in longer]
     counts.typed = [x for _, x in longer]
+    counts.longer = np.array(list(longer.values())).reshape(-1, 3)
     counts.substrings = list(seen)
-    counts.longer, counts.seen = np.zeros((len(longer), 3)), np.zeros((len(seen), 3))
-    for which, place, c, count in placed:
-        (counts.longer if which is longer else counts.seen)[place, c] += count
+    counts.seen = np.array(list(seen.values())).reshape(-1, 3)
     return counts
 
 
-def _checked(row: EditRow) -> EditRow:
-    kind, context, y, x, count = row
-    good = (
-        kind in KINDS
-        and isinstance(y, str)
-        and isinstance(x, str)
-        and isinstance(count, int | float)
-        and 0 <= count < float("inf")
-        and context in (("",) if kind in SPACES else CONTEXTS)
-        and max(len(y), len(x)) <= LONGEST
-    )
-    if good and kind in ("keep", "delete", "substitute", "insert", "split", "double", "transpose",
-                         "replace"):  # fmt: skip
-        good = kind_of(y, x) == kind and " " not in y
-    if good and kind == "seen":
-        good = len(y) > 1 and " " not in y
+def _makes_sense(kind: str, context: str, intended: str, typed: str, count: float) -> bool:
+    """Whether a row is one; raises `ModelFileError` where it is none."""
+    try:
+        good = (
+            0 <= count < math.inf
+            and len(intended) <= LONGEST
+            and len(typed) <= LONGEST
+            and context in (NOWHERE if kind in SPACES else CONTEXTS)
+            and (kind in NOT_EDITS or (kind_of(intended, typed) == kind and " " not in intended))
+            and (kind != "seen" or (len(intended) > 1 and " " not in intended))
+        )
+    except TypeError:
+        good = False
     if not good:
         raise ModelFileError(
-            f"the table edits has a row that makes no sense: {tuple(row)!r}",
+            "the table edits has a row that makes no sense: "
+            f"{(kind, context, intended, typed, count)!r}",
             "changing it back, or training the channel again",
         )
-    return row
+    return True

@@ -24,6 +24,10 @@ from lmkit.channel.table import EditTable, Smoothing
 Progress = Callable[[str, int, int | None], None]
 
 
+NEARLY_NEVER = 0.01
+"""Expected counts below this are left out of a channel."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How a channel is learnt: ``first`` rounds over single letters, ``rounds`` over all edits,
@@ -34,7 +38,7 @@ class Plan:
     rounds: int = 2
     viterbi: bool = False
     widest: int = 3
-    cutoff: float = 0.0
+    cutoff: float = 1.0
     only_after: bool = False
 
 
@@ -106,7 +110,9 @@ def learn(
     for number in range(plan.rounds):
         done = one_round(pairs, counts, smoothing, plan.viterbi)
         course.append(done.log_likelihood)
-        counts = without_rare(done.counts, plan.cutoff)
+        counts = done.counts
+        if smoothing.discount:
+            counts = without_rare(counts, plan.cutoff)
         if progress is not None:
             progress("learning", plan.first + number + 2, total)
     # A list of errors says nothing of the spaces between the words that were typed right.
@@ -123,8 +129,10 @@ def _short(pairs: Pairs) -> Pairs:
 
 
 def without_rare(counts: Counts, cutoff: float) -> Counts:
-    """Without longer edits that were counted less than ``cutoff`` times, and without what was
-    seen of substrings that then have none."""
+    """Without longer edits that were counted less than ``cutoff`` times, without what was seen of
+    substrings that then have none, and without what happened nearly never."""
+    for part in (counts.single, counts.delete, counts.insert, counts.longer):
+        part[part < NEARLY_NEVER] = 0.0
     kept = np.flatnonzero(counts.longer.sum(axis=1) >= max(cutoff, 1e-9)).tolist()
     intended = [counts.intended[n] for n in kept]
     used = set(intended)
