@@ -203,6 +203,20 @@ class TestCache:
         with pytest.raises(UnsupportedError, match="carries no state"):
             perplexity_of(plain, valid, state="carry")
 
+    def test_a_running_text_with_the_tokens_in_another_order(
+        self, one: NgramModel, other: NgramModel, valid: Path
+    ) -> None:
+        straight = train(MORE, 2, "katz", words=WORDS)
+        lines = LINES + HELD_OUT
+        for kind in ("linear", "by-context", "log-linear"):
+            found, expected = (
+                lmkit.mix([one, model], valid=valid, cache=True, kind=kind)
+                .running()
+                .score(lines)[0]
+                for model in (other, straight)
+            )
+            np.testing.assert_allclose(found, expected, atol=1e-8)
+
     def test_what_is_given_is_not_tuned(self, one: NgramModel, valid: Path) -> None:
         for size, decay in ((3, None), (None, 0.5), (4, 0.75)):
             cache = lmkit.mix(
