@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from lmkit.cli import comparison_table
+from lmkit.datasets.location import split_file
 from lmkit.evaluate.results import Comparison, CorpusFacts, Difference, ModelResult, SplitFacts
 
 from .support import refused
@@ -95,6 +96,21 @@ def test_models_that_are_there_need_no_training_text(run, text, small_model, pru
     assert result.status == 0
     assert result.out.splitlines()[2].startswith("1  model ")
     assert "text.txt: tested on 2,857 words" in result.err
+
+
+def test_a_data_set_of_one_part_is_split(run, text):
+    home = split_file("tinyshakespeare", "all")
+    home.parent.mkdir(parents=True, exist_ok=True)
+    home.write_bytes(text.read_bytes())
+    result = run("compare", "--dataset", "tinyshakespeare", *PAIR)
+    assert result.status == 0
+    assert "tinyshakespeare: trained on 2,238 words" in result.err
+    assert "of every ten stretches" in result.err
+    home.unlink()
+    refused(
+        run("compare", "--dataset", "tinyshakespeare", *PAIR), "lmkit data get tinyshakespeare",
+        status=1,
+    )  # fmt: skip
 
 
 def test_a_model_in_the_place_of_the_text(run, text, small_model):
