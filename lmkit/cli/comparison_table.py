@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 WIDTH = 80
 LONGEST_NAME = 24
+MOST_CROSSINGS = 10
 NOTHING = "-"
 UNITS = {"word": "words", "character": "characters", "byte": "bytes"}
 
@@ -168,10 +169,15 @@ def _unknown(row: ModelResult) -> str:
 
 
 def crossing_lines(comparison: Comparison) -> list[str]:
-    """Where one model overtakes another."""
+    """Where one model overtakes another; of many, the first ones."""
+    shown = comparison.crossings[:MOST_CROSSINGS]
+    more = len(comparison.crossings) - len(shown)
     return [
-        f"{one.winner} overtakes {one.loser} at about {short_count(one.characters)} characters"
-        for one in comparison.crossings
+        *(
+            f"{one.winner} overtakes {one.loser} at about {short_count(one.characters)} characters"
+            for one in shown
+        ),
+        *([f"and {more} more such places: --json has them all"] if more else []),
     ]
 
 

@@ -14,7 +14,14 @@ import pytest
 
 from lmkit.cli import comparison_table
 from lmkit.datasets.location import split_file
-from lmkit.evaluate.results import Comparison, CorpusFacts, Difference, ModelResult, SplitFacts
+from lmkit.evaluate.results import (
+    Comparison,
+    CorpusFacts,
+    Crossing,
+    Difference,
+    ModelResult,
+    SplitFacts,
+)
 
 from .support import refused
 
@@ -227,6 +234,16 @@ def test_cells_by_hand():
         "2  two      999  3m20s    0   3.30 b     1.5000  +0.061±.010  <.001",
         "3  three      -      -    -    inf a        inf            -",
     ]
+
+
+def test_of_many_crossings_the_first_are_shown():
+    split = SplitFacts("test", "t", "0", 1, 2, 3)
+    found = Comparison(CorpusFacts("c", split, None, split, None, 0, False, 10), [])
+    found.crossings = [Crossing("a", f"b{n}", 1000.0 * n) for n in range(1, 13)]
+    lines = comparison_table.crossing_lines(found)
+    assert lines[0] == "a overtakes b1 at about 1k characters"
+    assert len(lines) == 11
+    assert lines[-1] == "and 2 more such places: --json has them all"
 
 
 def test_names_are_cut_where_nothing_else_can_go():
