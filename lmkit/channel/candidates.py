@@ -28,6 +28,8 @@ MOST_SCORED = 40
 """Candidates of a typed word that the channel looks at."""
 MOST_KEPT = 24
 """Candidates of a typed word that reach the lattice."""
+SLIPS = (0.8, 0.2)
+"""How many of the slips are one edit, and two."""
 PER_EDIT = 4.0
 """Crude price of an edit, in nats: what thins candidates out before the channel sees them."""
 POOR = -16.0
@@ -53,8 +55,13 @@ class Candidates:
 class CandidateFinder:
     """Finds and remembers candidates of typed (folded) words."""
 
-    def __init__(self, lexicon: Lexicon, channel: ErrorModel, thorough: bool = False) -> None:
-        """``thorough``: the trie is searched for every unknown word, not only the poor ones."""
+    def __init__(
+        self, lexicon: Lexicon, channel: ErrorModel, thorough: bool = False, slips: float = 0.0
+    ) -> None:
+        """``thorough``: the trie is searched for every unknown word, not only the poor ones.
+        ``slips``: the part of the errors that no channel can have learnt, one or two edits of any
+        kind at any place; it is mixed with the channel."""
+        self.slips = slips
         self.thorough = thorough
         self.lexicon = lexicon
         self.channel = channel
@@ -100,6 +107,8 @@ class CandidateFinder:
         queries, rows = queries[other], rows[other]
         intended = [self.lexicon.words[row] for row in rows.tolist()]
         scores = self.channel.log_probs([words[i] for i in queries.tolist()], intended)
+        if self.slips:
+            scores = self._with_slips(typed, queries, rows, scores)
         value = scores + self.lexicon.log_prior[rows]
         keep = best_of_groups(queries, value, MOST_KEPT, BEHIND)
         queries, rows, scores = queries[keep], rows[keep], scores[keep]
@@ -139,3 +148,19 @@ class CandidateFinder:
         promise = np.full(len(typed), -np.inf)
         np.maximum.at(promise, queries[keep], value[keep])
         return queries[keep], rows[keep], promise
+
+    def _with_slips(
+        self,
+        typed: WordTable,
+        queries: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        scores: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """``scores`` mixed with slips. A word of n letters has at most 54 (n + 1) others at one
+        edit of 26 letters, and at most the square of that at two: they share what there is."""
+        apart = distances(typed, self._table, queries, rows)
+        share = np.array([0.0, *SLIPS])[np.where(apart <= len(SLIPS), apart, 0)]
+        with np.errstate(divide="ignore"):
+            slip = np.log(share * self.slips * (1 - self.channel.keep))
+        slip -= apart * np.log(54.0 * (self._table.lengths[rows] + 1))
+        return np.logaddexp(np.log1p(-self.slips) + scores, slip)

@@ -34,6 +34,8 @@ from lmkit.model import UNK, LanguageModel
 from lmkit.registry import resolve
 
 DEFAULT_CHANNEL = "brill-moore"
+SLIPS = 0.1
+"""Part of the errors that are slips of any kind, unlike what the channel has learnt."""
 ELSEWHERE = 4.0
 """So many times as many unknown words are expected as in more text of the source's own kind."""
 BATCH_TOKENS = 20_000
@@ -70,6 +72,7 @@ class Corrector:
         split_words: bool = False,
         explain: bool = False,
         levels: bool = True,
+        slips: float = SLIPS,
         batch_tokens: int = BATCH_TOKENS,
     ) -> None:
         self.source: LanguageModel = getattr(model, "source", model)
@@ -89,7 +92,7 @@ class Corrector:
             dictionary = read_word_list(dictionary)
         own = frozenset(map(fold, dictionary or ()))
         self.lexicon = Lexicon.of(self.source, lexicon, sorted(own))
-        self.finder = CandidateFinder(self.lexicon, self.channel)
+        self.finder = CandidateFinder(self.lexicon, self.channel, slips=slips)
         self._beam = beam
         self._behind = behind
         self._threshold = threshold or 0.0

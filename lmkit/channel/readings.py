@@ -22,6 +22,8 @@ from lmkit.model import UNK, LanguageModel
 from lmkit.text.growing import GrowingArray
 
 MOST_SPLITS = 4
+RUN_TOGETHER = -2.0
+"""Added to log p(typed | two words): pairs to learn from have more of these than texts do."""
 LIKELY_PART = -12.5
 """What a part of a split word must be worth, as a log-prior; one letter, far more."""
 LIKELY_LETTER = -7.0
@@ -182,7 +184,7 @@ class Readings:
                 intended.append(f"{word[:cut]} {word[cut:]}")
                 rows.append((left, right))
         scores = self.channel.log_probs(typed, intended) if typed else np.zeros(0)
-        self.split_log_channel.extend(scores - np.log1p(-self.channel.keep))
+        self.split_log_channel.extend(scores - np.log1p(-self.channel.keep) + RUN_TOGETHER)
         self.split_rows.extend(np.array(rows, np.int64).reshape(-1))
         self.split_starts.extend(self.split_starts.values[-1] + np.cumsum(counts))
 

@@ -41,7 +41,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
 def corrector(source: LanguageModel) -> Corrector:
     channel = Damerau()
     channel.keep = 0.9
-    return Corrector(source, channel=channel, beam=100_000, behind=np.inf, levels=False)
+    return Corrector(source, channel=channel, beam=100_000, behind=np.inf, levels=False, slips=0.0)
 
 
 SENTENCES = ["teh cat sta", "acat is", "to day the rt", "the", "", "rat , rat 12"]
@@ -95,7 +95,9 @@ def test_the_best_text_is_that_of_brute_force_over_all_texts(source: LanguageMod
     """y over all sequences of words of the source, not over what the lattice happens to have."""
     channel = Damerau()
     channel.keep = 0.9
-    corrector = Corrector(source, channel=channel, beam=1000, behind=np.inf, levels=False)
+    corrector = Corrector(
+        source, channel=channel, beam=1000, behind=np.inf, levels=False, slips=0.0
+    )
     typed = ["teh", "czt", "sat"]
     words = [w for w in source.vocabulary.tokens[3:] if len(w) in (2, 3, 4)]
     best = max(
