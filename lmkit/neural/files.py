@@ -120,13 +120,15 @@ def fill(parameters: Parameters, tensors: Mapping[str, Array], path: Path) -> No
             raise damaged(path, f"it lacks the weights {name!r}")
         if f"{name}{PLACES}" in tensors:
             _fill_sparse(view, tensors[name], tensors[f"{name}{PLACES}"], path, name)
-            continue
-        if tensors[name].shape != view.shape:
-            raise damaged(path, f"the weights {name!r} have another shape than the network")
-        if f"{name}{SCALES}" in tensors:
-            np.multiply(tensors[name], tensors[f"{name}{SCALES}"], out=view)
-        else:
+        elif tensors[name].shape == view.shape:
             view[...] = tensors[name]
+        else:
+            raise damaged(path, f"the weights {name!r} have another shape than the network")
+        scales = tensors.get(f"{name}{SCALES}")
+        if scales is not None and scales.shape != (len(view), 1):
+            raise damaged(path, f"the scales of the weights {name!r} have another shape than they")
+        if scales is not None:
+            view *= scales
     if not np.isfinite(parameters.flat @ parameters.flat):
         bad = [name for name, view in parameters.views.items() if not np.isfinite(view).all()]
         if bad:

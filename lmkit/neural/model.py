@@ -200,7 +200,8 @@ class NeuralModel(LanguageModel):
         tensors: dict[str, Array] = {}
         for name, view in self.parameters.views.items():
             if name in self.int8:
-                tensors[name], tensors[f"{name}{SCALES}"] = self.int8[name]
+                values, scales = self.int8[name]
+                tensors |= {**packed(name, values), f"{name}{SCALES}": scales}
             else:
                 tensors |= packed(name, view)
         for k, layer in enumerate(self.start_states):

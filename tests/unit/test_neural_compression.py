@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import lmkit
-from lmkit.errors import UsageError
+from lmkit.errors import ModelFileError, UsageError
 from lmkit.neural.compression import pruned, quantized, to_int8
 from lmkit.neural.inspection import gates, neighbours
 from lmkit.neural.model import NeuralModel
@@ -71,6 +72,13 @@ def test_a_pruned_model_is_sparse(model: NeuralModel, tmp_path: Path) -> None:
     assert (loaded.parameters.flat == sparse.parameters.flat).all()
     stored = sum(array.nbytes for array in sparse.stored_tensors().values())
     assert stored < 0.65 * sum(array.nbytes for array in model.stored_tensors().values())
+    both = quantized(sparse)
+    both.save(tmp_path / "pq.lm")
+    loaded = lmkit.load(tmp_path / "pq.lm")
+    assert isinstance(loaded, NeuralModel)
+    assert (loaded.parameters.flat == both.parameters.flat).all()
+    alone = sum(array.nbytes for array in quantized(model).stored_tensors().values())
+    assert sum(array.nbytes for array in both.stored_tensors().values()) < 0.85 * alone
     with pytest.raises(UsageError, match="sparsity"):
         pruned(model, 1.0)
 
@@ -143,3 +151,13 @@ def test_gates_are_what_the_equations_say(text: Path, cell: str, count: int) -> 
         )
         assert first["i"][0] == pytest.approx(1 / (1 + np.exp(-z[24:48])), abs=1e-5)
         assert first["g"][0] == pytest.approx(np.tanh(z[72:]), abs=1e-5)
+
+
+def test_scales_of_another_shape_are_damage(model: NeuralModel, tmp_path: Path) -> None:
+    path = tmp_path / "q.lm"
+    quantized(model).save(path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE tensors SET shape = '[1, 96]' WHERE name = 'layer0.u.scales'")
+    connection.close()
+    with pytest.raises(ModelFileError, match=r"scales of the weights 'layer0.u'"):
+        lmkit.load(path)
