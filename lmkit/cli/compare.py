@@ -142,12 +142,13 @@ def compare(
     """
     if markdown and fmt != "table":
         raise UsageError(f"--markdown and --{fmt} exclude each other", "one of the two")
+    options = {key: value for key, value in given.items() if value is not None}
+    specs = _specs(models, suite)
+    _make_folder(output)
     if report is not None:
         from lmkit.evaluate.report import require_report
 
         require_report(report)
-    options = {key: value for key, value in given.items() if value is not None}
-    specs = _specs(models, suite)
     training = any(spec.path is None for spec in specs)
     texts = _corpus(console, corpus, output, options, training)
     if suite is None and not models:
@@ -157,7 +158,7 @@ def compare(
     from lmkit.evaluate.comparison.database import write_results
 
     write_results(found, texts.test_lines, output / "results.db")
-    if report is not None:
+    if report is not None and found.ranked:
         from lmkit.evaluate.report import write_report
 
         write_report(found, report)
@@ -165,6 +166,16 @@ def compare(
     _write(console, found, fmt, markdown)
     if not found.ranked:
         raise LmkitError("none of the models could be compared", "the reasons above")
+
+
+def _make_folder(output: Path) -> None:
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LmkitError(
+            f"cannot make the directory {output}: {(error.strerror or str(error)).lower()}",
+            "another --output",
+        ) from error
 
 
 def _specs(models: Sequence[str], suite: str | None) -> list[Spec]:

@@ -120,6 +120,13 @@ def test_a_data_set_of_one_part_is_split(run, text):
     )  # fmt: skip
 
 
+def test_an_output_that_cannot_be_made(run, text):
+    refused(
+        run("compare", text, *PAIR, "--output", text), "cannot make the directory",
+        "another --output", status=1,
+    )  # fmt: skip
+
+
 def test_a_model_in_the_place_of_the_text(run, text, small_model):
     refused(run("compare", small_model), "is a model, not text", "--model", status=2)
 
