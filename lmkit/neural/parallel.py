@@ -65,11 +65,12 @@ def read_in_parts(
     if len(states) < len(groups):
         return None
     log_probs = np.empty(count * length)
+    readers = [scorer.in_room() for _ in groups]
 
     def window(group: int, step: int) -> None:
         steps = np.arange(step, min(step + WINDOW, length))
         places = groups[group] + steps[:, None]
-        h, states[group] = scorer.read(before[places], states[group])
+        h, states[group] = readers[group].read(before[places], states[group])
         found = scorer.log_prob(h, ids[places].reshape(-1))
         log_probs[places] = found.reshape(places.shape)
 
@@ -107,6 +108,7 @@ def _look_back(
     fresh: States,
     distance: int,
 ) -> States:
+    scorer = scorer.in_room()
     states = tuple(tuple(part.repeat(len(starts), axis=1) for part in layer) for layer in fresh)
     for step in range(-distance, 0, WINDOW):
         steps = np.arange(step, min(step + WINDOW, 0))

@@ -7,20 +7,22 @@ that carries its state is read as one stream.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.model import EOS
-from lmkit.neural.arrays import Array, Weights
+from lmkit.neural.arrays import Array, Room, Weights
 from lmkit.neural.batches import Streams
 from lmkit.neural.cells.base import Prepared
 from lmkit.neural.network import Network, States
 from lmkit.neural.team import Team
 
-SIDE_BY_SIDE = 128
-"""Sentences that are scored at once."""
+SIDE_BY_SIDE = 64
+"""Sentences that are scored at once: the gates of a step stay in the cache."""
 WINDOW = 32
 """Steps of one pass."""
 LONG = 256
@@ -38,19 +40,26 @@ class Scorer:
         self.prepared: Sequence[Prepared] = network.prepare(weights)
         self._dtype = next(iter(weights.values())).dtype
 
+    def in_room(self) -> Scorer:
+        """The same network with memory of its own that every `read` uses again: what it returns,
+        but for the states, lasts until the next one."""
+        twin, room = copy(self), Room(self.network.xp)
+        twin.prepared = [replace(prepared, room=room) for prepared in self.prepared]
+        return twin
+
     def zero(self, batch: int) -> States:
         """The states of streams that have read nothing."""
         return self.network.zero_states(batch, self._dtype)
 
     def read(self, inputs: Array, states: States) -> tuple[Array, States]:
         """What the softmax reads [H, N] after each of ``inputs`` [T, B], and the last states."""
-        h, last, _ = self.network.forward(self.weights, self.prepared, inputs, states)
+        h, last = self.advance(inputs, states)
         return self.network.project(self.weights, h), last
 
     def advance(self, inputs: Array, states: States) -> tuple[Array, States]:
         """As `read`, but for the states alone: the columns are not projected."""
         h, last, _ = self.network.forward(self.weights, self.prepared, inputs, states)
-        return h, last
+        return h, tuple(tuple(part.copy() for part in layer) for layer in last)
 
     def log_prob(self, h: Array, targets: Array, team: Team | None = None) -> NDArray[np.float64]:
         """log p of ``targets`` [N] after ``h`` [H, N]; the columns are shared by ``team``."""
@@ -109,6 +118,7 @@ class Scorer:
         log_probs: NDArray[np.float64],
     ) -> None:
         """Sentences of ``lengths`` [B], longest first; fills their places of ``log_probs``."""
+        scorer = self.in_room()
         states = tuple(tuple(part.repeat(len(starts), axis=1) for part in s) for s in start)
         for begin in range(0, int(lengths[0]), WINDOW):
             active = int((lengths > begin).sum())
@@ -121,7 +131,7 @@ class Scorer:
             states = tuple(
                 tuple(np.ascontiguousarray(part[:, :active]) for part in s) for s in states
             )
-            h, states = self.read(inputs, states)
+            h, states = scorer.read(inputs, states)
             wanted = places[inside]
             log_probs[wanted] = self.log_prob(h[:, inside.reshape(-1)], ids[wanted])
 
