@@ -22,6 +22,10 @@ from lmkit.text.growing import GrowingArray
 
 LONGEST_SENTENCE = 150
 """Longer lines are searched in pieces of at most so many tokens."""
+FIRST_WORD = 0.35
+"""A capital that begins a sentence says so much less of a name than one within it."""
+_INSIDE = frozenset((",", "-", "‐", "‑", "(", "&"))
+"""Behind these, as behind a word, a capital is no beginning of a sentence."""
 _ENDS = frozenset((".", "!", "?", ";", ":", "...", "…"))
 
 
@@ -32,14 +36,14 @@ class Weights:
     ``source`` and ``channel`` multiply log p(y) and log p(x|y) of the edits; ``keep`` is the
     probability that a word was typed as it was meant; ``unknown`` is added to log p(<unk> | h)
     (None: so that the source expects as many new words as it had words seen once); ``name`` is
-    the log-odds that a capitalised word within a sentence, unknown to the lexicon, is right.
+    the price of changing a capitalised word, which is mostly a name.
     """
 
     source: float = 1.0
     channel: float = 1.0
     keep: float = 0.97
     unknown: float | None = None
-    name: float = 3.0
+    name: float = 14.0
 
     @classmethod
     def of(cls, stored: Mapping[str, float] | None, keep: float) -> Weights:
@@ -140,7 +144,7 @@ class LatticeBuilder:
                 gaps.append(offset != behind and behind >= 0)
                 inside.append(within)
                 behind = offset + len(text)
-                within = text[-1].isalnum() or text == ","
+                within = text[-1].isalnum() or text in _INSIDE
         return Typed(
             np.array(numbers, np.int64),
             np.array(opened, bool),
@@ -172,9 +176,11 @@ class LatticeBuilder:
             np.log1p(-weights.keep)
             + weights.channel * readings.log_channel.values[reading[changed]]
         )
-        named = typed.inside & (readings.pattern.values[typed.number] == 1)
-        plain = changed[named[owner[changed]] & ~self._lexicon.capitals[label[changed]]]
-        cost[plain] -= weights.name
+        cost[changed] -= (
+            weights.name
+            * self._like_a_name(typed)[owner[changed]]
+            * (~self._lexicon.capitals[label[changed]])
+        )
         cost += np.where(typed.gap[owner], self._channel.log_space, 0.0)
         source = typed.node[owner]
         return Arcs(
@@ -188,6 +194,14 @@ class LatticeBuilder:
             label,
             owner,
         )
+
+    def _like_a_name(self, typed: Typed) -> NDArray[np.float64]:
+        """How much each typed token looks like a name [O]: 1 for a capital within a sentence,
+        `FIRST_WORD` for one at its beginning if the lexicon does not know the word, else 0."""
+        readings = self._readings
+        capital = readings.pattern.values[typed.number] == 1
+        unknown = ~readings.known.values[typed.number]
+        return capital * np.where(typed.inside, 1.0, FIRST_WORD * unknown)
 
     def _kept_costs(self) -> NDArray[np.float64]:
         """log p(x | x) of every token that the surface knows."""
@@ -225,6 +239,7 @@ class LatticeBuilder:
         cost = (
             np.log1p(-weights.keep) + weights.channel * (readings.split_log_channel.values[reading])
         )
+        cost -= weights.name * self._like_a_name(typed)[owner]
         cost += np.where(typed.gap[owner], self._channel.log_space, 0.0)
         rows = readings.split_rows.values.reshape(-1, 2)[reading]
         pattern = np.where(readings.pattern.values[typed.number[owner]] == 1, 1, 0)

@@ -22,11 +22,11 @@ from lmkit.channel.lexicon import LONGEST, Lexicon
 from lmkit.channel.search import TrieSearch
 from lmkit.channel.wordtable import WordTable
 
-MOST_INDEXED = 200_000
+MOST_INDEXED = 500_000
 """Words of the lexicon beyond these, by prior, are known but never candidates."""
-MOST_SCORED = 40
+MOST_SCORED = 50
 """Candidates of a typed word that the channel looks at."""
-MOST_KEPT = 24
+MOST_KEPT = 30
 """Candidates of a typed word that reach the lattice."""
 SLIPS = (0.8, 0.2)
 """How many of the slips are one edit, and two."""

@@ -46,6 +46,14 @@ def fold(word: str) -> str:
     return word if word.isascii() else unicodedata.normalize("NFC", word)
 
 
+def without_marks(word: str) -> str:
+    """``word`` without its accents."""
+    if word.isascii():
+        return word
+    marked = unicodedata.normalize("NFD", word)
+    return "".join(c for c in marked if not unicodedata.combining(c)) or word
+
+
 def pattern_of(word: str) -> int:
     """Index into `PATTERNS` of how ``word`` is written; a single capital is ``title``."""
     if word.islower() or not any(map(str.isupper, word)):

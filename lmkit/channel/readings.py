@@ -16,7 +16,7 @@ from lmkit.channel.base import ErrorModel
 from lmkit.channel.candidates import CandidateFinder
 from lmkit.channel.groups import log_sums, stretches
 from lmkit.channel.lattice import CHANGED, FIXED, KEPT
-from lmkit.channel.lexicon import LONGEST, Lexicon
+from lmkit.channel.lexicon import LONGEST, Lexicon, without_marks
 from lmkit.channel.surface import Token
 from lmkit.model import UNK, LanguageModel
 from lmkit.text.growing import GrowingArray
@@ -41,6 +41,7 @@ class Readings:
     ``token``, ``log_unknown``, ``log_list``: as in `Arcs`; ``log_channel``: log p(typed | word),
     of the edits alone (the word is known not to be typed as it is), or the doubt in what is kept;
     ``label``: row in the lexicon, -1 for the token itself; ``kind`` as in `Arcs`. All [R].
+    ``pattern`` and ``known`` [T]: how the token is capitalised, and whether it is in the lexicon.
     ``split_rows`` [W, 2]: lexicon rows of the two words; ``split_log_channel`` [W].
     """
 
@@ -62,6 +63,7 @@ class Readings:
         self.label = GrowingArray(np.int64)
         self.kind = GrowingArray(np.int8)
         self.pattern = GrowingArray(np.int64)
+        self.known = GrowingArray(np.bool_)
         self.split_starts = GrowingArray(np.int64, [0])
         self.split_rows = GrowingArray(np.int64)
         self.split_log_channel = GrowingArray(np.float64)
@@ -107,6 +109,7 @@ class Readings:
             ("log_channel", log_channel),
             ("kind", kind),
             ("pattern", patterns),
+            ("known", rows >= 0),
         ):
             getattr(self, name).extend(values)
         self.starts.extend(self.starts.values[-1] + np.cumsum(sizes))
@@ -155,6 +158,10 @@ class Readings:
         if len(spelt):
             words = [tokens[i].spelling for i in spelt.tolist()]
             spelling = self._source.encoder.spelling_log_probs(words)
+            if spelling is not None and not self._spell_all:
+                # Accents that the source's text never had make no word less likely to be one.
+                plain = self._source.encoder.spelling_log_probs([without_marks(w) for w in words])
+                spelling = spelling if plain is None else np.maximum(spelling, plain)
             if spelling is None:
                 prices[spelt] = [PER_LETTER * (len(word) + 1) for word in words]
             else:

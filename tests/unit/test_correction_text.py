@@ -65,8 +65,8 @@ def test_errors_are_corrected_and_nothing_else_changes(
 @pytest.mark.parametrize(
     "text",
     [
-        "see https://teh.example.com/catt now",
-        "write to teh@catt.example or @teh",
+        "the cat https://teh.example.com/catt sat",
+        "the man teh@catt.example and @teh",
         "the #catt sat",
         "teh_catt = catt(teh)",
         "C:\\teh\\catt and /usr/teh",
