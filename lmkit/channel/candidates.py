@@ -26,6 +26,8 @@ MOST_INDEXED = 500_000
 """Words of the lexicon beyond these, by prior, are known but never candidates."""
 MOST_SCORED = 50
 """Candidates of a typed word that the channel looks at."""
+MOST_OF_KNOWN = 14
+"""The same of one that is a word itself: only likely words can be meant by another word."""
 MOST_KEPT = 30
 """Candidates of a typed word that reach the lattice."""
 SLIPS = (0.8, 0.2)
@@ -93,7 +95,7 @@ class CandidateFinder:
             return
         typed = WordTable.of(words, self._table.alphabet)
         own = np.array([self.lexicon.rows.get(word, -1) for word in words])
-        queries, rows, promise = self._near(typed)
+        queries, rows, promise = self._near(typed, own >= 0)
         poor = (promise < (np.inf if self.thorough else POOR)) & (own < 0) & (typed.lengths > 2)
         if poor.any():
             far = np.flatnonzero(poor)
@@ -133,10 +135,10 @@ class CandidateFinder:
         return self._search
 
     def _near(
-        self, typed: WordTable
+        self, typed: WordTable, known: NDArray[np.bool_]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-        """Pairs within two edits, at most `MOST_SCORED` a typed word, and the crude value of
-        each typed word's best."""
+        """Pairs within two edits, at most `MOST_SCORED` a typed word (`MOST_OF_KNOWN` for the
+        ``known`` ones), and the crude value of each typed word's best."""
         queries, rows = self.index.lookup(typed)
         likely = rows < _REACH[np.minimum(typed.lengths[queries], len(_REACH) - 1)]
         queries, rows = queries[likely], rows[likely]
@@ -144,7 +146,17 @@ class CandidateFinder:
         near = apart <= 2
         queries, rows, apart = queries[near], rows[near], apart[near]
         value = self.lexicon.log_prior[rows] - PER_EDIT * apart
-        keep = best_of_groups(queries, value, MOST_SCORED, np.inf)
+        is_known = known[queries]
+        keep = np.concatenate(
+            [
+                some[best_of_groups(queries[some], value[some], most)]
+                for some, most in (
+                    (np.flatnonzero(is_known), MOST_OF_KNOWN),
+                    (np.flatnonzero(~is_known), MOST_SCORED),
+                )
+            ]
+        )
+        keep = keep[np.argsort(queries[keep], kind="stable")]
         promise = np.full(len(typed), -np.inf)
         np.maximum.at(promise, queries[keep], value[keep])
         return queries[keep], rows[keep], promise

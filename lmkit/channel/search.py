@@ -20,11 +20,12 @@ from lmkit.channel.trie import WordTrie
 from lmkit.channel.wordtable import WordTable
 
 BEAM = 24
-MOST_EDITS = (40, 40, 16, 8, 8)
-"""Edits that are tried for a typed piece of 0, 1, ... letters at a place."""
+MOST_EDITS = (40, 40, 16, 8)
+"""Edits that are tried for a typed piece of 0, 1, 2, 3 letters at a place."""
 EXTRA_LETTER = -6.0
 """Price (log) of a letter that was not meant at all, where the channel does not list it."""
-LONGEST_PIECE = 4
+LONGEST_PIECE = 3
+LONGEST_MEANT = 4
 MOST_FOUND = 16
 DEAREST = -12.0
 """An edit less likely than this (log) is not tried."""
@@ -120,7 +121,7 @@ class TrieSearch:
         queries = np.flatnonzero(asked)
         sets = [self._edits_of(typed[q], place, size) for q in queries.tolist()]
         letters = np.concatenate(
-            [np.zeros((0, LONGEST_PIECE), np.int64), *(e.letters for e in sets)]
+            [np.zeros((0, LONGEST_MEANT), np.int64), *(e.letters for e in sets)]
         )
         lengths = np.concatenate([np.zeros(0, np.int64), *(e.lengths for e in sets)])
         log_probs = np.concatenate([np.zeros(0), *(e.log_probs for e in sets)])
@@ -148,14 +149,14 @@ class TrieSearch:
             (intended, log_prob)
             for intended, where, log_prob in self._channel.edits_by_typed(piece)
             if where == context and log_prob > DEAREST and " " not in intended
-            if len(intended) <= LONGEST_PIECE
+            if len(intended) <= LONGEST_MEANT
         ][: MOST_EDITS[len(piece)]]
         if len(piece) == 1 and all(intended for intended, _ in chosen):
             chosen.append(("", EXTRA_LETTER))
         table = WordTable.of([intended for intended, _ in chosen], self._trie.alphabet)
         lengths = table.lengths
-        letters = np.zeros((len(chosen), LONGEST_PIECE), np.int64)
-        for step in range(LONGEST_PIECE):
+        letters = np.zeros((len(chosen), LONGEST_MEANT), np.int64)
+        for step in range(LONGEST_MEANT):
             rows = np.flatnonzero(lengths > step)
             letters[rows, step] = table.column(step, rows)
         return _Edits(letters, lengths, np.array([p for _, p in chosen], float))
