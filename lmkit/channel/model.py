@@ -33,11 +33,13 @@ class NoisyChannelModel(LanguageModel):
     """A channel over a source of words.
 
     ``weights``: ``source`` and ``channel`` are powers for correcting, ``keep`` is the channel's
-    part of words typed as meant; others are the corrector's own. ``lexicon`` are settings of the corrector, JSON values.
+    part of words typed as meant; others are the corrector's own. ``lexicon`` are
+    settings of the corrector, JSON values.
     Raises `UnsupportedError` for a source that is no model of words, or gives no probabilities.
     """
 
     backend: ClassVar[str] = "noisy-channel"
+    lower_bound = True
 
     def __init__(
         self,

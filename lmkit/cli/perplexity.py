@@ -94,6 +94,7 @@ def perplexity(
 
     found: list[tuple[str, Perplexity, str | None]] = []
     replaced = 0
+    bounds: list[str] = []
     with ProgressBars(console) as bars, Rereadable(source, len(models)) as text_again:
         for path in models:
             model = load(path)
@@ -109,6 +110,13 @@ def perplexity(
                 progress=bars.bar(Path(path).name, "tokens"),
             )
             found.append((path, figures, state_used(model, state, options)))
+            if model.lower_bound:
+                bounds.append(path)
+    for path in bounds:
+        console.remark(
+            f"{path} sums over the likelier ways to mean the text only: its probabilities are "
+            "lower bounds, its perplexity an upper one."
+        )
     say_replaced(console, replaced)
     if fmt == "table":
         write_figures(console, found)

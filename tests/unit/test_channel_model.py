@@ -270,3 +270,18 @@ def test_a_model_in_memory_may_be_the_source(source: Path, pairs: Path, tmp_path
     source.unlink()
     assert scores(lmkit.load(tmp_path / "c.lm")) == scores(model)
     assert component(tmp_path / "c.lm").model.backend == "noisy-channel"
+
+
+def test_perplexity_says_that_it_is_a_bound(
+    source: Path, pairs: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from lmkit.cli.main import main
+
+    taught(source, pairs).save(tmp_path / "c.lm")
+    text = tmp_path / "typed.txt"
+    text.write_text("teh cat\n", encoding="utf-8")
+    assert main(["perplexity", str(source), str(tmp_path / "c.lm"), str(text)]) == 0
+    said = capfd.readouterr()
+    assert "lower bounds" in said.err
+    assert said.err.count("c.lm") == 1
+    assert "bits per character" in said.out
