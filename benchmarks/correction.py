@@ -13,6 +13,7 @@ times of one process, the loading of models not included; `suggest` also as a wh
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -76,7 +77,7 @@ def main() -> int:
                     continue
                 show(speller, folder, arguments.lines)
         if not arguments.only_peers:
-            print_suggest(model, arguments.lexicon)
+            print_suggest(model, arguments.lexicon, folder)
     return 0
 
 
@@ -141,27 +142,36 @@ def segmentation(
     yield f"{100 * cuts.word_f1:.1f}"
 
 
-def print_suggest(model: Path, lexicon: Path | None) -> None:
-    """Print how long one word takes, warm and as a whole process."""
+def print_suggest(model: Path, lexicon: Path | None, folder: Path) -> None:
+    """Print how long one word takes that was not looked up before, warm and as a whole process:
+    CPU time, as the machine may be busy with something else, and wall time."""
     speller = Lmkit(model, lexicon)
-    speller.suggest("recieve")
-    words = ["acommodation", "definately", "wether", "thier", "seperate", "brocolli", "occured"]
+    words = [line.split()[0] for line in lines_of(folder / ISOLATED, None)][::4]
+    speller.suggest(words.pop(0))
     warm = []
-    for word in words * 3:
-        started = time.perf_counter()
+    for word in words:
+        started = time.process_time()
         speller.suggest(word)
-        warm.append(time.perf_counter() - started)
+        warm.append(time.process_time() - started)
     command = [sys.executable, "-m", "lmkit", "suggest", str(model), "acommodation"]
-    command += ["--lexicon", str(lexicon)] if lexicon else []
-    whole = []
-    for _ in range(5):
-        started = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        whole.append(time.perf_counter() - started)
-    print(
-        f"\n`lmkit suggest` of one word: {1000 * statistics.median(warm):.1f} ms warm,"
-        f" {statistics.median(whole):.2f} s as a whole process (medians)."
-    )
+    for title, extra in (("", []), (" with the word list", ["--lexicon", str(lexicon)])):
+        if extra and lexicon is None:
+            continue
+        wall, cpu = [], []
+        for _ in range(3):
+            started, before = time.perf_counter(), os.times()
+            subprocess.run([*command, *extra], check=True, stdout=subprocess.DEVNULL)
+            after = os.times()
+            wall.append(time.perf_counter() - started)
+            cpu.append(
+                after.children_user + after.children_system
+                - before.children_user - before.children_system
+            )  # fmt: skip
+        print(
+            f"`lmkit suggest` of one word{title}, whole process: {statistics.median(cpu):.2f} s CPU,"
+            f" {statistics.median(wall):.2f} s wall"
+        )
+    print(f"warm, a new word: {1000 * statistics.median(warm):.1f} ms CPU (medians)")
 
 
 if __name__ == "__main__":

@@ -42,8 +42,8 @@ def test_no_line_is_lost(run, channel_model, lines):
     result = run("correct", channel_model, stdin=given_)
     assert result.status == 0
     assert result.out.count("\n") == len(lines)
-    marked = [json.loads(row) for row in run(
-        "correct", channel_model, "--jsonl", stdin=given_).out.splitlines()]  # fmt: skip
+    rows = run("correct", channel_model, "--jsonl", stdin=given_).out.split("\n")[:-1]
+    marked = [json.loads(row) for row in rows]
     assert [row["corrected"] for row in marked] == result.out.removeprefix("\ufeff").split("\n")[
         :-1
     ]
