@@ -168,7 +168,7 @@ def print_suggest(model: Path, lexicon: Path | None, folder: Path) -> None:
                 - before.children_user - before.children_system
             )  # fmt: skip
         print(
-            f"`lmkit suggest` of one word{title}, whole process: {statistics.median(cpu):.2f} s CPU,"
+            f"`lmkit suggest`, one word{title}, whole process: {statistics.median(cpu):.2f} s CPU,"
             f" {statistics.median(wall):.2f} s wall"
         )
     print(f"warm, a new word: {1000 * statistics.median(warm):.1f} ms CPU (medians)")
