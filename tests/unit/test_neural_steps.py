@@ -1,0 +1,92 @@
+"""Gradients of several workers, of which some matrices have few rows, add up to the whole one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lmkit.neural.architecture import Architecture
+from lmkit.neural.dropout import Dropout
+from lmkit.neural.network import Network, Objective, Stretch
+from lmkit.neural.optimizers.adam import Adam
+from lmkit.neural.parameters import Gradients, Parameters
+from lmkit.neural.team import Stepper, Team, parts, without
+
+VOCABULARY, STEPS, BATCH = 400, 5, 6
+
+
+@pytest.mark.parametrize("softmax", ["full", "sampled", "nce", "adaptive"])
+@pytest.mark.parametrize("tied", [True, False])
+def test_gradients_of_workers_add_up_step_after_step(softmax: str, tied: bool) -> None:
+    options = {"samples": 20} if softmax in ("sampled", "nce") else {}
+    network = Network(
+        Architecture(
+            VOCABULARY, hidden=8, embedding=8, tied=tied, softmax=softmax, softmax_options=options
+        )
+    )
+    parameters = Parameters(network.shapes(), np.float64)
+    rng = np.random.default_rng(0)
+    network.initialise(parameters.views, rng.integers(1, 9, VOCABULARY), rng)
+    optimizer = Adam()
+    optimizer.start(parameters.flat)
+    seeds = np.random.SeedSequence(0).spawn(2)
+    with Team(2) as team:
+        stepper = Stepper(network, parameters, optimizer, team, seeds, dropout=Dropout(),
+                          objective=Objective(), clip=0.1)  # fmt: skip
+        twins = [np.random.Generator(np.random.SFC64(seed)) for seed in seeds]
+        for _ in range(4):
+            ids = rng.integers(2, VOCABULARY, (STEPS + 1, BATCH))
+            stretch = Stretch(ids[:-1], ids[1:])
+            states = [network.zero_states(3, np.dtype(float)) for _ in range(2)]
+            expected = np.zeros_like(parameters.flat)
+            for k, part in enumerate(parts(BATCH, 2)):
+                flat = np.full_like(parameters.flat, np.nan)
+                views = dict(parameters.views_of(flat))
+                network.train(parameters.views, stretch.columns(part), states[k], views, twins[k],
+                              scale=1 / ids[1:].size)  # fmt: skip
+                for name in views:
+                    expected[parameters.place(name)] += flat[parameters.place(name)]
+            stepper.loss(stretch, states)
+            norm = stepper.norm()
+            assert stepper.gradient == pytest.approx(expected, abs=1e-12)
+            assert norm == pytest.approx(np.linalg.norm(expected))
+            before = parameters.flat.copy()
+            stepper.update(0.01, norm)
+            assert np.abs(parameters.flat - before).max() > 0
+            # What is not clipped in place must stay fit to be blanked by rows.
+            assert stepper.gradient == pytest.approx(expected, abs=1e-12)
+
+
+def test_clipping_scales_what_the_optimizer_sees() -> None:
+    rng = np.random.default_rng(0)
+    weights, gradient = rng.standard_normal(50), rng.standard_normal(50)
+    clipped, whole = weights.copy(), weights.copy()
+    one, other = Adam(), Adam()
+    one.start(clipped)
+    other.start(whole)
+    for optimizer in (one, other):
+        optimizer.begin()
+    one.update(clipped, gradient, 0.1, 0, 50, factor=0.25)
+    other.update(whole, 0.25 * gradient, 0.1, 0, 50)
+    assert clipped == pytest.approx(whole, abs=1e-15)
+
+
+def test_only_rows_that_were_written_are_blanked() -> None:
+    from lmkit.neural.parameters import blank, touch
+
+    gradients = Gradients({"w": np.ones((5, 2)), "v": np.ones((2, 2))})
+    blank(gradients, "w")[[1, 3]] = 7
+    touch(gradients, "w", np.array([1, 3]))
+    touch(gradients, "v", np.array([0]))  # a matrix that was written as a whole
+    assert gradients.rows["w"].tolist() == [1, 3]
+    assert "v" not in gradients.rows
+    gradients["w"][4] = 9  # not told: stays
+    assert blank(gradients, "w").tolist() == [[0, 0]] * 4 + [[9, 9]]
+
+
+def test_a_stretch_without_its_holes() -> None:
+    holes = [slice(2, 4), slice(8, 12)]
+    assert without(slice(0, 10), holes) == [slice(0, 2), slice(4, 8)]
+    assert without(slice(10, 20), holes) == [slice(12, 20)]
+    assert without(slice(3, 4), holes) == []
+    assert without(slice(0, 3), []) == [slice(0, 3)]
