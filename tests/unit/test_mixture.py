@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import lmkit
-from lmkit.errors import LmkitError, ModelFileError, TextError, UnsupportedError, UsageError
+from lmkit.errors import LmkitError, ModelFileError, UnsupportedError
 from lmkit.evaluate.perplexity import perplexity_of
 from lmkit.mixture.cache import CLASSES, usable
 from lmkit.mixture.contexts import OWN_CLASS
@@ -20,34 +20,22 @@ from lmkit.sampling import Sampling
 from lmkit.text.settings import TextSettings
 
 from ..small_models import train
-
-LINES = ["the cat sat on the mat", "the dog sat", "", "a cat and a dog", "a dog saw the cat"]
-MORE = ["the mat", "a cat sat on a dog", "the dog and the cat", "on the mat a cat"]
-HELD_OUT = [
-    "the cat saw a dog",
-    "a cat on the mat",
-    "dog",
-    "the bird sat",
-    "the cat sat on the cat",
-]
-WORDS = sorted({word for line in LINES for word in line.split()})
+from .mixture_support import HELD_OUT, LINES, MORE, WORDS, first, held_out, second
 
 
 @pytest.fixture
 def valid(tmp_path: Path) -> Path:
-    path = tmp_path / "valid.txt"
-    path.write_text("".join(f"{line}\n" for line in HELD_OUT * 3), encoding="utf-8")
-    return path
+    return held_out(tmp_path)
 
 
 @pytest.fixture
 def one() -> NgramModel:
-    return train(LINES, 3, "witten-bell", words=WORDS)
+    return first()
 
 
 @pytest.fixture
 def other() -> NgramModel:
-    return train(MORE, 2, "katz", words=WORDS[::-1])
+    return second()
 
 
 def probs(model: LanguageModel, text: str = "the cat") -> dict[str, float]:
@@ -381,72 +369,6 @@ class TestMerging:
         laplace = train(LINES, 2, "laplace", words=WORDS)
         with pytest.raises(UnsupportedError, match="laplace smoothing does not back off"):
             lmkit.merge(lmkit.mix([one, laplace], valid=valid))
-
-
-def refusal(error: type[LmkitError], *models: LanguageModel, valid: Path, **how: object) -> str:
-    with pytest.raises(error) as found:
-        lmkit.mix(list(models), valid=valid, **how)
-    assert "\n" not in str(found.value)
-    assert found.value.hint
-    return str(found.value)
-
-
-class TestRefusals:
-    def test_other_words(self, one: NgramModel, valid: Path) -> None:
-        other = train([*LINES, "a zebra and a yak"], 2, "witten-bell")
-        said = refusal(UnsupportedError, one, other, valid=valid)
-        assert "model 1 and model 2 have different vocabularies" in said
-        assert "only model 2 has 'zebra', 'yak'" in said
-        assert "--vocabulary" in said
-        fewer = train(LINES, 2, "witten-bell", words=WORDS[:3])
-        said = refusal(UnsupportedError, one, fewer, valid=valid)
-        assert f"only model 1 has {len(WORDS) - 3} tokens such as " in said
-
-    def test_other_units(self, one: NgramModel, valid: Path) -> None:
-        characters = train(LINES, 2, "witten-bell", tokenizer="char")
-        said = refusal(UnsupportedError, one, characters, valid=valid)
-        assert "tokens of model 1 are words and those of model 2 characters" in said
-
-    def test_scores_that_are_no_probabilities(self, one: NgramModel, valid: Path) -> None:
-        stupid = train(LINES, 2, "stupid-backoff", words=WORDS)
-        said = refusal(UnsupportedError, one, stupid, valid=valid)
-        assert "model 2 gives scores, not probabilities" in said
-
-    def test_too_few_models(self, one: NgramModel, valid: Path) -> None:
-        said = refusal(UsageError, one, valid=valid)
-        assert "one model alone is no mixture" in said
-        assert "--cache" in said
-        assert "there is no model to mix" in refusal(UsageError, valid=valid)
-
-    @pytest.mark.parametrize("text", ["", "\n\n"])
-    def test_no_held_out_text(
-        self, one: NgramModel, other: NgramModel, tmp_path: Path, text: str
-    ) -> None:
-        path = tmp_path / "empty.txt"
-        path.write_text(text, encoding="utf-8")
-        assert "text is empty" in refusal(TextError, one, other, valid=path)
-
-    def test_a_model_of_whole_sentences_only(self, one: NgramModel, valid: Path) -> None:
-        from lmkit.api import train_channel
-
-        said = refusal(UnsupportedError, one, train_channel(one), valid=valid)
-        assert "model 2 has no probabilities of single tokens" in said
-
-    def test_no_such_kind(self, one: NgramModel, other: NgramModel, valid: Path) -> None:
-        assert "no kind of mixture" in refusal(UsageError, one, other, valid=valid, kind="cubic")
-
-    def test_a_product_of_what_is_impossible(self, one: NgramModel, valid: Path) -> None:
-        certain = train(LINES, 3, "maximum-likelihood", words=WORDS)
-        said = refusal(UnsupportedError, one, certain, valid=valid, kind="log-linear")
-        assert "holds a token of the held-out text for impossible" in said
-        mixture = lmkit.mix([one, certain], valid=valid)
-        assert np.isfinite(mixture.perplexity(valid).perplexity)
-
-    def test_text_is_no_food_for_a_mixture(self, tmp_path: Path) -> None:
-        path = tmp_path / "text.txt"
-        path.write_text("a b\n", encoding="utf-8")
-        with pytest.raises(UnsupportedError, match=r"made of models.*lmkit mix"):
-            lmkit.train(path, backend="mixture")
 
 
 def test_models_that_read_text_otherwise_are_noted(one: NgramModel, valid: Path) -> None:
