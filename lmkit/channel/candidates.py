@@ -8,6 +8,7 @@ and kept: `Candidates` of ``T`` typed words are flat arrays with ``starts`` [T +
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -60,7 +61,8 @@ class CandidateFinder:
     def __init__(
         self, lexicon: Lexicon, channel: ErrorModel, thorough: bool = False, slips: float = 0.0
     ) -> None:
-        """``thorough``: the trie is searched for every unknown word, not only the poor ones.
+        """``thorough``: words of the lexicon get as many candidates as unknown ones, as somebody
+        has asked for them.
         ``slips``: the part of the errors that no channel can have learnt, one or two edits of any
         kind at any place; it is mixed with the channel."""
         self.slips = slips
@@ -71,6 +73,13 @@ class CandidateFinder:
         self._index: DeletionIndex | None = None
         self._search: TrieSearch | None = None
         self._known: dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
+
+    def thorough_one(self) -> CandidateFinder:
+        """A finder that is thorough, with the same index."""
+        other = copy.copy(self)
+        other.thorough = True
+        other._index, other._known = self.index, {}
+        return other
 
     def find(self, typed: Sequence[str]) -> Candidates:
         """Candidates of each of ``typed`` words [T]; none for those that are too long."""
@@ -95,8 +104,8 @@ class CandidateFinder:
             return
         typed = WordTable.of(words, self._table.alphabet)
         own = np.array([self.lexicon.rows.get(word, -1) for word in words])
-        queries, rows, promise = self._near(typed, own >= 0)
-        poor = (promise < (np.inf if self.thorough else POOR)) & (own < 0) & (typed.lengths > 2)
+        queries, rows, promise = self._near(typed, (own >= 0) & (not self.thorough))
+        poor = (promise < POOR) & (own < 0) & (typed.lengths > 2)
         if poor.any():
             far = np.flatnonzero(poor)
             of_far, found = self.search.find([words[i] for i in far.tolist()])
