@@ -132,7 +132,8 @@ class Readings:
         """
         lexicon = self.lexicon
         doubt = np.zeros(len(rows))
-        asked = np.flatnonzero((rows >= 0) & ~lexicon.certain[rows])
+        known = np.flatnonzero(rows >= 0)
+        asked = known[~lexicon.certain[rows[known]]]
         for frequency in (lexicon.log_list, lexicon.log_prior):
             own = frequency[rows[asked]]
             explained = log_sums(owner, frequency[near] + log_channel, len(rows))[asked]

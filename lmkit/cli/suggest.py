@@ -52,7 +52,7 @@ def suggest(
     fmt: Format,
     **given: Any,
 ) -> None:
-    """Suggest what may have been meant by each WORD.
+    """Suggest what may have been meant by a word.
 
     The likeliest come first, each with log_channel, log p(WORD | suggestion), with
     log_source, log p of the suggestion and the sentence around it, both natural
