@@ -27,6 +27,8 @@ MOST_INDEXED = 500_000
 """Words of the lexicon beyond these, by prior, are known but never candidates."""
 MOST_SCORED = 50
 """Candidates of a typed word that the channel looks at."""
+MOST_ASKED = 120
+"""The same of one that somebody asks about."""
 MOST_OF_KNOWN = 14
 """The same of one that is a word itself: only likely words can be meant by another word."""
 MOST_KEPT = 30
@@ -61,8 +63,8 @@ class CandidateFinder:
     def __init__(
         self, lexicon: Lexicon, channel: ErrorModel, thorough: bool = False, slips: float = 0.0
     ) -> None:
-        """``thorough``: words of the lexicon get as many candidates as unknown ones, as somebody
-        has asked for them.
+        """``thorough``: the channel looks at more candidates, of words of the lexicon too, as
+        somebody has asked for them.
         ``slips``: the part of the errors that no channel can have learnt, one or two edits of any
         kind at any place; it is mixed with the channel."""
         self.slips = slips
@@ -149,8 +151,9 @@ class CandidateFinder:
         """Pairs within two edits, at most `MOST_SCORED` a typed word (`MOST_OF_KNOWN` for the
         ``known`` ones), and the crude value of each typed word's best."""
         queries, rows = self.index.lookup(typed)
-        likely = rows < _REACH[np.minimum(typed.lengths[queries], len(_REACH) - 1)]
-        queries, rows = queries[likely], rows[likely]
+        if not self.thorough:
+            likely = rows < _REACH[np.minimum(typed.lengths[queries], len(_REACH) - 1)]
+            queries, rows = queries[likely], rows[likely]
         apart = distances(typed, self._table, queries, rows)
         near = apart <= 2
         queries, rows, apart = queries[near], rows[near], apart[near]
@@ -161,7 +164,7 @@ class CandidateFinder:
                 some[best_of_groups(queries[some], value[some], most)]
                 for some, most in (
                     (np.flatnonzero(is_known), MOST_OF_KNOWN),
-                    (np.flatnonzero(~is_known), MOST_SCORED),
+                    (np.flatnonzero(~is_known), MOST_ASKED if self.thorough else MOST_SCORED),
                 )
             ]
         )
