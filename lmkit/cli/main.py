@@ -38,7 +38,10 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
             "Compare models of every kind on the same text.",
         ),
         "score": ("lmkit.cli.score:score", "Score each line or token of text, or filter lines."),
-        "generate": ("lmkit.cli.generate:generate", "Draw sentences from a model."),
+        "generate": (
+            "lmkit.cli.generate:generate",
+            "Draw sentences from a model, or search for the likeliest ones.",
+        ),
         "correct": ("lmkit.cli.correct:correct", "Correct the spelling of text."),
         "suggest": ("lmkit.cli.suggest:suggest", "Suggest what may have been meant by a word."),
     },
