@@ -9,8 +9,11 @@ word that may be corrected, and how is it capitalised?
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from lmkit.channel.lexicon import LONGEST, Lexicon, fold, is_word, pattern_of
 from lmkit.model import BOS, EOS, UNK, LanguageModel
@@ -19,6 +22,9 @@ from lmkit.text.tokenizers.word import WordTokenizer
 
 _CODE = re.compile(r"[@#\\_={}|~^`$<>/]|\w[.(]\w|::|\d")
 _CUTS = re.compile(r"([-‐‑]|['’][sS]$)")
+LIKELIEST = 2000
+FEW = 0.01
+"""A script of a smaller part of the letters of the `LIKELIEST` words is not the lexicon's own."""
 _SHOUTING = 0.7
 """A line of so many capitals, part of its letters, is text in capitals, not codes."""
 
@@ -60,6 +66,7 @@ class Surface:
         """``own``: folded words that are right wherever they stand."""
         settings = source.encoder.settings
         self._own = own
+        self._scripts = _scripts_of(lexicon)
         self.tokens: list[Token] = []
         self._lexicon = lexicon
         self._vocabulary = source.vocabulary
@@ -103,6 +110,7 @@ class Surface:
         folded, spelling = fold(text), self._normalize(text) if self._normalize else text
         pattern = pattern_of(text)
         word = len(folded) <= LONGEST and is_word(folded) and folded not in self._own
+        word = word and not self._scripts.isdisjoint(map(_script, folded))
         row = self._lexicon.rows.get(folded, -1) if word or folded in self._own else -1
         source_id = self._id_of(spelling)
         if source_id == UNK and row >= 0:
@@ -155,6 +163,20 @@ class Surface:
                 start, end = next(each, (len(text) + 1, len(text) + 1))
             if start <= offset < end:
                 opened[i] = False
+
+
+@lru_cache(4096)
+def _script(letter: str) -> str:
+    """The script of a letter, as its name begins: LATIN, GREEK, CJK; empty for what is none."""
+    return unicodedata.name(letter, "").partition(" ")[0] if letter.isalpha() else ""
+
+
+def _scripts_of(lexicon: Lexicon) -> frozenset[str]:
+    """The scripts that the likeliest words of ``lexicon`` are written in. A word that has no
+    letter of theirs is of another language, and is no typing error."""
+    counts = Counter(map(_script, "".join(lexicon.words[:LIKELIEST])))
+    del counts[""]
+    return frozenset(name for name, count in counts.items() if count > FEW * counts.total())
 
 
 def is_code(chunk: str) -> bool:

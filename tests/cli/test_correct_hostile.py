@@ -33,6 +33,12 @@ def test_hostile_lines_come_out_as_lines(run, channel_model, line):
     assert result.out.split("\n")[1] == "the captain"
 
 
+@pytest.mark.parametrize("word", ["ש", "שלום", "мир", "平和", "α", "हिन्दी", "ไทย", "한국어"])
+def test_words_of_another_script_are_no_typing_errors(run, channel_model, word):
+    line = f"the {word} , a {word} and teh {word}\n"
+    assert run("correct", channel_model, stdin=line.encode()).out == line.replace("teh", "the")
+
+
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("teh  \t'"),
                         max_size=30), max_size=6))  # fmt: skip
