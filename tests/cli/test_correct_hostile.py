@@ -110,8 +110,11 @@ def test_interrupted_in_place_leaves_the_file(channel_model, environment, tmp_pa
         env=environment,
     ) as running:
         assert running.stderr is not None
-        while b"[y n" not in running.stderr.read1(4096):  # type: ignore[attr-defined]
-            pass
+        said = b""
+        while b"[y n" not in said:
+            more = running.stderr.read1(4096)  # type: ignore[attr-defined]
+            assert more, said
+            said += more
         running.send_signal(signal.SIGINT)
         assert running.wait(30) == 130
     assert path.read_text(encoding="utf-8") == "teh captain\n"
