@@ -150,10 +150,8 @@ class CandidateFinder:
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
         """Pairs within two edits, at most `MOST_SCORED` a typed word (`MOST_OF_KNOWN` for the
         ``known`` ones), and the crude value of each typed word's best."""
-        queries, rows = self.index.lookup(typed)
-        if not self.thorough:
-            likely = rows < _REACH[np.minimum(typed.lengths[queries], len(_REACH) - 1)]
-            queries, rows = queries[likely], rows[likely]
+        reach = None if self.thorough else _REACH[np.minimum(typed.lengths, len(_REACH) - 1)]
+        queries, rows = self.index.lookup(typed, reach)
         apart = distances(typed, self._table, queries, rows)
         near = apart <= 2
         queries, rows, apart = queries[near], rows[near], apart[near]

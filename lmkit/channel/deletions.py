@@ -16,10 +16,12 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from lmkit.channel.groups import stretches
 from lmkit.channel.wordtable import WordTable
 
 PREFIX = 7
 BITS = 9
+MOST_BITS = 20
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -36,26 +38,34 @@ class DeletionIndex:
         entries = entries[keep]
         self._hashes = (entries >> np.uint64(32)).astype(np.uint32)
         self._rows = entries.astype(np.uint32)
-        bits = max(len(entries).bit_length() - 3, 1)
+        size = len(entries).bit_length()
+        # About one entry a bucket, unless there are so many that buckets would take more room.
+        bits = max(min(size, MOST_BITS), size - 3, 1)
         self._shift = np.uint64(32 - min(bits, 31))
         buckets = self._hashes >> np.uint32(self._shift)
         self._bucket_starts = np.concatenate(
             ([0], np.cumsum(np.bincount(buckets, minlength=1 << min(bits, 31))))
         )
 
-    def lookup(self, typed: WordTable) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def lookup(
+        self, typed: WordTable, most: NDArray[np.integer] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Pairs (row of ``typed``, row of the lexicon), ascending and distinct, with all that
         are within two edits of each other and some that are not. ``typed`` has the lexicon's
-        alphabet."""
+        alphabet. ``most`` [T]: of each typed word only the first so many rows are wanted."""
         hashes, rows = _deletions(typed)
         bucket = hashes >> self._shift
         low = self._bucket_starts[bucket]
         sizes = self._bucket_starts[bucket + np.uint64(1)] - low
-        total = np.cumsum(sizes)
-        places = np.arange(int(total[-1]) if len(total) else 0)
-        places += np.repeat(low - total + sizes, sizes)
-        hit = self._hashes[places] == np.repeat(hashes, sizes).astype(np.uint32)
-        pairs = (np.repeat(rows, sizes)[hit] << np.uint64(32)) | self._rows[places[hit]]
+        places = stretches(low, sizes)
+        asked = np.repeat(np.arange(len(hashes)), sizes)
+        hit = np.flatnonzero(self._hashes[places] == hashes.astype(np.uint32)[asked])
+        query, row = rows[asked[hit]], self._rows[places[hit]]
+        apart = self._table.lengths[row] - typed.lengths[query]
+        wanted = np.abs(apart) <= 2
+        if most is not None:
+            wanted &= row < most[query]
+        pairs = (query[wanted] << np.uint64(32)) | row[wanted]
         pairs.sort()
         pairs = pairs[np.diff(pairs, prepend=pairs[:1] + np.uint64(1)) != 0]
         return (pairs >> np.uint64(32)).astype(np.int64), pairs.astype(np.uint32).astype(np.int64)

@@ -127,11 +127,10 @@ class EditModel(ErrorModel):
         elif len(typed) == 2 and typed[0] != typed[1] and " " not in typed:
             for c, context in enumerate(CONTEXTS):
                 found[typed[::-1], context] = float(table.swap[c])
-        if typed in table.results:
-            for r in np.flatnonzero(table.typed == table.results.index(typed)).tolist():
-                for c, context in enumerate(CONTEXTS):
-                    key = (table.substrings[table.intended[r]], context)
-                    found[key] = found.get(key, 0.0) + float(table.longer[r, c])
+        for r in table.rows_of.get(typed, ()):
+            for c, context in enumerate(CONTEXTS):
+                key = (table.substrings[table.intended[r]], context)
+                found[key] = found.get(key, 0.0) + float(table.longer[r, c])
         ordered = sorted(found.items(), key=lambda item: -item[1])
         return [(y, c, math.log(prob)) for (y, c), prob in ordered if prob > 0]
 

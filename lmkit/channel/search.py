@@ -8,7 +8,7 @@ their price and the prior of the best word below them. All typed words of a call
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from lmkit.channel.base import CONTEXTS, ErrorModel
 from lmkit.channel.groups import best_of_groups, stretches
 from lmkit.channel.trie import WordTrie
 from lmkit.channel.wordtable import WordTable
+from lmkit.text.growing import GrowingArray
 
 BEAM = 24
 MOST_EDITS = (40, 40, 16, 8)
@@ -29,16 +30,6 @@ LONGEST_MEANT = 4
 MOST_FOUND = 16
 DEAREST = -12.0
 """An edit less likely than this (log) is not tried."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Edits:
-    """Edits that give one typed piece at one place of a word: ``letters`` [e, w], codes of what
-    was meant, ``lengths`` [e] and ``log_probs`` [e]."""
-
-    letters: NDArray[np.int64]
-    lengths: NDArray[np.int64]
-    log_probs: NDArray[np.float64]
 
 
 @dataclass(slots=True)
@@ -69,7 +60,13 @@ class TrieSearch:
     ) -> None:
         self._channel = channel
         self._trie = WordTrie(words, log_prior)
-        self._edits: dict[tuple[str, str], _Edits] = {}
+        # The edits that give one typed piece at one place of a word are a set, all sets behind
+        # each other: what was meant as codes, `LONGEST_MEANT` for each, its length, its price.
+        self._sets: dict[tuple[str, str], int] = {}
+        self._set_starts = GrowingArray(np.int64, [0])
+        self._letters = GrowingArray(np.int64)
+        self._lengths = GrowingArray(np.int64)
+        self._log_probs = GrowingArray(np.float64)
 
     def find(self, typed: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Pairs (place in ``typed``, place in the words): at most `MOST_FOUND` for each."""
@@ -119,44 +116,56 @@ class TrieSearch:
         asked = np.zeros(len(typed), bool)
         asked[front.query] = True
         queries = np.flatnonzero(asked)
-        sets = [self._edits_of(typed[q], place, size) for q in queries.tolist()]
-        letters = np.concatenate(
-            [np.zeros((0, LONGEST_MEANT), np.int64), *(e.letters for e in sets)]
-        )
-        lengths = np.concatenate([np.zeros(0, np.int64), *(e.lengths for e in sets)])
-        log_probs = np.concatenate([np.zeros(0), *(e.log_probs for e in sets)])
-        sizes = np.array([len(e.lengths) for e in sets], np.int64)
-        starts = np.cumsum(sizes) - sizes
-        mine = np.searchsorted(queries, front.query)
-        edit = stretches(starts[mine], sizes[mine])
-        parent = np.repeat(np.arange(len(mine)), sizes[mine])
-        node, score = front.node[parent], front.score[parent] + log_probs[edit]
+        sets = np.zeros(len(typed), np.int64)
+        sets[queries] = self._sets_of([typed[q] for q in queries.tolist()], place, size)
+        starts, mine = self._set_starts.values, sets[front.query]
+        sizes = starts[mine + 1] - starts[mine]
+        edit = stretches(starts[mine], sizes)
+        parent = np.repeat(np.arange(len(mine)), sizes)
+        lengths = self._lengths.values[edit]
+        letters = self._letters.values.reshape(-1, LONGEST_MEANT)
+        node, score = front.node[parent], front.score[parent] + self._log_probs.values[edit]
         for step in range(int(lengths.max(initial=0))):
-            going = np.flatnonzero((lengths[edit] > step) & (node >= 0))
+            going = np.flatnonzero((lengths > step) & (node >= 0))
             node[going] = self._trie.children(node[going], letters[edit[going], step])
         return _Front(front.query[parent], node, score).at(node >= 0)
 
-    def _edits_of(self, word: str, place: int, size: int) -> _Edits:
-        piece = word[place : place + size]
-        end = place + size == len(word)
-        context = CONTEXTS[0] if place == 0 else CONTEXTS[2] if end else CONTEXTS[1]
-        if (piece, context) not in self._edits:
-            self._edits[piece, context] = self._read_edits(piece, context)
-        return self._edits[piece, context]
+    def _sets_of(self, words: Sequence[str], place: int, size: int) -> list[int]:
+        """The set of edits for the next ``size`` letters at ``place`` of each of ``words``."""
+        keys = []
+        for word in words:
+            end = place + size == len(word)
+            context = CONTEXTS[0] if place == 0 else CONTEXTS[2] if end else CONTEXTS[1]
+            keys.append((word[place : place + size], context))
+        self._read_edits(dict.fromkeys(key[0] for key in keys if key not in self._sets))
+        return [self._sets[key] for key in keys]
 
-    def _read_edits(self, piece: str, context: str) -> _Edits:
-        chosen = [
-            (intended, log_prob)
-            for intended, where, log_prob in self._channel.edits_by_typed(piece)
-            if where == context and log_prob > DEAREST and " " not in intended
-            if len(intended) <= LONGEST_MEANT
-        ][: MOST_EDITS[len(piece)]]
-        if len(piece) == 1 and all(intended for intended, _ in chosen):
-            chosen.append(("", EXTRA_LETTER))
-        table = WordTable.of([intended for intended, _ in chosen], self._trie.alphabet)
-        lengths = table.lengths
-        letters = np.zeros((len(chosen), LONGEST_MEANT), np.int64)
+    def _read_edits(self, pieces: Iterable[str]) -> None:
+        """Add the sets of ``pieces``, in all contexts."""
+        meant: list[str] = []
+        log_probs: list[float] = []
+        sizes: list[int] = []
+        for piece in pieces:
+            found = [
+                (intended, context, log_prob)
+                for intended, context, log_prob in self._channel.edits_by_typed(piece)
+                if log_prob > DEAREST and len(intended) <= LONGEST_MEANT and " " not in intended
+            ]
+            for context in CONTEXTS:
+                chosen = [(y, p) for y, where, p in found if where == context]
+                chosen = chosen[: MOST_EDITS[len(piece)]]
+                if len(piece) == 1 and all(y for y, _ in chosen):
+                    chosen.append(("", EXTRA_LETTER))
+                meant += [y for y, _ in chosen]
+                log_probs += [p for _, p in chosen]
+                sizes.append(len(chosen))
+                self._sets[piece, context] = len(self._sets)
+        table = WordTable.of(meant, self._trie.alphabet)
+        letters = np.zeros((len(meant), LONGEST_MEANT), np.int64)
         for step in range(LONGEST_MEANT):
-            rows = np.flatnonzero(lengths > step)
+            rows = np.flatnonzero(table.lengths > step)
             letters[rows, step] = table.column(step, rows)
-        return _Edits(letters, lengths, np.array([p for _, p in chosen], float))
+        self._letters.extend(letters.reshape(-1))
+        self._lengths.extend(table.lengths)
+        self._log_probs.extend(np.array(log_probs, float))
+        self._set_starts.extend(self._set_starts.values[-1] + np.cumsum(sizes, dtype=np.int64))

@@ -224,6 +224,9 @@ class EditTable:
         keys = self.intended * self.results_known + self.typed
         order = np.argsort(keys, kind="stable")
         self.edit_keys = (keys[order], order)
+        by_typed = np.argsort(self.typed, kind="stable")
+        ends = np.searchsorted(self.typed[by_typed], np.arange(1, len(self.results)))
+        self.rows_of = dict(zip(self.results, np.split(by_typed, ends), strict=False))
         generator = np.random.default_rng(0)
         self.mask = np.int32((1 << max(int(len(keys) * SPARE).bit_length(), 10)) - 1)
         sizes = len(self.substrings) + 1, len(self.results) + 1
