@@ -144,11 +144,12 @@ def compare(
         raise UsageError(f"--markdown and --{fmt} exclude each other", "one of the two")
     options = {key: value for key, value in given.items() if value is not None}
     specs = _specs(models, suite)
-    _make_folder(output)
     if report is not None:
         from lmkit.evaluate.report import require_report
 
-        require_report(report)
+        # The directory of the comparison may be where the report goes, and is made below.
+        require_report(None if report.parent == output and not report.is_dir() else report)
+    _make_folder(output)
     training = any(spec.path is None for spec in specs)
     texts = _corpus(console, corpus, output, options, training)
     if suite is None and not models:
