@@ -85,7 +85,7 @@ def trained(folder: Path, place: Path) -> Path:
     """A trigram model of the novels, and the channel of the pairs over it."""
     source, channel = place / "novels.lm", place / "channel.lm"
     started = time.perf_counter()
-    settings = lmkit.TextSettings("whitespace", skip_empty_lines=True)
+    settings = lmkit.TextSettings("whitespace", lowercase=True, skip_empty_lines=True)
     lmkit.train(folder / NOVELS, output=source, order=3, settings=settings)
     middle = time.perf_counter()
     lmkit.api.train_channel(source, output=channel, pairs=folder / "spelling/train.tsv")
