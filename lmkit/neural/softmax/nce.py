@@ -20,40 +20,24 @@ from typing import Any
 import numpy as np
 
 from lmkit.errors import UsageError
-from lmkit.model import BOS
 from lmkit.neural.arrays import Array, Weights
 from lmkit.neural.parameters import blank, touch
-from lmkit.neural.softmax.full import FullSoftmax
+from lmkit.neural.softmax.drawing import DrawingSoftmax
 
 
-class NoiseContrastive(FullSoftmax):
+class NoiseContrastive(DrawingSoftmax):
     """``samples``: k; ``counts`` [V]: the unigram counts, which the backend gives."""
 
     name = "nce"
-    options = ("samples", "counts")
 
-    def __init__(
-        self, *arguments: Any, samples: int = 1024, counts: Any = None, **options: Any
-    ) -> None:
+    def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        if samples < 1:
-            raise UsageError(f"samples must be at least 1, not {samples}")
-        self.samples = samples
-        q = np.ones(self.vocabulary) if counts is None else np.asarray(counts, np.float64) + 0.5
-        q[BOS] = 0
-        q /= q.sum()
-        self._cumulative = np.cumsum(q)
         with np.errstate(divide="ignore"):
-            self._log_kq = np.log(samples * q)
-
-    @classmethod
-    def fit_options(cls, counts: Array, options: dict[str, Any]) -> dict[str, Any]:
-        return {**options, "counts": [float(count) for count in counts]}
+            self._log_kq = np.log(self.samples * self.q)
 
     def noise(self, generator: np.random.Generator) -> tuple[Array, Array]:
         """The distinct tokens [R] among k draws from q, ascending, and how often each was drawn."""
-        drawn = np.searchsorted(self._cumulative, generator.random(self.samples), side="right")
-        return np.unique(np.minimum(drawn, self.vocabulary - 1), return_counts=True)
+        return np.unique(self.drawn(generator), return_counts=True)
 
     def train(
         self,

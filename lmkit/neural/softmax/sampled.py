@@ -13,38 +13,24 @@ from typing import Any
 import numpy as np
 
 from lmkit.errors import UsageError
-from lmkit.model import BOS
 from lmkit.neural.arrays import Array, Weights
 from lmkit.neural.parameters import blank, touch
-from lmkit.neural.softmax.full import FullSoftmax
+from lmkit.neural.softmax.drawing import DrawingSoftmax
 
 FLATTENED = 0.75
 """Exponent of the unigram counts (Mikolov et al. 2013)."""
 
 
-class SampledSoftmax(FullSoftmax):
+class SampledSoftmax(DrawingSoftmax):
     """``samples``: how many tokens are drawn; ``counts`` [V]: the unigram counts, which the
     backend gives."""
 
     name = "sampled"
-    options = ("samples", "counts")
+    flattened = FLATTENED
 
-    def __init__(
-        self, *arguments: Any, samples: int = 1024, counts: Any = None, **options: Any
-    ) -> None:
+    def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        if samples < 1:
-            raise UsageError(f"samples must be at least 1, not {samples}")
-        self.samples = samples
-        flat = np.ones(self.vocabulary) if counts is None else np.asarray(counts, np.float64) + 0.5
-        flat = flat**FLATTENED
-        flat[BOS] = 0
-        self._cumulative = np.cumsum(flat / flat.sum())
-        self._log_expected = self._log_inclusion(flat / flat.sum())
-
-    @classmethod
-    def fit_options(cls, counts: Array, options: dict[str, Any]) -> dict[str, Any]:
-        return {**options, "counts": [float(count) for count in counts]}
+        self._log_expected = self._log_inclusion(self.q)
 
     def _log_inclusion(self, q: Array) -> Array:
         """log of the probability [V] that a token is drawn at least once."""
@@ -68,8 +54,7 @@ class SampledSoftmax(FullSoftmax):
             raise UsageError(
                 "a sampled softmax has neither label smoothing nor a teacher", "the full softmax"
             )
-        drawn = np.searchsorted(self._cumulative, generator.random(self.samples), side="right")
-        drawn = np.minimum(drawn, self.vocabulary - 1)
+        drawn = self.drawn(generator)
         rows, places = np.unique(np.concatenate((targets, drawn)), return_inverse=True)
         ids, columns = places[: len(targets)], np.arange(len(targets))
         is_drawn = np.zeros(len(rows), bool)
