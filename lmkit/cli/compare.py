@@ -147,8 +147,7 @@ def compare(
     if report is not None:
         from lmkit.evaluate.report import require_report
 
-        # The directory of the comparison may be where the report goes, and is made below.
-        require_report(None if report.parent == output and not report.is_dir() else report)
+        require_report(report, coming=output)
     _make_folder(output)
     training = any(spec.path is None for spec in specs)
     texts = _corpus(console, corpus, output, options, training)

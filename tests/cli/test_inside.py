@@ -15,7 +15,7 @@ import pytest
 import lmkit
 from lmkit.ngram.explain import continuations, explain
 
-ERROR = re.compile(r"Error: [^\n]+\.\n")
+from .support import refused
 
 
 @pytest.fixture(scope="session")
@@ -55,14 +55,6 @@ def own_model(tiny_model, tmp_path):
     path = tmp_path / "model.lm"
     path.write_bytes(tiny_model.read_bytes())
     return path
-
-
-def refused(result, *said, status):
-    assert result.status == status
-    assert result.out == ""
-    assert ERROR.fullmatch(result.err), result.err
-    for words in said:
-        assert words in result.err
 
 
 # counts

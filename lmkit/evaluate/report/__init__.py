@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 NEEDS = {"matplotlib": "matplotlib", "jinja2": "Jinja2"}
 
 
-def require_report(path: str | Path | None = None) -> None:
+def require_report(path: str | Path | None = None, coming: Path | None = None) -> None:
     """Raises `LmkitError` where the packages that a report needs are not installed, or a report
-    cannot be put at ``path``: better known before hours of training than after."""
+    cannot be put at ``path``: better known before hours of training than after. The directory
+    ``coming`` will be there when the report is written."""
     missing = [name for module, name in NEEDS.items() if find_spec(module) is None]
     if missing:
         raise LmkitError(
@@ -33,7 +34,7 @@ def require_report(path: str | Path | None = None) -> None:
         )
     if path is not None and Path(path).is_dir():
         raise LmkitError(f"cannot write {path}: it is a directory", f"{Path(path) / 'report.html'}")
-    if path is not None and not Path(path).parent.is_dir():
+    if path is not None and Path(path).parent != coming and not Path(path).parent.is_dir():
         raise LmkitError(
             f"cannot write {path}: there is no directory {Path(path).parent}", "making it first"
         )
