@@ -4,7 +4,8 @@
     python data/english_channel.py
 
 learns from those lists but for the words of Norvig's test set, on which the result may then be
-measured, and writes ``lmkit/channel/english/<channel>.tsv``. Other lists may be named instead.
+measured, and writes ``lmkit/channel/edits/english/<channel>.tsv``. Other lists may be named
+instead.
 
 Only figures are kept: how often which letters became which. An edit that was found fewer than
 `FEWEST` times in all would say more of the words it comes from than of how people type, and is
@@ -17,10 +18,10 @@ import argparse
 import hashlib
 from pathlib import Path
 
-from lmkit.channel.counts import Counts
-from lmkit.channel.english import FOLDER
-from lmkit.channel.learning import learn, one_round, without_rare
-from lmkit.channel.pairs import Pairs, collected, read_pairs
+from lmkit.channel.edits.counts import Counts
+from lmkit.channel.edits.english import FOLDER
+from lmkit.channel.edits.learning import learn, one_round, without_rare
+from lmkit.channel.edits.pairs import Pairs, collected, read_pairs
 from lmkit.datasets.library import dataset_path
 from lmkit.registry import names, resolve
 

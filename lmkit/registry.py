@@ -24,8 +24,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "mixture": "lmkit.mixture.backend:MixtureBackend",
     },
     "channel": {
-        "brill-moore": "lmkit.channel.brill_moore:BrillMoore",
-        "damerau": "lmkit.channel.damerau:Damerau",
+        "brill-moore": "lmkit.channel.edits.brill_moore:BrillMoore",
+        "damerau": "lmkit.channel.edits.damerau:Damerau",
     },
     "tokenizer": {
         "whitespace": "lmkit.text.tokenizers.whitespace:WhitespaceTokenizer",

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from lmkit.channel.edits.pairs import read_pairs
 from lmkit.channel.model import NoisyChannelModel
-from lmkit.channel.pairs import read_pairs
 from lmkit.errors import UsageError
 from lmkit.registry import resolve
 from lmkit.store.components import Component, component

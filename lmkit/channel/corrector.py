@@ -1,6 +1,6 @@
 """Correction of text: `Corrector`, from lines to corrected lines.
 
-A line is cut into tokens (`lmkit.channel.surface`), each distinct token gets its readings
+A line is cut into tokens (`lmkit.channel.decoding.surface`), each distinct token gets its readings
 (`readings`), the readings of many sentences make one lattice (`building`), which is searched with
 the source model (`decoder`). The best way says what was meant; the sums over all ways kept say
 how sure that is.
@@ -17,18 +17,18 @@ from typing import Any
 import numpy as np
 
 from lmkit.channel.base import ErrorModel
-from lmkit.channel.building import LatticeBuilder, Weights, pieces_of
-from lmkit.channel.candidates import CandidateFinder
-from lmkit.channel.changes import ChangeReader, corrected
+from lmkit.channel.candidates.finder import CandidateFinder
+from lmkit.channel.candidates.lexicon import Lexicon, fold, read_word_list
 from lmkit.channel.corrections import Change, Correction, Suggestion
-from lmkit.channel.decoder import BEAM, BEHIND, BeamSearch, Pricing, Search
-from lmkit.channel.lattice import Lattice
-from lmkit.channel.lexicon import Lexicon, fold, read_word_list
-from lmkit.channel.noise import read_at_levels
-from lmkit.channel.readings import Readings
-from lmkit.channel.splitting import Splitter
-from lmkit.channel.suggesting import suggestions
-from lmkit.channel.surface import Line, Surface
+from lmkit.channel.decoding.building import LatticeBuilder, Weights, pieces_of
+from lmkit.channel.decoding.changes import ChangeReader, corrected
+from lmkit.channel.decoding.decoder import BEAM, BEHIND, BeamSearch, Pricing, Search
+from lmkit.channel.decoding.lattice import Lattice
+from lmkit.channel.decoding.noise import read_at_levels
+from lmkit.channel.decoding.readings import Readings
+from lmkit.channel.decoding.splitting import Splitter
+from lmkit.channel.decoding.suggesting import suggestions
+from lmkit.channel.decoding.surface import Line, Surface
 from lmkit.errors import UnsupportedError
 from lmkit.model import UNK, LanguageModel
 from lmkit.registry import resolve
@@ -52,7 +52,7 @@ class Corrector:
     ``beam``: hypotheses kept at each place. ``weights``: in place of the model's. ``explain``:
     changes come with their candidates and edits. ``split_words``: spaces are put into text that
     has lost them, and nothing else is changed. ``levels``: sentences may be noisier or cleaner
-    than the average (`lmkit.channel.noise`).
+    than the average (`lmkit.channel.decoding.noise`).
 
     Raises `UnsupportedError` for a source model whose tokens are no words.
     """

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lmkit.channel.building import LatticeBuilder, Piece, Weights
-from lmkit.channel.candidates import CandidateFinder
-from lmkit.channel.decoder import BeamSearch, Pricing
-from lmkit.channel.lattice import Lattice
-from lmkit.channel.lexicon import Lexicon
-from lmkit.channel.readings import Readings
-from lmkit.channel.surface import Line, Surface
+from lmkit.channel.candidates.finder import CandidateFinder
+from lmkit.channel.candidates.lexicon import Lexicon
+from lmkit.channel.decoding.building import LatticeBuilder, Piece, Weights
+from lmkit.channel.decoding.decoder import BeamSearch, Pricing
+from lmkit.channel.decoding.lattice import Lattice
+from lmkit.channel.decoding.readings import Readings
+from lmkit.channel.decoding.surface import Line, Surface
 
 BEAM = 16
 BATCH_TOKENS = 20_000

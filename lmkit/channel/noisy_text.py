@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lmkit.channel.base import EditRow
-from lmkit.channel.building import Weights, pieces_of
 from lmkit.channel.corrector import Corrector
-from lmkit.channel.edit_model import EditModel
-from lmkit.channel.lattice import CHANGED, KEPT, STEP, Lattice
-from lmkit.channel.pairs import collected
+from lmkit.channel.decoding.building import Weights, pieces_of
+from lmkit.channel.decoding.lattice import CHANGED, KEPT, STEP, Lattice
+from lmkit.channel.edits.edit_model import EditModel
+from lmkit.channel.edits.pairs import collected
 from lmkit.errors import TextError
 from lmkit.text.reading import Source, iter_line_blocks, source_name
 

@@ -82,7 +82,7 @@ def evaluate_pairs(
     console: Console, corrector: Corrector, path: Path, errors: str, fmt: Format
 ) -> None:
     """Look the typed words up, each alone, and judge where the intended one stands."""
-    from lmkit.channel.pairs import read_pairs
+    from lmkit.channel.edits.pairs import read_pairs
     from lmkit.evaluate.correction import RANKS
     from lmkit.evaluate.correction import evaluate_pairs as judge
 

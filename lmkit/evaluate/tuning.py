@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from lmkit.channel.building import Weights
 from lmkit.channel.corrector import Corrector
+from lmkit.channel.decoding.building import Weights
 from lmkit.errors import TextError
 from lmkit.evaluate.correction import CorrectionFigures, evaluate_text
 

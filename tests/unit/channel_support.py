@@ -1,6 +1,6 @@
 """All ways to type a string, one by one: what the channel's sums have to agree with.
 
-Written against the process that `lmkit.channel.counts` describes, letter by letter, with
+Written against the process that `lmkit.channel.edits.counts` describes, letter by letter, with
 dictionaries and recursion; it shares no code with the arrays that it checks, but for the
 probabilities of single decisions.
 """
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lmkit.channel.counts import CODE_POINTS
-from lmkit.channel.table import EditTable
+from lmkit.channel.edits.counts import CODE_POINTS
+from lmkit.channel.edits.table import EditTable
 
 
 class AllWays:

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lmkit.channel.brill_moore import BrillMoore
-from lmkit.channel.edit_model import EditModel
-from lmkit.channel.english import FOLDER, english_rows
-from lmkit.channel.pairs import read_pairs
+from lmkit.channel.edits.brill_moore import BrillMoore
+from lmkit.channel.edits.edit_model import EditModel
+from lmkit.channel.edits.english import FOLDER, english_rows
+from lmkit.channel.edits.pairs import read_pairs
 from lmkit.errors import UnsupportedError
 from lmkit.registry import names, resolve
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import lmkit
-from lmkit.channel.damerau import Damerau
+from lmkit.channel.edits.damerau import Damerau
 from lmkit.channel.forward import sentence_log_probs
 from lmkit.model import LanguageModel
 

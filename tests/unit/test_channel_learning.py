@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lmkit.channel.brill_moore import BrillMoore
-from lmkit.channel.counts import Counts, counts_of
-from lmkit.channel.damerau import Damerau
-from lmkit.channel.inventory import Inventory
-from lmkit.channel.learning import learn, one_round, without_rare
-from lmkit.channel.pairs import Pairs, collected, read_pairs
-from lmkit.channel.table import UNSMOOTHED, EditTable, Smoothing
+from lmkit.channel.edits.brill_moore import BrillMoore
+from lmkit.channel.edits.counts import Counts, counts_of
+from lmkit.channel.edits.damerau import Damerau
+from lmkit.channel.edits.inventory import Inventory
+from lmkit.channel.edits.learning import learn, one_round, without_rare
+from lmkit.channel.edits.pairs import Pairs, collected, read_pairs
+from lmkit.channel.edits.table import UNSMOOTHED, EditTable, Smoothing
 
 from .channel_support import AllWays
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lmkit.channel.pairs import read_pairs
+from lmkit.channel.edits.pairs import read_pairs
 from lmkit.errors import TextError
 
 

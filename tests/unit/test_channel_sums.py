@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmkit.channel.brill_moore import BrillMoore
-from lmkit.channel.damerau import Damerau
-from lmkit.channel.edit_model import EditModel
-from lmkit.channel.grid import grids
-from lmkit.channel.pairs import collected
-from lmkit.channel.table import UNSMOOTHED
-from lmkit.channel.ways import forward, totals
+from lmkit.channel.edits.brill_moore import BrillMoore
+from lmkit.channel.edits.damerau import Damerau
+from lmkit.channel.edits.edit_model import EditModel
+from lmkit.channel.edits.grid import grids
+from lmkit.channel.edits.pairs import collected
+from lmkit.channel.edits.table import UNSMOOTHED
+from lmkit.channel.edits.ways import forward, totals
 from lmkit.registry import names, resolve
 
 from .channel_support import AllWays, strange_letters

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmkit.channel.damerau import Damerau
-from lmkit.channel.deletions import DeletionIndex
-from lmkit.channel.distance import distances
-from lmkit.channel.search import TrieSearch
-from lmkit.channel.trie import WordTrie
-from lmkit.channel.wordtable import WordTable
+from lmkit.channel.candidates.deletions import DeletionIndex
+from lmkit.channel.candidates.distance import distances
+from lmkit.channel.candidates.search import TrieSearch
+from lmkit.channel.candidates.trie import WordTrie
+from lmkit.channel.candidates.wordtable import WordTable
+from lmkit.channel.edits.damerau import Damerau
 
 WORDS = st.lists(st.text("abcé", min_size=1, max_size=12), min_size=1, max_size=30, unique=True)
 

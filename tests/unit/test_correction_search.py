@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 import lmkit
-from lmkit.channel.building import Weights, pieces_of
 from lmkit.channel.corrector import Corrector
-from lmkit.channel.damerau import Damerau
-from lmkit.channel.decoder import BeamSearch, Pricing
+from lmkit.channel.decoding.building import Weights, pieces_of
+from lmkit.channel.decoding.decoder import BeamSearch, Pricing
+from lmkit.channel.decoding.joining import Parts, joined
+from lmkit.channel.decoding.lattice import Lattice
+from lmkit.channel.decoding.noise import reweighted
+from lmkit.channel.edits.damerau import Damerau
 from lmkit.channel.forward import sentence_log_probs
-from lmkit.channel.joining import Parts, joined
-from lmkit.channel.lattice import Lattice
-from lmkit.channel.noise import reweighted
 from lmkit.model import EOS, Batch, LanguageModel
 
 TEXT = """the cat sat on the mat

@@ -9,9 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import lmkit
+from lmkit.channel.candidates.lexicon import Lexicon, fold, read_word_list
 from lmkit.channel.corrector import Corrector
-from lmkit.channel.damerau import Damerau
-from lmkit.channel.lexicon import Lexicon, fold, read_word_list
+from lmkit.channel.edits.damerau import Damerau
 from lmkit.errors import TextError, UnsupportedError
 from lmkit.text.settings import TextSettings
 

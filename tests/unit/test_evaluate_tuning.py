@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from lmkit.channel.building import Weights
 from lmkit.channel.corrections import Correction
+from lmkit.channel.decoding.building import Weights
 from lmkit.errors import TextError
 from lmkit.evaluate.tuning import tune
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lmkit.channel.wordtable import WordTable
+from lmkit.channel.candidates.wordtable import WordTable
 
 LONGEST = 63
 """The most letters that a first word may have."""

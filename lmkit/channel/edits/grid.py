@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lmkit.channel.counts import LONGEST, Floats, Ints
-from lmkit.channel.strings import PAD, SPACE, STOP, code_points, keys_at, padded, with_stops
-from lmkit.channel.table import EditTable
+from lmkit.channel.edits.counts import LONGEST, Floats, Ints
+from lmkit.channel.edits.strings import PAD, SPACE, STOP, code_points, keys_at, padded, with_stops
+from lmkit.channel.edits.table import EditTable
 
 SWAP, WORD = -1, -2
 """Numbers of the longer edits that no row of the table stands for: any two letters that change

@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lmkit.channel.counts import Counts, Floats, Ints, most_frequent
-from lmkit.channel.events import Collector, best_events, expected_events
-from lmkit.channel.grid import grids
-from lmkit.channel.inventory import Inventory
-from lmkit.channel.long_strings import LONG
-from lmkit.channel.pairs import Pairs
-from lmkit.channel.table import EditTable, Smoothing
+from lmkit.channel.edits.counts import Counts, Floats, Ints, most_frequent
+from lmkit.channel.edits.events import Collector, best_events, expected_events
+from lmkit.channel.edits.grid import grids
+from lmkit.channel.edits.inventory import Inventory
+from lmkit.channel.edits.long_strings import LONG
+from lmkit.channel.edits.pairs import Pairs
+from lmkit.channel.edits.table import EditTable, Smoothing
 
 Progress = Callable[[str, int, int | None], None]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from lmkit.channel.counts import LONGEST, Floats
-from lmkit.channel.grid import Nodes, nodes_of
-from lmkit.channel.strings import SPACE, STOP
-from lmkit.channel.table import EditTable
+from lmkit.channel.edits.counts import LONGEST, Floats
+from lmkit.channel.edits.grid import Nodes, nodes_of
+from lmkit.channel.edits.strings import SPACE, STOP
+from lmkit.channel.edits.table import EditTable
 
 
 def draw_typed(intended: str, table: EditTable, keep: float, generator: np.random.Generator) -> str:

@@ -16,9 +16,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lmkit.channel.decoder import Search
+from lmkit.channel.decoding.decoder import Search
+from lmkit.channel.decoding.lattice import CHANGED, KEPT, STEP, Lattice
 from lmkit.channel.groups import log_sums
-from lmkit.channel.lattice import CHANGED, KEPT, STEP, Lattice
 
 LEVELS = ((0.05, 0.5), (1.0, 0.4), (6.0, 0.1))
 """Rate of errors in a sentence, as a multiple of the average, and the part of such sentences."""

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.channel.base import ErrorModel
-from lmkit.channel.candidates import CandidateFinder
+from lmkit.channel.candidates.finder import CandidateFinder
+from lmkit.channel.candidates.lexicon import LONGEST, Lexicon, without_marks
+from lmkit.channel.decoding.lattice import CHANGED, FIXED, KEPT
+from lmkit.channel.decoding.surface import Token
 from lmkit.channel.groups import log_sums, stretches
-from lmkit.channel.lattice import CHANGED, FIXED, KEPT
-from lmkit.channel.lexicon import LONGEST, Lexicon, without_marks
-from lmkit.channel.surface import Token
 from lmkit.model import UNK, LanguageModel
 from lmkit.text.growing import GrowingArray
 

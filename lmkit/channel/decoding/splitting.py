@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import regex  # type: ignore[import-untyped, unused-ignore]
 
-from lmkit.channel.changes import corrected
+from lmkit.channel.candidates.lexicon import fold, pattern_of
 from lmkit.channel.corrections import Change, Correction
-from lmkit.channel.lattice import CHANGED, Arcs, Lattice
-from lmkit.channel.lexicon import fold, pattern_of
+from lmkit.channel.decoding.changes import corrected
+from lmkit.channel.decoding.lattice import CHANGED, Arcs, Lattice
 from lmkit.model import EOS, UNK
 from lmkit.text.tokenizers.word import WordTokenizer
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from lmkit.channel.edit_model import EditModel
+from lmkit.channel.edits.edit_model import EditModel
 
 
 class BrillMoore(EditModel):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lmkit.channel.counts import Floats
+from lmkit.channel.edits.counts import Floats
 from lmkit.errors import TextError
 from lmkit.text.reading import Source, iter_line_blocks, source_name
 

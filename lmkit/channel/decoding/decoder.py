@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lmkit.channel.decoding.joining import advance, joined, log_probs_of
+from lmkit.channel.decoding.lattice import Lattice
 from lmkit.channel.groups import best_of_groups, log_sums, stretches
-from lmkit.channel.joining import advance, joined, log_probs_of
-from lmkit.channel.lattice import Lattice
 from lmkit.model import UNK, LanguageModel
 
 BEAM = 10

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lmkit.channel.wordtable import WordTable
+from lmkit.channel.candidates.wordtable import WordTable
 
 
 class WordTrie:

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.channel.base import ErrorModel
+from lmkit.channel.candidates.lexicon import LONGEST, Lexicon
+from lmkit.channel.decoding.lattice import CHANGED, FIXED, KEPT, STEP, Arcs, Lattice
+from lmkit.channel.decoding.readings import LIKELY_PART, Readings
+from lmkit.channel.decoding.surface import Line, Surface
 from lmkit.channel.groups import stretches
-from lmkit.channel.lattice import CHANGED, FIXED, KEPT, STEP, Arcs, Lattice
-from lmkit.channel.lexicon import LONGEST, Lexicon
-from lmkit.channel.readings import LIKELY_PART, Readings
-from lmkit.channel.surface import Line, Surface
 from lmkit.model import EOS, UNK
 from lmkit.text.growing import GrowingArray
 

@@ -1,7 +1,7 @@
 """Sums over all ways through a grid, forward and backward, and the best way.
 
 The forward and backward algorithms over edits (Ristad & Yianilos 1998), one diagonal of all
-grids at a time. Shapes: those of `lmkit.channel.grid`.
+grids at a time. Shapes: those of `lmkit.channel.edits.grid`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lmkit.channel.counts import Floats, Ints
-from lmkit.channel.grid import Grid
+from lmkit.channel.edits.counts import Floats, Ints
+from lmkit.channel.edits.grid import Grid
 
 
 def _diagonals(grid: Grid) -> Iterator[tuple[int, int, int]]:

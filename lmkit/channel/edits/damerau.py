@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from lmkit.channel.edit_model import EditModel
-from lmkit.channel.learning import Plan
+from lmkit.channel.edits.edit_model import EditModel
+from lmkit.channel.edits.learning import Plan
 
 
 class Damerau(EditModel):

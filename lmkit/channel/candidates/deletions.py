@@ -16,8 +16,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from lmkit.channel.candidates.wordtable import WordTable
 from lmkit.channel.groups import stretches
-from lmkit.channel.wordtable import WordTable
 
 PREFIX = 7
 BITS = 9

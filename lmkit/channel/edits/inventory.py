@@ -11,11 +11,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lmkit.channel.counts import LONGEST, Counts, Floats, Ints
-from lmkit.channel.grid import Grid
-from lmkit.channel.strings import BITS, STOP, keys_at
-from lmkit.channel.table import EditTable
-from lmkit.channel.ways import DELETE, INSERT, LONGER, SINGLE, Steps
+from lmkit.channel.edits.counts import LONGEST, Counts, Floats, Ints
+from lmkit.channel.edits.grid import Grid
+from lmkit.channel.edits.strings import BITS, STOP, keys_at
+from lmkit.channel.edits.table import EditTable
+from lmkit.channel.edits.ways import DELETE, INSERT, LONGER, SINGLE, Steps
 
 MASK = (1 << BITS) - 1
 

@@ -7,11 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lmkit.channel.counts import Counts, Floats, Ints
-from lmkit.channel.grid import SWAP, Grid
-from lmkit.channel.strings import SPACE, STOP
-from lmkit.channel.table import EditTable
-from lmkit.channel.ways import DELETE, INSERT, LONGER, SINGLE, Steps, backward, best_ways, forward
+from lmkit.channel.edits.counts import Counts, Floats, Ints
+from lmkit.channel.edits.grid import SWAP, Grid
+from lmkit.channel.edits.strings import SPACE, STOP
+from lmkit.channel.edits.table import EditTable
+from lmkit.channel.edits.ways import (
+    DELETE,
+    INSERT,
+    LONGER,
+    SINGLE,
+    Steps,
+    backward,
+    best_ways,
+    forward,
+)
 
 
 @dataclass(slots=True)

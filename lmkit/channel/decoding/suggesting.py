@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lmkit.channel.building import pieces_of
-from lmkit.channel.changes import ChangeReader
 from lmkit.channel.corrections import Suggestion
-from lmkit.channel.lattice import CHANGED
-from lmkit.channel.surface import Line, dressed
+from lmkit.channel.decoding.building import pieces_of
+from lmkit.channel.decoding.changes import ChangeReader
+from lmkit.channel.decoding.lattice import CHANGED
+from lmkit.channel.decoding.surface import Line, dressed
 
 if TYPE_CHECKING:
     from lmkit.channel.corrector import Corrector

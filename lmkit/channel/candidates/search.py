@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.channel.base import CONTEXTS, ErrorModel
+from lmkit.channel.candidates.trie import WordTrie
+from lmkit.channel.candidates.wordtable import WordTable
 from lmkit.channel.groups import best_of_groups, stretches
-from lmkit.channel.trie import WordTrie
-from lmkit.channel.wordtable import WordTable
 from lmkit.text.growing import GrowingArray
 
 BEAM = 24

@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 
-from lmkit.channel.counts import Floats
-from lmkit.channel.grid import grids, nodes_of
-from lmkit.channel.strings import SPACE, STOP
-from lmkit.channel.table import EditTable
-from lmkit.channel.ways import forward, totals
+from lmkit.channel.edits.counts import Floats
+from lmkit.channel.edits.grid import grids, nodes_of
+from lmkit.channel.edits.strings import SPACE, STOP
+from lmkit.channel.edits.table import EditTable
+from lmkit.channel.edits.ways import forward, totals
 
 LONG = 64
 """Of longer strings only the part where they differ is summed over."""

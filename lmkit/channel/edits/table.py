@@ -1,6 +1,6 @@
 """Probabilities of edits from their counts, smoothed, in the shape in which pairs are scored.
 
-Shapes are those of `lmkit.channel.counts`; contexts are the first axis of single letters, the
+Shapes are those of `lmkit.channel.edits.counts`; contexts are the first axis of single letters, the
 last one of longer edits.
 """
 
@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from lmkit.channel.counts import CODE_POINTS, STRANGE, Counts, Floats, Ints
-from lmkit.channel.keyboard import neighbours
-from lmkit.channel.strings import letter_numbers, string_keys
+from lmkit.channel.edits.counts import CODE_POINTS, STRANGE, Counts, Floats, Ints
+from lmkit.channel.edits.keyboard import neighbours
+from lmkit.channel.edits.strings import letter_numbers, string_keys
 
 RATES = {"insert": 0.01, "delete": 0.01, "substitute": 0.01, "transpose": 0.002}
 """How often each happens at a letter, where nothing is known."""

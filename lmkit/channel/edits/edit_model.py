@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.channel.base import CONTEXTS, KEEP, Edit, EditRow, ErrorModel
-from lmkit.channel.counts import Counts, counts_of, kind_of
-from lmkit.channel.drawing import draw_typed
-from lmkit.channel.english import english_rows
-from lmkit.channel.grid import WORD, Grid, grids
-from lmkit.channel.learning import Plan, Progress, learn
-from lmkit.channel.long_strings import LONG, long_log_prob
-from lmkit.channel.pairs import Pairs
-from lmkit.channel.strings import STOP
-from lmkit.channel.table import EditTable, Smoothing
-from lmkit.channel.ways import INSERT, LONGER, Steps, best_ways, forward, totals
+from lmkit.channel.edits.counts import Counts, counts_of, kind_of
+from lmkit.channel.edits.drawing import draw_typed
+from lmkit.channel.edits.english import english_rows
+from lmkit.channel.edits.grid import WORD, Grid, grids
+from lmkit.channel.edits.learning import Plan, Progress, learn
+from lmkit.channel.edits.long_strings import LONG, long_log_prob
+from lmkit.channel.edits.pairs import Pairs
+from lmkit.channel.edits.strings import STOP
+from lmkit.channel.edits.table import EditTable, Smoothing
+from lmkit.channel.edits.ways import INSERT, LONGER, Steps, best_ways, forward, totals
 
 MOST_KEEP = 1 - 1e-9
 """A channel that makes no errors at all could not explain any."""

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lmkit.channel.building import Piece
 from lmkit.channel.corrections import Candidate, Change, Correction
-from lmkit.channel.decoder import Search
-from lmkit.channel.lattice import CHANGED, STEP, Lattice
-from lmkit.channel.surface import Line, dressed
+from lmkit.channel.decoding.building import Piece
+from lmkit.channel.decoding.decoder import Search
+from lmkit.channel.decoding.lattice import CHANGED, STEP, Lattice
+from lmkit.channel.decoding.surface import Line, dressed
 
 if TYPE_CHECKING:
     from lmkit.channel.corrector import Corrector

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lmkit.channel.counts import CODE_POINTS, LETTERS, LONGEST, Ints
+from lmkit.channel.edits.counts import CODE_POINTS, LETTERS, LONGEST, Ints
 
 BITS = LETTERS.bit_length()
 PAD = CODE_POINTS

@@ -1,9 +1,9 @@
 """Which words may have been meant by a typed one, and what the channel makes of each.
 
 Candidates come from the deletion index (two edits) and, where those are few or poor, from a beam
-search of the lexicon's trie that the channel's own edits drive (`lmkit.channel.search`). They are
-thinned out by a crude price, then by the channel's own. Found once for each distinct typed word
-and kept: `Candidates` of ``T`` typed words are flat arrays with ``starts`` [T + 1].
+search of the lexicon's trie that the channel's own edits drive (`search.py`). They are thinned out
+by a crude price, then by the channel's own. Found once for each distinct typed word and kept:
+`Candidates` of ``T`` typed words are flat arrays with ``starts`` [T + 1].
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.channel.base import ErrorModel
-from lmkit.channel.deletions import DeletionIndex
-from lmkit.channel.distance import distances
+from lmkit.channel.candidates.deletions import DeletionIndex
+from lmkit.channel.candidates.distance import distances
+from lmkit.channel.candidates.lexicon import LONGEST, Lexicon
+from lmkit.channel.candidates.search import TrieSearch
+from lmkit.channel.candidates.wordtable import WordTable
 from lmkit.channel.groups import best_of_groups
-from lmkit.channel.lexicon import LONGEST, Lexicon
-from lmkit.channel.search import TrieSearch
-from lmkit.channel.wordtable import WordTable
 
 MOST_INDEXED = 500_000
 """Words of the lexicon beyond these, by prior, are known but never candidates."""

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lmkit.channel.wordtable import WordTable
+from lmkit.channel.candidates.wordtable import WordTable
 from lmkit.errors import TextError
 from lmkit.model import UNK, LanguageModel
 from lmkit.text.reading import read_lines
