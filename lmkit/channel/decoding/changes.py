@@ -66,9 +66,7 @@ class ChangeReader:
                 for other in others
                 if other[0] != reading[0]
             )[:MOST_RUNNERS_UP],
-            tuple(self.candidate(line, begin, r, sentence) for r in others)
-            if self._explain
-            else (),
+            tuple(self.candidates(line, begin, others, sentence)) if self._explain else (),
         )
 
     def readings(self, arc: int, least: float = UNLIKELY) -> list[list[int]]:
@@ -88,22 +86,35 @@ class ChangeReader:
             reading.append(int(lattice.first_arc[lattice.arcs.target[reading[-1]]]))
         return reading
 
-    def candidate(self, line: Line, begin: int, reading: list[int], sentence: int) -> Candidate:
-        """What speaks for ``reading``."""
+    def candidates(
+        self,
+        line: Line,
+        begin: int,
+        readings: Sequence[Sequence[int]],
+        sentence: int,
+        edits: bool = True,
+    ) -> list[Candidate]:
+        """What speaks for each of ``readings`` of token ``begin``; without ``edits`` they come
+        without these, which take longest to find."""
         arcs = self._lattice.arcs
-        _, typed = self.span(line, begin, reading[0])
-        intended = " ".join(
-            self._lexicon.words[row] if row >= 0 else typed.lower()
-            for row in arcs.label[reading].tolist()
-        )
-        posterior = float(self._posterior[reading[0]])
         total = float(self._search.total[self._search.final[sentence]])
-        cost = float(arcs.cost[reading].sum())
-        with np.errstate(divide="ignore"):
-            log_source = (float(np.log(posterior)) + total - cost) / self._weights.source
-        log_channel = float(self._channel.log_probs([typed.lower()], [intended])[0])
-        edits = tuple(self._channel.path(typed.lower(), intended))
-        return Candidate(self.text(line, begin, reading), log_channel, log_source, posterior, edits)
+        typed, intended = [], []
+        for reading in readings:
+            typed.append(self.span(line, begin, reading[0])[1].lower())
+            rows = arcs.label[list(reading)].tolist()
+            words = (self._lexicon.words[row] if row >= 0 else typed[-1] for row in rows)
+            intended.append(" ".join(words))
+        log_channel = self._channel.log_probs(typed, intended).tolist()
+        found = []
+        for x, y, log_prob, reading in zip(typed, intended, log_channel, readings, strict=True):
+            posterior = float(self._posterior[reading[0]])
+            cost = float(arcs.cost[list(reading)].sum())
+            with np.errstate(divide="ignore"):
+                log_source = (float(np.log(posterior)) + total - cost) / self._weights.source
+            way = tuple(self._channel.path(x, y)) if edits else ()
+            text = self.text(line, begin, reading)
+            found.append(Candidate(text, log_prob, log_source, posterior, way))
+        return found
 
     def span(self, line: Line, begin: int, arc: int) -> tuple[int, str]:
         """Where in ``line`` what ``arc`` may stand for was typed, and the typed text."""

@@ -97,14 +97,11 @@ def _in_context(corrector: Corrector, line: Line, n: int) -> list[Suggestion]:
     here = np.flatnonzero((lattice.arcs.typed == typed) & (lattice.arcs.kind == CHANGED))
     if not len(here):
         return []
-    found = []
-    for reading in reader.readings(int(here[0]), 0.0):
-        if lattice.arcs.kind[reading[0]] == CHANGED:
-            one = reader.candidate(line, place, reading, number)
-            found.append(Suggestion(one.text, one.log_channel, one.log_source, one.posterior))
-        if len(found) == n:
-            break
-    return found
+    readings = [r for r in reader.readings(int(here[0]), 0.0) if lattice.arcs.kind[r[0]] == CHANGED]
+    return [
+        Suggestion(one.text, one.log_channel, one.log_source, one.posterior)
+        for one in reader.candidates(line, place, readings[:n], number, edits=False)
+    ]
 
 
 SUGGESTION_BEAM = 64
