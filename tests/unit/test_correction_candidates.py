@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from lmkit.channel.candidates.deletions import DeletionIndex
 from lmkit.channel.candidates.distance import distances
+from lmkit.channel.candidates.scan import WordScan
 from lmkit.channel.candidates.search import TrieSearch
 from lmkit.channel.candidates.trie import WordTrie
 from lmkit.channel.candidates.wordtable import WordTable
@@ -56,11 +57,14 @@ def test_distances_worked_by_hand(a: str, b: str, distance: int):
     assert distances(left, right, zero, zero).tolist() == [distance]
 
 
+@pytest.mark.parametrize("kind", [DeletionIndex, WordScan])
 @given(WORDS, WORDS)
-def test_the_index_finds_all_words_within_two_edits(lexicon: list[str], typed: list[str]):
+def test_all_words_within_two_edits_are_found(
+    kind: type[DeletionIndex | WordScan], lexicon: list[str], typed: list[str]
+):
     table = WordTable.of(lexicon)
     queries = WordTable.of(typed, table.alphabet)
-    rows, found = DeletionIndex(table).lookup(queries)
+    rows, found = kind(table).lookup(queries)
     apart = distances(queries, table, rows, found)
     near = {
         (q, r)
@@ -74,6 +78,25 @@ def test_the_index_finds_all_words_within_two_edits(lexicon: list[str], typed: l
         for r, other in enumerate(lexicon)
         if brute_force_distance(word, other) < 3
     }
+
+
+@given(
+    st.lists(st.text(st.characters(min_codepoint=97, max_codepoint=160), max_size=6), unique=True),
+    st.lists(st.text(st.characters(min_codepoint=97, max_codepoint=160), max_size=6), unique=True),
+    st.integers(0, 9),
+)
+def test_a_scan_finds_what_the_index_does_also_with_many_letters(
+    lexicon: list[str], typed: list[str], most: int
+):
+    table = WordTable.of(lexicon)
+    queries = WordTable.of(typed, table.alphabet)
+    reach = np.full(len(typed), most)
+    near = []
+    for kind in (DeletionIndex, WordScan):
+        rows, found = kind(table).lookup(queries, reach)
+        close = distances(queries, table, rows, found) <= 2
+        near.append((rows[close].tolist(), found[close].tolist()))
+    assert near[0] == near[1]
 
 
 def test_unknown_letters_do_not_match_each_other():

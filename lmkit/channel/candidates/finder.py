@@ -1,7 +1,8 @@
 """Which words may have been meant by a typed one, and what the channel makes of each.
 
-Candidates come from the deletion index (two edits) and, where those are few or poor, from a beam
-search of the lexicon's trie that the channel's own edits drive (`search.py`). They are thinned out
+Candidates come from the deletion index (two edits; a scan of the lexicon where few words are
+asked about) and, where those are few or poor, from a beam search of the lexicon's trie that the
+channel's own edits drive (`search.py`). They are thinned out
 by a crude price, then by the channel's own. Found once for each distinct typed word and kept:
 `Candidates` of ``T`` typed words are flat arrays with ``starts`` [T + 1].
 """
@@ -19,6 +20,7 @@ from lmkit.channel.base import ErrorModel
 from lmkit.channel.candidates.deletions import DeletionIndex
 from lmkit.channel.candidates.distance import distances
 from lmkit.channel.candidates.lexicon import LONGEST, Lexicon
+from lmkit.channel.candidates.scan import WordScan
 from lmkit.channel.candidates.search import TrieSearch
 from lmkit.channel.candidates.wordtable import WordTable
 from lmkit.channel.groups import best_of_groups
@@ -44,6 +46,8 @@ BEHIND = 14.0
 _REACH = np.array([0, 2_000, 5_000, 10_000, 25_000, 60_000, MOST_INDEXED])
 """So many of the likeliest words may be meant by a typed word of 0, 1, ... letters: short words
 have neighbours without number."""
+MOST_SCANNED = 500
+"""From so many typed words on a deletion index pays; before that all of the lexicon is scanned."""
 MOST_REMEMBERED = 1_000_000
 
 
@@ -73,14 +77,16 @@ class CandidateFinder:
         self.channel = channel
         self._table = lexicon.table(MOST_INDEXED)
         self._index: DeletionIndex | None = None
+        self._scan: WordScan | None = None
+        self._scanned = 0
         self._search: TrieSearch | None = None
         self._known: dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
 
     def thorough_one(self) -> CandidateFinder:
-        """A finder that is thorough, with the same index."""
+        """A finder that is thorough, for single words, with what this one has built."""
         other = copy.copy(self)
         other.thorough = True
-        other._index, other._known = self.index, {}
+        other._known = {}
         return other
 
     def find(self, typed: Sequence[str]) -> Candidates:
@@ -130,11 +136,18 @@ class CandidateFinder:
             here = slice(int(starts[i]), int(starts[i + 1]))
             self._known[word] = rows[here], scores[here]
 
-    @property
-    def index(self) -> DeletionIndex:
+    def _lookup(
+        self, typed: WordTable, reach: NDArray[np.integer] | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Pairs (typed word, row) with all that are within two edits."""
+        self._scanned += len(typed)
+        if self.thorough or (self._index is None and self._scanned <= MOST_SCANNED):
+            if self._scan is None:
+                self._scan = WordScan(self._table)
+            return self._scan.lookup(typed, reach)
         if self._index is None:
             self._index = DeletionIndex(self._table)
-        return self._index
+        return self._index.lookup(typed, reach)
 
     @property
     def search(self) -> TrieSearch:
@@ -151,7 +164,7 @@ class CandidateFinder:
         """Pairs within two edits, at most `MOST_SCORED` a typed word (`MOST_OF_KNOWN` for the
         ``known`` ones), and the crude value of each typed word's best."""
         reach = None if self.thorough else _REACH[np.minimum(typed.lengths, len(_REACH) - 1)]
-        queries, rows = self.index.lookup(typed, reach)
+        queries, rows = self._lookup(typed, reach)
         apart = distances(typed, self._table, queries, rows)
         near = apart <= 2
         queries, rows, apart = queries[near], rows[near], apart[near]
