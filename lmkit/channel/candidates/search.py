@@ -137,7 +137,9 @@ class TrieSearch:
             end = place + size == len(word)
             context = CONTEXTS[0] if place == 0 else CONTEXTS[2] if end else CONTEXTS[1]
             keys.append((word[place : place + size], context))
-        self._read_edits(dict.fromkeys(key[0] for key in keys if key not in self._sets))
+        new = dict.fromkeys(key[0] for key in keys if key not in self._sets)
+        if new:
+            self._read_edits(new)
         return [self._sets[key] for key in keys]
 
     def _read_edits(self, pieces: Iterable[str]) -> None:
