@@ -18,6 +18,7 @@ from lmkit.channel.edits.grid import WORD, Grid, grids
 from lmkit.channel.edits.learning import Plan, Progress, learn
 from lmkit.channel.edits.long_strings import LONG, long_log_prob
 from lmkit.channel.edits.pairs import Pairs
+from lmkit.channel.edits.single_words import word_log_probs
 from lmkit.channel.edits.strings import STOP
 from lmkit.channel.edits.table import EditTable, Smoothing
 from lmkit.channel.edits.ways import INSERT, LONGER, Steps, best_ways, forward, totals
@@ -84,20 +85,20 @@ class EditModel(ErrorModel):
     def log_probs(self, typed: Sequence[str], intended: Sequence[str]) -> NDArray[np.float64]:
         if len(typed) != len(intended):
             raise ValueError(f"{len(typed)} typed and {len(intended)} intended strings")
-        values = np.zeros(len(typed))
         keep = min(self.keep, MOST_KEEP)
-        longest = max(map(len, (*typed, *intended)), default=0)
-        if longest <= LONG:
-            for grid in grids(typed, intended, self.table, keep):
-                values[grid.pairs] = totals(grid, forward(grid))
-            if np.isfinite(values).all():
-                return values
+        values = word_log_probs(typed, intended, self.table, keep)
+        others = [
+            n
+            for n in np.flatnonzero(np.isnan(values)).tolist()
+            if max(len(typed[n]), len(intended[n])) <= LONG
+        ]
+        for grid in grids(
+            [typed[n] for n in others], [intended[n] for n in others], self.table, keep
+        ):
+            values[np.array(others)[grid.pairs]] = totals(grid, forward(grid))
         # Too long, or too unlikely for a product of numbers.
-        for n, (x, y) in enumerate(zip(typed, intended, strict=True)):
-            if max(len(x), len(y)) > LONG or not math.isfinite(values[n]):
-                values[n] = long_log_prob(x, y, self.table, keep)
-            elif longest > LONG:
-                values[n] = self.log_probs([x], [y])[0]
+        for n in np.flatnonzero(~np.isfinite(values)).tolist():
+            values[n] = long_log_prob(typed[n], intended[n], self.table, keep)
         return values
 
     @property

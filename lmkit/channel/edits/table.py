@@ -224,9 +224,19 @@ class EditTable:
         keys = self.intended * self.results_known + self.typed
         order = np.argsort(keys, kind="stable")
         self.edit_keys = (keys[order], order)
-        by_typed = np.argsort(self.typed, kind="stable")
-        ends = np.searchsorted(self.typed[by_typed], np.arange(1, len(self.results)))
-        self.rows_of = dict(zip(self.results, np.split(by_typed, ends), strict=False))
+        # The edits that give result n are ``by_typed[typed_starts[n] : typed_starts[n + 1]]``.
+        self.by_typed = np.argsort(self.typed, kind="stable")
+        self.typed_starts = np.searchsorted(
+            self.typed[self.by_typed], np.arange(len(self.results) + 1)
+        )
+        ends = self.typed_starts[1:-1]
+        self.rows_of = dict(zip(self.results, np.split(self.by_typed, ends), strict=False))
+        lengths = np.fromiter(map(len, self.results), np.int64, len(self.results))
+        self.result_lengths = lengths[self.typed]
+        # What takes a substring away whole, by its number; the last one stands for none.
+        self.gone = np.full(len(self.substrings) + 1, -1)
+        gone = np.flatnonzero(self.result_lengths == 0)
+        self.gone[self.intended[gone]] = gone
         generator = np.random.default_rng(0)
         self.mask = np.int32((1 << max(int(len(keys) * SPARE).bit_length(), 10)) - 1)
         sizes = len(self.substrings) + 1, len(self.results) + 1
