@@ -18,7 +18,8 @@ import numpy as np
 
 from lmkit.channel.base import ErrorModel
 from lmkit.channel.candidates.finder import CandidateFinder
-from lmkit.channel.candidates.lexicon import Lexicon, fold, read_word_list
+from lmkit.channel.candidates.folding import fold, read_word_list
+from lmkit.channel.candidates.lexicon import Lexicon
 from lmkit.channel.corrections import Change, Correction, Suggestion
 from lmkit.channel.decoding.building import LatticeBuilder, Weights, pieces_of
 from lmkit.channel.decoding.changes import ChangeReader, corrected

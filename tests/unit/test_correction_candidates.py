@@ -12,6 +12,7 @@ from lmkit.channel.candidates.distance import distances
 from lmkit.channel.candidates.scan import WordScan
 from lmkit.channel.candidates.search import TrieSearch
 from lmkit.channel.candidates.trie import WordTrie
+from lmkit.channel.candidates.words import PackedWords, WordRows, alphabetical
 from lmkit.channel.candidates.wordtable import WordTable
 from lmkit.channel.edits.damerau import Damerau
 
@@ -99,6 +100,48 @@ def test_a_scan_finds_what_the_index_does_also_with_many_letters(
     assert near[0] == near[1]
 
 
+SPELT = st.text("abzé𐐨", max_size=25)
+
+
+@given(st.lists(SPELT, unique=True), st.lists(SPELT, unique=True), st.randoms())
+def test_packed_words_are_the_list_and_the_dictionary_that_they_stand_for(
+    words: list[str], others: list[str], random
+):
+    packed = PackedWords.of(words)
+    assert list(packed) == words
+    assert packed.order.tolist() == sorted(range(len(words)), key=words.__getitem__)
+    more = [word for word in others if word not in words]
+    order = random.sample(range(len(words) + len(more)), len(words) + len(more))
+    for known in (packed, PackedWords.of(words)):
+        # With the order of the first words known already, and with it found at the end.
+        joined = known.with_more(more).taken(np.array(order, np.int64))
+        expected = [(words + more)[row] for row in order]
+        assert [joined[row] for row in range(len(joined))] == expected
+        assert joined.order.tolist() == sorted(range(len(expected)), key=expected.__getitem__)
+        rows = WordRows(joined)
+        for again in range(2):
+            for word in words + others:
+                assert rows[word] == expected.index(word)
+                assert word in rows
+                assert rows.of([word, "xyz"]).tolist() == [expected.index(word), -1]
+            assert rows.get("xyz") is None
+            assert "xyz" not in rows
+            assert dict(rows.unpacked if again else rows) == {w: r for r, w in enumerate(expected)}
+        assert joined.at(np.arange(len(expected))[::-1]) == joined.unpacked[::-1] == expected[::-1]
+
+
+def test_packed_words_have_no_bounds_to_their_letters():
+    words = [chr(point) for point in range(0x20000, 0x20000 + 70_000)]
+    packed = PackedWords.of(words[:40_000]).with_more(words[40_000:])
+    assert packed[69_999] == words[-1]
+    assert packed.unpacked == words
+    assert packed.order.tolist() == list(range(70_000))
+    with pytest.raises(IndexError):
+        packed[70_000]
+    with pytest.raises(IndexError):
+        PackedWords.of(["a"])[1]
+
+
 def test_unknown_letters_do_not_match_each_other():
     table = WordTable.of(["abcd"])
     typed = WordTable.of(["åbcd", "åœcd", "åœƒd"], table.alphabet)
@@ -107,10 +150,15 @@ def test_unknown_letters_do_not_match_each_other():
     assert dict(zip(rows.tolist(), apart.tolist(), strict=True)) | {2: 3} == {0: 1, 1: 2, 2: 3}
 
 
+def trie_of(words: list[str], value: np.ndarray) -> WordTrie:
+    table = WordTable.of(words)
+    return WordTrie(table, value, alphabetical(table))
+
+
 @given(WORDS)
 def test_the_trie_holds_each_word_and_its_best_continuation(words: list[str]):
     value = np.arange(len(words), dtype=float)
-    trie = WordTrie(words, value)
+    trie = trie_of(words, value)
     codes = {letter: i for i, letter in enumerate(map(chr, trie.alphabet.tolist()), 1)}
     for place, word in enumerate(words):
         node = np.zeros(1, np.int64)
@@ -126,7 +174,7 @@ def test_the_trie_holds_each_word_and_its_best_continuation(words: list[str]):
 def test_the_search_finds_what_is_too_far_for_the_index():
     words = ["accommodation", "phonetic", "orange", "the"]
     prior = np.log([0.1, 0.1, 0.1, 0.7])
-    search = TrieSearch(words, prior, Damerau())
+    search = TrieSearch(trie_of(words, prior), Damerau())
     queries, found = search.find(["acomodatoin", "orringe"])
     pairs = set(zip(queries.tolist(), found.tolist(), strict=True))
     assert (0, 0) in pairs

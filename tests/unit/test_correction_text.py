@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import lmkit
-from lmkit.channel.candidates.lexicon import Lexicon, fold, read_word_list
+from lmkit.channel.candidates.folding import _read_columns, _read_lines, fold, read_word_list
+from lmkit.channel.candidates.lexicon import Lexicon
 from lmkit.channel.corrector import Corrector
 from lmkit.channel.edits.damerau import Damerau
 from lmkit.errors import TextError, UnsupportedError
@@ -193,6 +194,30 @@ def test_a_dictionary_and_a_list_make_words_known(corrector: Corrector, tmp_path
     assert read_word_list(listed) == {"zebra": 120.0, "wombat": 1.0}
     known = Corrector(corrector.source, channel=corrector.channel, lexicon=listed)
     assert known.correct(["the zebrra sat"])[0].corrected == "the zebra sat"
+
+
+FIELDS = st.sampled_from(["zebra", "Zoé", "o'clock", "12", "3.5", "1_0", "-1", "nan", "x" * 41, ""])
+
+
+@given(
+    st.lists(st.tuples(FIELDS, st.sampled_from("\t\t\t \r\x1c"), FIELDS).map("".join), max_size=9)
+)
+def test_lists_read_at_once_are_those_read_line_by_line(lines: list[str]):
+    text = "".join(f"{line}\n" for line in [*lines, "wombat\t1"])
+    at_once = _read_columns(text.encode())
+    expected: dict[str, float] = {}
+    try:
+        _read_lines(text, "words", 1, expected)
+    except TextError:
+        assert at_once is None
+    else:
+        assert at_once is None or list(at_once.items()) == list(expected.items())
+
+
+def test_regular_lists_are_read_at_once():
+    words = "".join(f"{a}{b}\t{ord(a)}\n" for a in "ABC'1" for b in "xyz")
+    expected = {f"{a}{b}": float(ord(a.upper())) for a in "abc'" for b in "xyz"}
+    assert _read_columns(words.encode()) == expected
 
 
 def test_a_senseless_count_is_refused(tmp_path: Path):

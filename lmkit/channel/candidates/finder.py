@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 from lmkit.channel.base import ErrorModel
 from lmkit.channel.candidates.deletions import DeletionIndex
 from lmkit.channel.candidates.distance import distances
-from lmkit.channel.candidates.lexicon import LONGEST, Lexicon
+from lmkit.channel.candidates.folding import LONGEST
+from lmkit.channel.candidates.lexicon import Lexicon
 from lmkit.channel.candidates.scan import WordScan
 from lmkit.channel.candidates.search import TrieSearch
+from lmkit.channel.candidates.trie import WordTrie
 from lmkit.channel.candidates.wordtable import WordTable
 from lmkit.channel.groups import best_of_groups
 
@@ -111,7 +113,7 @@ class CandidateFinder:
         if not words:
             return
         typed = WordTable.of(words, self._table.alphabet)
-        own = np.array([self.lexicon.rows.get(word, -1) for word in words])
+        own = self.lexicon.rows.of(words)
         queries, rows, promise = self._near(typed, (own >= 0) & (not self.thorough))
         poor = (promise < POOR) & (own < 0) & (typed.lengths > 2)
         if poor.any():
@@ -124,7 +126,7 @@ class CandidateFinder:
             queries, rows = pairs >> 32, pairs & 0xFFFFFFFF
         other = rows != own[queries]
         queries, rows = queries[other], rows[other]
-        intended = [self.lexicon.words[row] for row in rows.tolist()]
+        intended = self.lexicon.words.at(rows)
         scores = self.channel.log_probs([words[i] for i in queries.tolist()], intended)
         if self.slips:
             scores = self._with_slips(typed, queries, rows, scores)
@@ -153,9 +155,9 @@ class CandidateFinder:
     def search(self) -> TrieSearch:
         if self._search is None:
             size = len(self._table)
-            self._search = TrieSearch(
-                self.lexicon.words[:size], self.lexicon.log_prior[:size], self.channel
-            )
+            order = self.lexicon.words.order
+            trie = WordTrie(self._table, self.lexicon.log_prior[:size], order[order < size])
+            self._search = TrieSearch(trie, self.channel)
         return self._search
 
     def _near(

@@ -53,13 +53,11 @@ class _Front:
 
 
 class TrieSearch:
-    """Searches ``words``, sorted by their log-priors, behind ``channel``."""
+    """Searches the words of ``trie``, whose values are their log-priors, behind ``channel``."""
 
-    def __init__(
-        self, words: Sequence[str], log_prior: NDArray[np.float64], channel: ErrorModel
-    ) -> None:
+    def __init__(self, trie: WordTrie, channel: ErrorModel) -> None:
         self._channel = channel
-        self._trie = WordTrie(words, log_prior)
+        self._trie = trie
         # The edits that give one typed piece at one place of a word are a set, all sets behind
         # each other: what was meant as codes, `LONGEST_MEANT` for each, its length, its price.
         self._sets: dict[tuple[str, str], int] = {}

@@ -7,7 +7,7 @@ beginning. ``M`` is the number of nodes, ``N`` of words.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,42 +16,47 @@ from lmkit.channel.candidates.wordtable import WordTable
 
 
 class WordTrie:
-    """``words`` [N], distinct, with a ``value`` [N] each.
+    """The words of ``table`` [N], distinct, with a ``value`` [N] each; ``order`` [N] are their
+    rows in alphabetical order.
 
     ``word_at`` [M]: the place of the word that ends at a node, -1 where none does. ``best`` [M]:
     the highest value of all words that begin so.
     """
 
-    def __init__(self, words: Sequence[str], value: NDArray[np.float64]) -> None:
-        order = sorted(range(len(words)), key=words.__getitem__)
-        table = WordTable.of([words[i] for i in order])
+    def __init__(
+        self, table: WordTable, value: NDArray[np.float64], order: NDArray[np.integer]
+    ) -> None:
         self.alphabet = table.alphabet
         self._letters = len(table.alphabet) + 1
-        places = np.array(order, np.int64)
-        lengths = table.lengths
-        node = np.zeros(len(words), np.int64)
-        keys, ends = [np.array([-1])], [np.flatnonzero(lengths == 0)]
-        nodes_of_ends = [np.zeros(len(ends[0]), np.int64)]
+        lengths, starts = table.lengths[order], table.starts[order]
+        node = np.zeros(len(order), np.int64)
+        rows = np.arange(len(order))
+        ended, going = rows[lengths == 0], rows[lengths > 0]
+        keys, ends, nodes_of_ends = [np.array([-1])], [ended], [node[ended]]
         self._first_of_depth = [0, 1]
-        for depth in range(1, int(lengths.max(initial=0)) + 1):
-            rows = np.flatnonzero(lengths >= depth)
-            key = node[rows] * self._letters + table.column(depth - 1, rows)
-            new = np.ones(len(rows), bool)
-            new[1:] = key[1:] != key[:-1]
-            node[rows] = self._first_of_depth[-1] + np.cumsum(new) - 1
+        while len(going):
+            depth = len(keys)
+            key = node[going] * self._letters + table.codes[starts[going] + depth - 1]
+            new = np.ones(len(going), bool)
+            np.not_equal(key[1:], key[:-1], out=new[1:])
+            node[going] = self._first_of_depth[-1] + np.cumsum(new) - 1
             keys.append(key[new])
-            ending = rows[lengths[rows] == depth]
-            ends.append(ending)
-            nodes_of_ends.append(node[ending])
-            self._first_of_depth.append(self._first_of_depth[-1] + int(new.sum()))
+            last = lengths[going] == depth
+            ended, going = going[last], going[~last]
+            ends.append(ended)
+            nodes_of_ends.append(node[ended])
+            self._first_of_depth.append(self._first_of_depth[-1] + len(keys[-1]))
         self._keys = np.concatenate(keys)
         self.word_at = np.full(len(self._keys), -1, np.int64)
-        self.word_at[np.concatenate(nodes_of_ends)] = places[np.concatenate(ends)]
+        self.word_at[np.concatenate(nodes_of_ends)] = order[np.concatenate(ends)]
         self.best = np.full(len(self._keys), -np.inf)
         self.best[self.word_at >= 0] = value[self.word_at[self.word_at >= 0]]
-        for depth in range(len(self._first_of_depth) - 2, 0, -1):
-            nodes = slice(self._first_of_depth[depth], self._first_of_depth[depth + 1])
-            np.maximum.at(self.best, self._keys[nodes] // self._letters, self.best[nodes])
+        for first, last_one in reversed(list(pairwise(self._first_of_depth[1:]))):
+            parents = self._keys[first:last_one] // self._letters
+            begins = np.flatnonzero(np.diff(parents, prepend=-1))
+            best = np.maximum.reduceat(self.best[first:last_one], begins)
+            parents = parents[begins]
+            self.best[parents] = np.maximum(self.best[parents], best)
 
     def __len__(self) -> int:
         return len(self._keys)

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.channel.base import ErrorModel
-from lmkit.channel.candidates.lexicon import LONGEST, Lexicon
+from lmkit.channel.candidates.folding import LONGEST
+from lmkit.channel.candidates.lexicon import Lexicon
 from lmkit.channel.decoding.lattice import CHANGED, FIXED, KEPT, STEP, Arcs, Lattice
 from lmkit.channel.decoding.readings import LIKELY_PART, Readings
 from lmkit.channel.decoding.surface import Line, Surface

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from lmkit.channel.base import ErrorModel
 from lmkit.channel.candidates.finder import CandidateFinder
-from lmkit.channel.candidates.lexicon import LONGEST, Lexicon, without_marks
+from lmkit.channel.candidates.folding import LONGEST, without_marks
+from lmkit.channel.candidates.lexicon import Lexicon
 from lmkit.channel.decoding.lattice import CHANGED, FIXED, KEPT
 from lmkit.channel.decoding.surface import Token
 from lmkit.channel.groups import log_sums, stretches

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import regex  # type: ignore[import-untyped, unused-ignore]
 
-from lmkit.channel.candidates.lexicon import fold, pattern_of
+from lmkit.channel.candidates.folding import fold, pattern_of
 from lmkit.channel.corrections import Change, Correction
 from lmkit.channel.decoding.changes import corrected
 from lmkit.channel.decoding.lattice import CHANGED, Arcs, Lattice

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from lmkit.channel.candidates.lexicon import LONGEST, Lexicon, fold, is_word, pattern_of
+from lmkit.channel.candidates.folding import LONGEST, fold, is_word, pattern_of
+from lmkit.channel.candidates.lexicon import Lexicon
 from lmkit.model import BOS, EOS, UNK, LanguageModel
 from lmkit.text.normalization import normalizer
 from lmkit.text.tokenizers.word import WordTokenizer
