@@ -179,3 +179,23 @@ def test_the_search_finds_what_is_too_far_for_the_index():
     pairs = set(zip(queries.tolist(), found.tolist(), strict=True))
     assert (0, 0) in pairs
     assert (1, 2) in pairs
+
+
+@given(
+    st.lists(st.text(st.characters(min_codepoint=97, max_codepoint=260), max_size=4), unique=True)
+)
+def test_children_of_a_trie_with_many_letters(words: list[str]):
+    table = WordTable.of(words)
+    trie = WordTrie(table, np.zeros(len(words)), alphabetical(table))
+    beginnings = {word[:n] for word in words for n in range(len(word) + 1)} | {""}
+    node = {"": 0}
+    for begin in sorted(beginnings - {""}, key=len):
+        code = WordTable.of([begin[-1]], table.alphabet).codes
+        node[begin] = int(trie.children(np.array([node[begin[:-1]]]), code)[0])
+    assert sorted(node.values()) == list(range(len(trie)))
+    everyone = np.repeat(np.arange(len(trie)), len(table.alphabet) + 1)
+    letters = np.tile(np.arange(len(table.alphabet) + 1), len(trie))
+    assert (trie.children(everyone, letters) >= 0).sum() == len(trie) - 1
+    child, parent = trie.all_children(np.arange(len(trie)))
+    assert child.tolist() == list(range(1, len(trie)))
+    assert trie.children(parent, trie.letters[child]).tolist() == child.tolist()

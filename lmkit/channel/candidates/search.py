@@ -59,12 +59,17 @@ class TrieSearch:
         self._channel = channel
         self._trie = trie
         # The edits that give one typed piece at one place of a word are a set, all sets behind
-        # each other: what was meant as codes, `LONGEST_MEANT` for each, its length, its price.
+        # each other, each in the order of its first letters: what was meant as codes,
+        # `LONGEST_MEANT` for each, the rank of the first among first letters, the length, the
+        # price.
         self._sets: dict[tuple[str, str], int] = {}
         self._set_starts = GrowingArray(np.int64, [0])
         self._letters = GrowingArray(np.int64)
+        self._first = GrowingArray(np.int64)
         self._lengths = GrowingArray(np.int64)
         self._log_probs = GrowingArray(np.float64)
+        # 0 is the rank of no letter and of those that no edit begins with.
+        self._ranks = np.zeros(len(self._trie.alphabet) + 1, np.int64)
 
     def find(self, typed: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Pairs (place in ``typed``, place in the words): at most `MOST_FOUND` for each."""
@@ -101,11 +106,14 @@ class TrieSearch:
 
     def _pruned(self, front: _Front) -> _Front:
         """The best `BEAM` hypotheses of each typed word, no two at one node."""
-        order = np.lexsort((-front.score, front.node, front.query))
-        query, node = front.query[order], front.node[order]
-        first = np.ones(len(order), bool)
-        first[1:] = (query[1:] != query[:-1]) | (node[1:] != node[:-1])
-        front = front.at(order[first])
+        if not len(front.query):
+            return front
+        place = (front.query << 32) | front.node
+        order = np.argsort(place)
+        place = place[order]
+        begins = np.flatnonzero(np.diff(place, prepend=-1))
+        place, score = place[begins], np.maximum.reduceat(front.score[order], begins)
+        front = _Front(place >> 32, place & 0xFFFFFFFF, score)
         rank = front.score + self._trie.best[front.node]
         return front.at(best_of_groups(front.query, rank, BEAM))
 
@@ -114,19 +122,60 @@ class TrieSearch:
         asked = np.zeros(len(typed), bool)
         asked[front.query] = True
         queries = np.flatnonzero(asked)
-        sets = np.zeros(len(typed), np.int64)
-        sets[queries] = self._sets_of([typed[q] for q in queries.tolist()], place, size)
-        starts, mine = self._set_starts.values, sets[front.query]
-        sizes = starts[mine + 1] - starts[mine]
-        edit = stretches(starts[mine], sizes)
-        parent = np.repeat(np.arange(len(mine)), sizes)
+        names = self._sets_of([typed[q] for q in queries.tolist()], place, size)
+        sets, number = np.unique(names, return_inverse=True)
+        mine = np.zeros(len(typed), np.int64)
+        mine[queries] = number
+        edits, first = self._by_first_letter(sets)
+        width = int(self._ranks.max()) + 1
+        # Only edits that begin with a letter of one of a node's children lead anywhere.
+        child, parent = self._trie.all_children(front.node)
+        rank = self._ranks[self._trie.letters[child]]
+        key = mine[front.query[parent]] * width + rank
+        sizes = np.where(rank > 0, first[key + 1] - first[key], 0)
+        some = np.flatnonzero(sizes)
+        edit = edits[stretches(first[key[some]], sizes[some])]
+        some = np.repeat(some, sizes[some])
+        node, parent = child[some], parent[some]
+        score = front.score[parent] + self._log_probs.values[edit]
         lengths = self._lengths.values[edit]
         letters = self._letters.values.reshape(-1, LONGEST_MEANT)
-        node, score = front.node[parent], front.score[parent] + self._log_probs.values[edit]
-        for step in range(int(lengths.max(initial=0))):
+        for step in range(1, int(lengths.max(initial=0))):
             going = np.flatnonzero((lengths > step) & (node >= 0))
             node[going] = self._trie.children(node[going], letters[edit[going], step])
-        return _Front(front.query[parent], node, score).at(node >= 0)
+        there = np.flatnonzero(node >= 0)
+        found = _Front(front.query[parent[there]], node[there], score[there])
+        return _Front.joined([found, self._nothing_meant(front, mine, edits, first, width)])
+
+    def _by_first_letter(
+        self, sets: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The edits of ``sets``, and where among them those of set number n begin that have a
+        first letter of rank r: at n times the number of ranks, plus r."""
+        starts = self._set_starts.values
+        sizes = starts[sets + 1] - starts[sets]
+        edits = stretches(starts[sets], sizes)
+        width = int(self._ranks.max()) + 1
+        key = np.repeat(np.arange(len(sets)) * width, sizes) + self._first.values[edits]
+        counts = np.bincount(key, minlength=len(sets) * width)
+        return edits, np.concatenate(([0], np.cumsum(counts)))
+
+    def _nothing_meant(
+        self,
+        front: _Front,
+        mine: NDArray[np.int64],
+        edits: NDArray[np.int64],
+        first: NDArray[np.int64],
+        width: int,
+    ) -> _Front:
+        """``front`` where what was typed was not meant at all: edits without letters."""
+        low = first[mine[front.query] * width]
+        edit = edits[np.minimum(low, max(len(edits) - 1, 0))] if len(edits) else low
+        empty = np.flatnonzero(
+            (first[mine[front.query] * width + 1] > low) & (self._lengths.values[edit] == 0)
+        )
+        lost = front.at(empty)
+        return _Front(lost.query, lost.node, lost.score + self._log_probs.values[edit[empty]])
 
     def _sets_of(self, words: Sequence[str], place: int, size: int) -> list[int]:
         """The set of edits for the next ``size`` letters at ``place`` of each of ``words``."""
@@ -165,7 +214,14 @@ class TrieSearch:
         for step in range(LONGEST_MEANT):
             rows = np.flatnonzero(table.lengths > step)
             letters[rows, step] = table.column(step, rows)
-        self._letters.extend(letters.reshape(-1))
-        self._lengths.extend(table.lengths)
-        self._log_probs.extend(np.array(log_probs, float))
+        new = np.unique(letters[:, 0])
+        new = new[(new > 0) & (self._ranks[new] == 0)]
+        self._ranks[new] = self._ranks.max() + 1 + np.arange(len(new))
+        first = self._ranks[letters[:, 0]]
+        # Where nothing was meant stands before letters that no word has.
+        order = np.lexsort((table.lengths > 0, first, np.repeat(np.arange(len(sizes)), sizes)))
+        self._letters.extend(letters[order].reshape(-1))
+        self._first.extend(first[order])
+        self._lengths.extend(table.lengths[order])
+        self._log_probs.extend(np.array(log_probs, float)[order])
         self._set_starts.extend(self._set_starts.values[-1] + np.cumsum(sizes, dtype=np.int64))

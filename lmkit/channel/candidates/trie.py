@@ -7,12 +7,17 @@ beginning. ``M`` is the number of nodes, ``N`` of words.
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.channel.candidates.wordtable import WordTable
+from lmkit.channel.groups import stretches
+
+SHARED = 63
+"""Bit of all letters but the most frequent ones in what says which children a node has."""
 
 
 class WordTrie:
@@ -61,12 +66,78 @@ class WordTrie:
     def __len__(self) -> int:
         return len(self._keys)
 
+    @cached_property
+    def letters(self) -> NDArray[np.int64]:
+        """The last letter of each node [M], as a code; 0 of the empty beginning."""
+        return np.maximum(self._keys, 0) % self._letters
+
+    @cached_property
+    def _first_child(self) -> NDArray[np.int64]:
+        parents = self._keys[1:] // self._letters
+        counts = np.bincount(parents, minlength=len(self._keys))
+        return np.concatenate(([1], 1 + np.cumsum(counts)))
+
+    def all_children(
+        self, nodes: NDArray[np.integer]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """All children of ``nodes``, behind each other, and the place in ``nodes`` of the parent
+        of each."""
+        first = self._first_child[nodes]
+        sizes = self._first_child[nodes + 1] - first
+        return stretches(first, sizes), np.repeat(np.arange(len(nodes)), sizes)
+
+    @cached_property
+    def _bits(self) -> NDArray[np.uint64]:
+        """The bit that stands for each letter, by its code, among a node's children: the letters
+        that are found most have one each, ascending as they do; the others share the last."""
+        counts = np.bincount(self.letters[1:], minlength=self._letters)
+        common = np.sort(np.argsort(-counts[1:], kind="stable")[:SHARED] + 1)
+        bits = np.full(self._letters, SHARED, np.uint64)
+        bits[common] = np.arange(len(common))
+        return bits
+
+    @cached_property
+    def _children_bits(self) -> NDArray[np.uint64]:
+        """The bits of the letters of each node's children: [M]."""
+        bits = np.zeros(len(self._keys), np.uint64)
+        parents = self._keys[1:] // self._letters
+        begins = np.flatnonzero(np.diff(parents, prepend=-1))
+        if len(begins):
+            single = np.left_shift(np.uint64(1), self._bits[self.letters[1:]])
+            bits[parents[begins]] = np.bitwise_or.reduceat(single, begins)
+        return bits
+
     def children(
         self, nodes: NDArray[np.integer], letters: NDArray[np.integer]
     ) -> NDArray[np.int64]:
         """The child of each node [n] by a letter's code [n]; -1 where there is none."""
+        there, bit = self._children_bits[nodes], self._bits[letters]
+        before = there & (np.left_shift(np.uint64(1), bit) - np.uint64(1))
+        has = (there >> bit) & np.uint64(1)
+        found = np.where(has > 0, self._first_child[nodes] + _ones(before), -1)
+        rare = np.flatnonzero(there >> np.uint64(SHARED))
+        if len(rare):
+            found[rare] = self._search(nodes[rare], np.asarray(letters)[rare])
+        return found
+
+    def _search(
+        self, nodes: NDArray[np.integer], letters: NDArray[np.integer]
+    ) -> NDArray[np.int64]:
+        """The same, for any node."""
         wanted = nodes * self._letters + letters
         found = np.searchsorted(self._keys, wanted)
         found[found == len(self._keys)] = 0
-        found[(self._keys[found] != wanted) | (np.asarray(letters) == 0)] = -1
+        found[(self._keys[found] != wanted) | (letters == 0)] = -1
         return found
+
+
+def _ones(bits: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """How many bits of each number are set."""
+    if hasattr(np, "bitwise_count"):
+        return np.bitwise_count(bits).astype(np.int64)
+    # As a sum of pairs, of fours, and of eights (NumPy 1 has no such function).
+    pairs = bits - ((bits >> np.uint64(1)) & np.uint64(0x5555555555555555))
+    fours = pairs & np.uint64(0x3333333333333333)
+    fours += (pairs >> np.uint64(2)) & np.uint64(0x3333333333333333)
+    eights = (fours + (fours >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return ((eights * np.uint64(0x0101010101010101)) >> np.uint64(56)).astype(np.int64)
