@@ -181,10 +181,7 @@ def test_the_search_finds_what_is_too_far_for_the_index():
     assert (1, 2) in pairs
 
 
-@given(
-    st.lists(st.text(st.characters(min_codepoint=97, max_codepoint=260), max_size=4), unique=True)
-)
-def test_children_of_a_trie_with_many_letters(words: list[str]):
+def check_children(words: list[str]) -> None:
     table = WordTable.of(words)
     trie = WordTrie(table, np.zeros(len(words)), alphabetical(table))
     beginnings = {word[:n] for word in words for n in range(len(word) + 1)} | {""}
@@ -199,3 +196,19 @@ def test_children_of_a_trie_with_many_letters(words: list[str]):
     child, parent = trie.all_children(np.arange(len(trie)))
     assert child.tolist() == list(range(1, len(trie)))
     assert trie.children(parent, trie.letters[child]).tolist() == child.tolist()
+
+
+@given(st.lists(st.text(st.sampled_from("abcdeé"), max_size=5), unique=True))
+def test_children_of_a_trie(words: list[str]):
+    check_children(words)
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_children_of_a_trie_with_more_letters_than_bits(
+    counted: bool, monkeypatch: pytest.MonkeyPatch
+):
+    if not counted:
+        # As with NumPy 1.
+        monkeypatch.delattr(np, "bitwise_count", raising=False)
+    many = [chr(point) for point in range(97, 297)]
+    check_children([*many, *(a + b for a in many[::9] for b in many[::7]), "abc", "abď", "zzz"])
