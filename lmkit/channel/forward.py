@@ -33,7 +33,7 @@ class ForwardScorer:
     def __init__(self, source: Any, channel: Any, beam: int | None = None) -> None:
         self._source = source
         self._beam = beam or BEAM
-        self._lexicon = Lexicon.of(source)
+        self._lexicon = Lexicon.of(source).case_sensitive()
         self._surface = Surface(source, self._lexicon)
         readings = Readings(source, CandidateFinder(self._lexicon, channel), spell_all=True)
         weights = Weights(keep=channel.keep, unknown=0.0, name=0.0)

@@ -27,6 +27,8 @@ the hat is on the cat
 to day the rat is at the hat
 today the cat is at the mat
 a man can eat at a mat
+The cat can eat
+Today a cat sat on The Hat
 """
 
 
@@ -65,10 +67,16 @@ def paths(lattice: Lattice, node: int, end: int) -> list[list[int]]:
 
 
 def weight(source: LanguageModel, lattice: Lattice, path: list[int], unknown: float) -> float:
-    """The weight of a whole path, the source's part from ``score``, not from the search."""
+    """The weight of a whole path, the source's part from ``score``, not from the search: of its
+    tokens, and at each place with its twin in place of the token."""
     tokens = lattice.arcs.token[path]
     batch = Batch(tokens.astype(np.int32), np.array([0, len(tokens)]))
-    log_probs = source.score(batch)[0]
+    log_probs = np.array(source.score(batch)[0], float)
+    for place in np.flatnonzero(lattice.arcs.twin[path]).tolist():
+        ids = tokens[: place + 1].astype(np.int32)
+        ids[place] = lattice.arcs.twin[path[place]]
+        other = source.score(Batch(ids, np.array([0, len(ids)])))[0][place]
+        log_probs[place] = np.logaddexp(log_probs[place], other)
     log_probs = log_probs + lattice.arcs.log_unknown[path] + np.where(tokens == 0, unknown, 0.0)
     return float(log_probs.sum() + lattice.arcs.cost[path].sum())
 
@@ -111,6 +119,21 @@ def test_the_best_text_is_that_of_brute_force_over_all_texts(source: LanguageMod
         ),
     )
     assert corrector.correct([" ".join(typed)])[0].corrected == " ".join(best)
+
+
+def test_the_search_adds_up_a_words_capitals(source: LanguageModel, corrector: Corrector):
+    """Typed small, a word is worth what all its spellings are worth together."""
+    lattice = lattice_of(corrector, ["the cat can eat"])
+    twins = {
+        source.vocabulary.tokens[token]: source.vocabulary.tokens[twin]
+        for token, twin in zip(lattice.arcs.token, lattice.arcs.twin, strict=True)
+        if twin
+    }
+    assert twins["the"] == "The"
+    search = corrector.search(lattice)
+    ways = paths(lattice, int(lattice.start[0]), int(lattice.end[0]))
+    weights = np.array([weight(source, lattice, way, corrector._unknown) for way in ways])
+    assert search.total[search.final[0]] == pytest.approx(np.logaddexp.reduce(weights), abs=1e-6)
 
 
 def test_one_lattice_of_many_sentences_is_many_lattices_of_one(corrector: Corrector):

@@ -85,6 +85,14 @@ def test_a_name_in_capitals_comes_back_so_where_the_source_has_it_so(cased: Corr
     assert cased.correct(["Teh cat sat"])[0].corrected == "The cat sat"
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["i think of the house", "the man's cat's rat's", "THE man and i did not"],
+)
+def test_capitals_that_the_source_has_otherwise_are_no_errors(cased: Corrector, text: str):
+    assert cased.correct([text])[0].corrected == text
+
+
 def test_changes_say_where_and_what(corrector: Corrector):
     (correction,) = corrector.correct(["the catt sat on teh mat"])
     assert [c.original for c in correction.changes] == ["catt", "teh"]

@@ -16,7 +16,7 @@ personal dictionary, and of the source's spelling model of unknown words, which 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,19 +37,26 @@ CERTAIN = 10
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """``words`` [N], folded and distinct. ``log_prior`` [N]: log p(word) without context.
-    ``ids`` [4, N]: the source's token for each pattern of capitalisation, 0 where it knows none.
-    ``log_given_unknown`` [N]: log p(word | <unk>) from lists, -inf without; ``log_list`` [N]: log
-    of ``mix`` times the list's probability, -inf without. ``spelling_share`` is what the spelling
-    model has of the unknown words; ``capitals`` [N] says which words the source has only
-    capitalised, ``certain`` [N] which are surely words, not errors of the text they are from.
-    ``own`` are the words of the personal dictionary.
+    """``stock``: what it is made of, in the order of the words. ``words`` [N], folded and
+    distinct. ``log_prior`` [N]: log p(word) without context. ``ids`` [4, N]: the source's token
+    for each pattern of capitalisation, 0 where it knows none; ``token`` [N]: the one that it has
+    most often, ``twin`` [N]: the one that it has next, 0 for none, and ``twin_inside`` [N]: the
+    same where that is no rare one. ``log_given_unknown`` [N]: log
+    p(word | <unk>) from lists, -inf without; ``log_list`` [N]: log of ``mix`` times the list's
+    probability, -inf without. ``spelling_share`` is what the spelling model has of the unknown
+    words; ``capitals`` [N] says which words the source has only capitalised, ``certain`` [N]
+    which are surely words, not errors of the text they are from. ``own`` are the words of the
+    personal dictionary.
     """
 
+    stock: Stock
     words: PackedWords
     rows: WordRows
     log_prior: NDArray[np.float64]
     ids: NDArray[np.int32]
+    token: NDArray[np.int64]
+    twin: NDArray[np.int64]
+    twin_inside: NDArray[np.int64]
     log_given_unknown: NDArray[np.float64]
     log_list: NDArray[np.float64]
     capitals: NDArray[np.bool_]
@@ -64,6 +71,11 @@ class Lexicon:
     def table(self, most: int | None = None) -> WordTable:
         """The likeliest ``most`` words as arrays of letters."""
         return self.words.table if most is None else self.words.table.first(most)
+
+    def case_sensitive(self) -> Lexicon:
+        """The same with each word in lower case, where the source has it so, and no other."""
+        none = np.zeros(len(self), np.int64)
+        return replace(self, token=self.ids[0].astype(np.int64), twin=none, twin_inside=none)
 
     @classmethod
     def of(
@@ -97,10 +109,12 @@ class Lexicon:
         stock = stock.taken(order)
         with np.errstate(divide="ignore"):
             return cls(
+                stock,
                 stock.words,
                 WordRows(stock.words),
                 np.log(prior[order]),
                 stock.ids,
+                *_faces(stock.ids, np.asarray(source.vocabulary.counts, float)),
                 np.log(given_unknown)[order],
                 np.log(mix * of_list)[order],
                 stock.capitals,
@@ -109,6 +123,19 @@ class Lexicon:
                 mix,
                 frozenset(own),
             )
+
+
+def _faces(
+    ids: NDArray[np.int32], counts: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """`Lexicon.token`, `twin` and `twin_inside` by the ``counts`` of the tokens ``ids``."""
+    known = counts[ids] + (ids != UNK)
+    token = np.take_along_axis(ids, known.argmax(axis=0)[None], 0)[0].astype(np.int64)
+    others = np.where(ids == token, 0.0, known)
+    twin = np.take_along_axis(ids, others.argmax(axis=0)[None], 0)[0].astype(np.int64)
+    twin = np.where(others.any(axis=0), twin, 0)
+    common = others.max(axis=0) > RARE_FACE * known.max(axis=0)
+    return token, twin, np.where(common, twin, 0)
 
 
 def _shares(source: LanguageModel, listed: bool, own: bool) -> dict[str, float]:

@@ -25,6 +25,8 @@ LONGEST_SENTENCE = 150
 """Longer lines are searched in pieces of at most so many tokens."""
 FIRST_WORD = 0.35
 """A capital that begins a sentence says so much less of a name than one within it."""
+TO_NAME = 0.5
+"""The part of a name's price that is paid where another name was meant."""
 _INSIDE = frozenset((",", "-", "‐", "‑", "(", "&"))
 """Behind these, as behind a word, a capital is no beginning of a sentence."""
 _ENDS = frozenset((".", "!", "?", ";", ":", "...", "…"))
@@ -180,7 +182,7 @@ class LatticeBuilder:
         cost[changed] -= (
             weights.name
             * self._like_a_name(typed)[owner[changed]]
-            * (~self._lexicon.capitals[label[changed]])
+            * np.where(self._lexicon.capitals[label[changed]], TO_NAME, 1.0)
         )
         cost += np.where(typed.gap[owner], self._channel.log_space, 0.0)
         source = typed.node[owner]
@@ -188,6 +190,11 @@ class LatticeBuilder:
             source,
             source + 1,
             readings.token.values[reading],
+            np.where(
+                typed.inside[owner],
+                readings.twin_inside.values[reading],
+                readings.twin.values[reading],
+            ),
             readings.log_unknown.values[reading],
             readings.log_list.values[reading],
             cost,
@@ -219,6 +226,7 @@ class LatticeBuilder:
             base + counts,
             base + counts + 1,
             np.full(many, EOS, np.int64),
+            np.zeros(many, np.int64),
             zeros,
             zeros - np.inf,
             zeros,
@@ -243,11 +251,9 @@ class LatticeBuilder:
         cost -= weights.name * self._like_a_name(typed)[owner]
         cost += np.where(typed.gap[owner], self._channel.log_space, 0.0)
         rows = readings.split_rows.values.reshape(-1, 2)[reading]
-        pattern = np.where(readings.pattern.values[typed.number[owner]] == 1, 1, 0)
-        left = self._words(node, middle, rows[:, 0], pattern, cost, owner)
-        right = self._words(
-            middle, node + 1, rows[:, 1], np.zeros_like(pattern), np.zeros(len(cost)), owner
-        )
+        left = self._words(node, middle, rows[:, 0], typed.inside[owner], cost, owner)
+        zeros = np.zeros(len(cost))
+        right = self._words(middle, node + 1, rows[:, 1], zeros == 0, zeros, owner)
         return Arcs.joined([left, right]), time[node] + 1
 
     def _words(
@@ -255,16 +261,18 @@ class LatticeBuilder:
         source: NDArray[np.int64],
         target: NDArray[np.int64],
         rows: NDArray[np.int64],
-        pattern: NDArray[np.int64],
+        inside: NDArray[np.bool_],
         cost: NDArray[np.float64],
         typed: NDArray[np.int64],
     ) -> Arcs:
-        """Arcs of the words in ``rows`` of the lexicon."""
-        token = self._lexicon.ids[pattern, rows].astype(np.int64)
-        unknown = np.where(token == UNK, self._lexicon.log_given_unknown[rows], 0.0)
+        """Arcs of the words in ``rows`` of the lexicon, ``inside`` a sentence or first in it."""
+        lexicon = self._lexicon
+        token = lexicon.token[rows]
+        twin = np.where(inside, lexicon.twin_inside[rows], lexicon.twin[rows])
+        unknown = np.where(token == UNK, lexicon.log_given_unknown[rows], 0.0)
         kind = np.full(len(rows), CHANGED, np.int8)
-        log_list = self._lexicon.log_list[rows]
-        return Arcs(source, target, token, unknown, log_list, cost, kind, rows, typed)
+        log_list = lexicon.log_list[rows]
+        return Arcs(source, target, token, twin, unknown, log_list, cost, kind, rows, typed)
 
     def _merged(self, lines: Sequence[Line], pieces: Sequence[Piece], typed: Typed) -> Arcs:
         """Two tokens as one word."""
@@ -293,8 +301,7 @@ class LatticeBuilder:
         cost = np.log1p(-self._weights.keep) + self._weights.channel * log_channel
         cost += np.where(typed.gap[owner], self._channel.log_space, 0.0)
         node = typed.node[owner]
-        pattern = np.where(self._readings.pattern.values[typed.number[owner]] == 1, 1, 0)
-        return self._words(node, node + 2, row, pattern, cost, owner)
+        return self._words(node, node + 2, row, typed.inside[owner], cost, owner)
 
     def _merges_of(self, joined: list[str]) -> list[tuple[int, float]]:
         """The lexicon's row of each of ``joined`` words with its space left out, and the channel's

@@ -190,6 +190,7 @@ class BeamSearch:
         rows = np.repeat(np.arange(len(nodes)), sizes)
         arcs = lattice.arcs
         log_probs = log_probs_of_pairs(self._source, state, rows, arcs.token[arc], sizes)
+        self._add_twins(log_probs, state, rows, arcs.twin[arc])
         unknown = arcs.token[arc] == UNK
         log_probs += np.where(unknown, arcs.log_unknown[arc] + self._pricing.unknown, 0.0)
         if self._pricing.mix:
@@ -212,6 +213,20 @@ class BeamSearch:
                     total[mine] + weight[here],
                 )
             )
+
+    def _add_twins(
+        self,
+        log_probs: NDArray[np.float64],
+        state: Any,
+        rows: NDArray[np.int64],
+        twins: NDArray[np.int64],
+    ) -> None:
+        """Add to ``log_probs`` those of the words with other capitals."""
+        asked = np.flatnonzero(twins)
+        if len(asked):
+            sizes = np.bincount(rows[asked], minlength=len(state))
+            more = log_probs_of_pairs(self._source, state, rows[asked], twins[asked], sizes)
+            log_probs[asked] = np.logaddexp(log_probs[asked], more)
 
     def _step(self, time: int) -> None:
         """Make hypotheses of the ways that lead to nodes of ``time``, and follow their arcs."""

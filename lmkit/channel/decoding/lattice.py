@@ -23,7 +23,8 @@ STEP = 16
 
 @dataclass(frozen=True, slots=True)
 class Arcs:
-    """``source`` and ``target``: nodes. ``token``: of the source model. ``log_unknown``: log of
+    """``source`` and ``target``: nodes. ``token``: of the source model; ``twin``: the same word
+    with other capitals, whose probability is added, 0 for none. ``log_unknown``: log of
     what multiplies the source's probability: p(spelling | <unk>) for a word that it does not know,
     else 0. ``log_list``: log of the word list's share, -inf without. ``cost``: the channel's
     part. ``kind``: `KEPT`, `FIXED` or `CHANGED`. ``label``: row in the lexicon, -1 for what is
@@ -32,6 +33,7 @@ class Arcs:
     source: NDArray[np.int64]
     target: NDArray[np.int64]
     token: NDArray[np.int64]
+    twin: NDArray[np.int64]
     log_unknown: NDArray[np.float64]
     log_list: NDArray[np.float64]
     cost: NDArray[np.float64]

@@ -39,8 +39,9 @@ class Readings:
     """Readings of numbered tokens. ``starts`` [T + 1] into the arrays of single words,
     ``split_starts`` [T + 1] into those of several words.
 
-    ``token``, ``log_unknown``, ``log_list``: as in `Arcs`; ``log_channel``: log p(typed | word),
-    of the edits alone (the word is known not to be typed as it is), or the doubt in what is kept;
+    ``token``, ``twin``, ``log_unknown``, ``log_list``: as in `Arcs`; ``twin_inside``: the twin
+    where a word is not the first of its sentence; ``log_channel``: log p(typed | word), of the
+    edits alone (the word is known not to be typed as it is), or the doubt in what is kept;
     ``label``: row in the lexicon, -1 for the token itself; ``kind`` as in `Arcs`. All [R].
     ``pattern`` and ``known`` [T]: how the token is capitalised, and whether it is in the lexicon.
     ``split_rows`` [W, 2]: lexicon rows of the two words; ``split_log_channel`` [W].
@@ -58,6 +59,8 @@ class Readings:
         self._finder = finder
         self.starts = GrowingArray(np.int64, [0])
         self.token = GrowingArray(np.int64)
+        self.twin = GrowingArray(np.int64)
+        self.twin_inside = GrowingArray(np.int64)
         self.log_unknown = GrowingArray(np.float64)
         self.log_list = GrowingArray(np.float64)
         self.log_channel = GrowingArray(np.float64)
@@ -84,13 +87,15 @@ class Readings:
         where = stretches(starts[places] + 1, np.diff(found.starts))
         total = int(sizes.sum())
         patterns = np.array([token.pattern for token in tokens], np.int64)
-        token = np.zeros(total, np.int64)
+        token, twin, twin_inside = (np.zeros(total, np.int64) for _ in range(3))
         label = np.full(total, -1, np.int64)
         log_unknown, log_channel = np.zeros(total), np.zeros(total)
         log_list = np.full(total, -np.inf)
         kind = np.full(total, CHANGED, np.int8)
         token[starts] = [t.source_id for t in tokens]
-        token[where] = self.lexicon.ids[patterns[owner], found.rows]
+        token[where] = self.lexicon.token[found.rows]
+        twin[where] = self.lexicon.twin[found.rows]
+        twin_inside[where] = self.lexicon.twin_inside[found.rows]
         label[where] = found.rows
         log_channel[where] = found.log_channel - np.log1p(-self.channel.keep)
         log_list[where] = self.lexicon.log_list[found.rows]
@@ -98,12 +103,19 @@ class Readings:
         log_unknown[where[unknown]] = self.lexicon.log_given_unknown[found.rows[unknown]]
         kind[starts] = np.where(correctable, KEPT, FIXED)
         rows = np.array([t.row for t in tokens], np.int64)
+        known = np.flatnonzero((rows >= 0) & correctable)
+        if not self._spell_all:
+            token[starts[known]] = self.lexicon.token[rows[known]]
+            twin[starts[known]] = self.lexicon.twin[rows[known]]
+            twin_inside[starts[known]] = self.lexicon.twin_inside[rows[known]]
         known = np.flatnonzero(rows >= 0)
         log_list[starts[known]] = self.lexicon.log_list[rows[known]]
         log_unknown[starts] = self._kept_prices(tokens, rows)
         log_channel[starts] = self._doubt(rows, owner, found.rows, log_channel[where])
         for name, values in (
             ("token", token),
+            ("twin", twin),
+            ("twin_inside", twin_inside),
             ("label", label),
             ("log_unknown", log_unknown),
             ("log_list", log_list),

@@ -219,6 +219,7 @@ class Splitter:
             np.array(words.source, np.int64),
             np.array(words.target, np.int64),
             token,
+            np.zeros(len(row), np.int64),
             unknown,
             log_list,
             np.array(words.cost, float),

@@ -23,6 +23,8 @@ from lmkit.text.tokenizers.word import WordTokenizer
 
 _CODE = re.compile(r"[@#\\_={}|~^`$<>/]|\w[.(]\w|::|\d")
 _CUTS = re.compile(r"([-‐‑]|['’][sS]$)")
+_ENDING = re.compile("'[a-z]{1,2}|n't")
+"""What a tokenizer cuts off words, and nobody types alone."""
 LIKELIEST = 2000
 FEW = 0.01
 """A script of a smaller part of the letters of the `LIKELIEST` words is not the lexicon's own."""
@@ -116,6 +118,7 @@ class Surface:
         source_id = self._id_of(spelling)
         if source_id == UNK and row >= 0:
             source_id = int(self._lexicon.ids[pattern, row])
+        word = word and not _ENDING.fullmatch(folded)
         open_as_typed, open_in_capitals = word and pattern < 2, word and pattern == 2
         return Token(
             text, folded, spelling, pattern, row, source_id, open_as_typed, open_in_capitals
