@@ -34,6 +34,9 @@ UNKNOWN_SHARES = {"list": 0.5, "dictionary": 0.2, "spelling": 0.3}
 CERTAIN = 10
 """A word that the source has so often is no typing error of its text."""
 
+RARE_FACE = 0.05
+"""Within a sentence, a word with other capitals counts as the same where it is not as rare."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
