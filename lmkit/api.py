@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -158,6 +158,7 @@ def train_channel(
     noisy: str | Path | None = None,
     channel: str = "brill-moore",
     embed: bool = False,
+    lexicon: str | Path | Mapping[str, float] | None = None,
     errors: str = "strict",
     progress: Progress | None = None,
     **options: Any,
@@ -168,17 +169,25 @@ def train_channel(
     The errors are learnt from ``pairs`` (a file of ``typed<TAB>intended[<TAB>count]``), or
     without any by EM from ``noisy`` text; with neither, they are those of English that ship with
     lmkit. ``channel`` is a name of the registry; ``embed`` puts the source into the file instead
-    of its name. Raises `TextError` for pairs with an empty side and `UnsupportedError` for a
-    source whose tokens are no words.
+    of its name, ``lexicon`` the words of a list, a file or words with their counts. Raises
+    `TextError` for pairs with an empty side and `UnsupportedError` for a source whose tokens are
+    no words.
     """
     clock, started = time.monotonic(), datetime.now(UTC)
     told = {"pairs": pairs, "noisy": noisy, "channel": channel, "embed": embed, **options}
     model: LanguageModel = resolve("backend", "noisy-channel").train(
-        None, None, source=component(source), errors=errors, progress=progress, **told
+        None,
+        None,
+        source=component(source),
+        lexicon=lexicon,
+        errors=errors,
+        progress=progress,
+        **told,
     )
     settled = {"backend": "noisy-channel", **told, "pairs": None, "noisy": None}
     record = run_record("train", started, clock, None, settled, None)
-    model.runs.append({**record, "sources": [str(one) for one in (pairs, noisy) if one]})
+    files = (one for one in (pairs, noisy, lexicon) if one and not isinstance(one, Mapping))
+    model.runs.append({**record, "sources": [str(one) for one in files]})
     if output is not None:
         model.save(output)
     return model

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from lmkit.channel.candidates.folding import read_word_list
+from lmkit.channel.candidates.lexicon import Lexicon
 from lmkit.channel.edits.pairs import read_pairs
 from lmkit.channel.model import NoisyChannelModel
 from lmkit.errors import UsageError
@@ -37,6 +39,7 @@ class NoisyChannelBackend:
         iterations: int | None = None,
         viterbi: bool = False,
         embed: bool = False,
+        lexicon: str | Path | Mapping[str, float] | None = None,
         keep: float | None = None,
         errors: str = "strict",
         progress: Progress | None = None,
@@ -45,8 +48,10 @@ class NoisyChannelBackend:
         text alone, or, with neither, the English one that comes with lmkit.
 
         ``iterations`` rounds of EM (None: as many as the channel likes), over best ways only if
-        ``viterbi``. ``embed`` makes the file carry the source. ``corpus`` and ``valid`` have to
-        be None: a channel has no text of its own to count.
+        ``viterbi``. ``embed`` makes the file carry the source, ``lexicon`` a word list (a file, or
+        folded words with their counts), so that corrections need neither to be given it nor to
+        read it. ``corpus`` and ``valid`` have to be None: a channel has no text of its own to
+        count.
 
         Raises `UsageError` where there is no source or both pairs and noisy text, `TextError`
         for malformed pairs, `UnsupportedError` for a source that is no model of words.
@@ -64,6 +69,7 @@ class NoisyChannelBackend:
             )
         part = source if isinstance(source, Component) else component(source)
         facts: dict[str, Any] = {}
+        listed = read_word_list(lexicon) if isinstance(lexicon, str | Path) else lexicon or {}
         learner = resolve("channel", channel)
         if pairs is not None:
             learnt, facts["learnt"] = learner.learn(
@@ -87,7 +93,9 @@ class NoisyChannelBackend:
             facts["learnt"] = {"from": "the English counts that come with lmkit"}
         if keep is not None:
             learnt.keep = keep
-        return NoisyChannelModel(part, learnt, facts=facts, embed=embed)
+        stock = Lexicon.of(part.model, listed).stock
+        facts["lexicon"] = {"words": len(stock.words), "listed": len(listed)}
+        return NoisyChannelModel(part, learnt, facts=facts, embed=embed, stock=stock)
 
     @staticmethod
     def open(path: str | Path) -> NoisyChannelModel:

@@ -48,12 +48,12 @@ class Corrector:
 
     ``model`` is a noisy channel (its ``source``, ``channel`` and ``weights`` are taken), or any
     language model of words, with a ``channel`` or that of English. ``lexicon``: a word list with
-    or without counts, a file or a mapping; ``dictionary``: the user's own words, a file or words,
-    which are never changed. ``threshold``: changes with a lower posterior are not made.
-    ``beam``: hypotheses kept at each place. ``weights``: in place of the model's. ``explain``:
-    changes come with their candidates and edits. ``split_words``: spaces are put into text that
-    has lost them, and nothing else is changed. ``levels``: sentences may be noisier or cleaner
-    than the average (`lmkit.channel.decoding.noise`).
+    or without counts, a file or a mapping, besides the one that the model keeps; ``dictionary``:
+    the user's own words, a file or words, which are never changed. ``threshold``: changes with a
+    lower posterior are not made. ``beam``: hypotheses kept at each place. ``weights``: in place
+    of the model's. ``explain``: changes come with their candidates and edits. ``split_words``:
+    spaces are put into text that has lost them, and nothing else is changed. ``levels``:
+    sentences may be noisier or cleaner than the average (`lmkit.channel.decoding.noise`).
 
     Raises `UnsupportedError` for a source model whose tokens are no words.
     """
@@ -92,7 +92,8 @@ class Corrector:
         if isinstance(dictionary, str | Path):
             dictionary = read_word_list(dictionary)
         own = frozenset(map(fold, dictionary or ()))
-        self.lexicon = Lexicon.of(self.source, lexicon, sorted(own))
+        stock = getattr(model, "stock", None)
+        self.lexicon = Lexicon.of(self.source, lexicon, sorted(own), stock=stock)
         self.finder = CandidateFinder(self.lexicon, self.channel, slips=slips)
         self._beam = beam
         self._behind = behind

@@ -1,4 +1,5 @@
-"""Noisy channels in files: plain rows of ``edits``, and the source named or carried."""
+"""Noisy channels in files: plain rows of ``edits``, the source named or carried, and the words that
+a correction chooses from (`lmkit.channel.candidates.stored`)."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lmkit.channel.base import EditRow
+from lmkit.channel.candidates.stored import StoredStock, save_stock
 from lmkit.registry import resolve
 from lmkit.store.components import open_components, save_components
 from lmkit.store.damage import damage
@@ -33,6 +35,8 @@ def save_channel_model(model: NoisyChannelModel, path: str | Path) -> None:
             model.channel.rows(),
         )
         save_components(writer, [model.component], model.embed)
+        if model.stock is not None:
+            save_stock(writer, model.stock)
         for row in model.runs:
             writer.run({key: value for key, value in row.items() if key != "id"})
 
@@ -54,6 +58,13 @@ def open_channel_model(path: str | Path) -> NoisyChannelModel:
             meta[key] for key in ("channel", "weights", "lexicon", "facts")
         )
     channel = resolve("channel", name).from_rows(map(EditRow._make, rows), **kept)
+    stored = StoredStock(reader, len(source.model.vocabulary))
     return NoisyChannelModel(
-        source, channel, weights=weights, lexicon=lexicon, facts=facts, runs=reader.runs()
+        source,
+        channel,
+        weights=weights,
+        lexicon=lexicon,
+        facts=facts,
+        runs=reader.runs(),
+        stock=stored if stored.there else None,
     )

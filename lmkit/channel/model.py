@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.channel.base import ErrorModel
+from lmkit.channel.candidates.stock import Stock
+from lmkit.channel.candidates.stored import StoredStock
 from lmkit.errors import UnsupportedError
 from lmkit.measures import Perplexity
 from lmkit.model import EOS, Batch, Generated, LanguageModel, State
@@ -34,7 +36,8 @@ class NoisyChannelModel(LanguageModel):
 
     ``weights``: ``source`` and ``channel`` are powers for correcting, ``keep`` is the channel's
     part of words typed as meant; others are the corrector's own. ``lexicon`` are
-    settings of the corrector, JSON values.
+    settings of the corrector, JSON values; ``stock`` are the words it chooses from, those of the
+    source and of a word list, where they are kept with the model.
     Raises `UnsupportedError` for a source that is no model of words, or gives no probabilities.
     """
 
@@ -51,6 +54,7 @@ class NoisyChannelModel(LanguageModel):
         facts: dict[str, Any] | None = None,
         runs: Sequence[dict[str, Any]] = (),
         embed: bool = False,
+        stock: Stock | StoredStock | None = None,
     ) -> None:
         if source.model.unit != "word":
             raise UnsupportedError(
@@ -66,11 +70,17 @@ class NoisyChannelModel(LanguageModel):
         self.facts = dict(facts or {})
         self.runs = list(runs)
         self.embed = embed
+        self._stock = stock
         self._weights = dict(WEIGHTS)
         self.encoder = self.source.encoder
         self.unit = self.source.unit
         self.context_length = None
         self.set_weights(**(weights or {}))
+
+    @property
+    def stock(self) -> Stock | None:
+        """The words kept with the model, in the order of their priors; None without any."""
+        return self._stock.stock if isinstance(self._stock, StoredStock) else self._stock
 
     @property
     def weights(self) -> dict[str, float]:

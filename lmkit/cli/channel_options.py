@@ -14,7 +14,7 @@ from lmkit.errors import UsageError
 from lmkit.registry import names
 
 BACKEND = "noisy-channel"
-NAMES = ("source", "pairs", "noisy", "channel", "embed")
+NAMES = ("source", "pairs", "noisy", "channel", "embed", "lexicon")
 """Names of these options among those of the command."""
 ALLOWED = {*NAMES, "backend", "errors"}
 
@@ -47,6 +47,12 @@ def channel_options(function: Callable[..., Any]) -> Callable[..., Any]:
             is_flag=True,
             default=None,
             help="Put --source into OUTPUT instead of its name and checksum.",
+        ),
+        click.option(
+            "--lexicon",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Put the words of FILE into OUTPUT, for corrections: word[<TAB>count] a line.",
         ),
     )(function)
 

@@ -52,6 +52,19 @@ def test_the_errors_of_english_where_nothing_is_given(run, english_model, tmp_pa
     assert run("correct", target, stdin=b"teh captain\n").out == "the captain\n"
 
 
+def test_the_words_of_a_list_are_kept_in_the_model(run, english_model, spelling_pairs, tmp_path):
+    listed, target = tmp_path / "words.tsv", tmp_path / "c.lm"
+    listed.write_text("captainship\t9\n", encoding="utf-8")
+    words = ("--source", english_model, "--pairs", spelling_pairs, "--lexicon", listed)
+    assert run(*CHANNEL, *words, "--output", target).status == 0
+    listed.unlink()
+    assert run("suggest", target, "captianship", "-n", 1, "--tsv").out.split()[8] == "captainship"
+    facts = json.loads(run("info", target, "--json").out)
+    assert facts["lexicon"]["listed"] == 1
+    missing = run(*CHANNEL, *words, "--output", tmp_path / "d.lm")
+    refused(missing, "words.tsv", status=1)
+
+
 def test_a_channel_is_learnt_from_messy_text(run, english_model, english_text, tmp_path):
     noisy, target = tmp_path / "noisy.txt", tmp_path / "c.lm"
     text = english_text.read_text(encoding="utf-8")
@@ -120,3 +133,5 @@ def test_options_that_do_not_go_together(run, english_model, spelling_pairs, tmp
 def test_what_is_for_channels_is_refused_elsewhere(run, small_text, spelling_pairs, tmp_path):
     result = run("train", small_text, "--pairs", spelling_pairs, "--output", tmp_path / "m.lm")
     refused(result, "--pairs is for noisy channels", "--backend noisy-channel", status=2)
+    result = run("train", small_text, "--lexicon", spelling_pairs, "--output", tmp_path / "m.lm")
+    refused(result, "--lexicon is for noisy channels", "--backend noisy-channel", status=2)

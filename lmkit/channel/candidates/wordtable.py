@@ -35,6 +35,16 @@ class WordTable:
             alphabet = np.flatnonzero(counts).astype(np.uint32)
         return cls(_codes(points, alphabet), starts, alphabet)
 
+    @classmethod
+    def packed(
+        cls,
+        codes: NDArray[np.integer],
+        starts: NDArray[np.int64],
+        alphabet: NDArray[np.uint32],
+    ) -> WordTable:
+        """The table of ``codes`` of any type."""
+        return cls(codes.astype(_kind(alphabet)), starts, alphabet)
+
     def __len__(self) -> int:
         return len(self.starts) - 1
 
@@ -70,15 +80,20 @@ class WordTable:
         if len(alphabet) == len(self.alphabet):
             return self.codes
         codes = np.concatenate(([0], np.searchsorted(alphabet, self.alphabet) + 1))
-        return codes.astype(np.uint16 if len(alphabet) < 1 << 16 else np.uint32)[self.codes]
+        return codes.astype(_kind(alphabet))[self.codes]
 
     def column(self, place: int, rows: NDArray[np.integer]) -> NDArray[np.integer]:
         """The character at ``place`` of each word of ``rows``, which all are long enough."""
         return self.codes[self.starts[rows] + place]
 
 
+def _kind(alphabet: NDArray[np.uint32]) -> type[np.integer]:
+    """What holds the codes of ``alphabet``."""
+    return np.uint16 if len(alphabet) < 1 << 16 else np.uint32
+
+
 def _codes(points: NDArray[np.uint32], alphabet: NDArray[np.uint32]) -> NDArray[np.integer]:
-    kind: type[np.integer] = np.uint16 if len(alphabet) < 1 << 16 else np.uint32
+    kind = _kind(alphabet)
     if not len(alphabet):
         return np.zeros(len(points), kind)
     if int(alphabet[-1]) < 1 << 17:

@@ -1,0 +1,107 @@
+"""A lexicon in a model file, so that a channel is asked without reading a vocabulary first.
+
+Columns that begin with ``lexicon.``: the letters of all words behind each other as numbers into the
+``alphabet`` and how many each word has; the rows of the words in alphabetical order; and what
+`Stock` says of them, ``ids``, ``counts`` and ``capitals`` of those in ``source_rows`` only. Files
+made before there were any have none, and are read as ever.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmkit.channel.candidates.stock import Stock
+from lmkit.channel.candidates.words import PackedWords
+from lmkit.channel.candidates.wordtable import WordTable
+from lmkit.store.columns import MemoryColumn, narrow
+from lmkit.store.damage import damage
+from lmkit.store.modelfile import ModelReader, ModelWriter
+
+KEY = "lexicon_stock"
+"""In ``meta``: which version, and how many words."""
+VERSION = 1
+"""Changes with what counts as a word and how it is folded: a lexicon of another version is made
+anew from the source, without what was listed."""
+PREFIX = "lexicon."
+
+
+def save_stock(writer: ModelWriter, stock: Stock) -> None:
+    """Write ``stock``."""
+    table = stock.words.table
+    known = np.flatnonzero(stock.ids.any(axis=0) | (stock.counts > 0) | stock.capitals)
+    columns: dict[str, NDArray[Any]] = {
+        "alphabet": table.alphabet,
+        "codes": table.codes.astype(narrow(len(table.alphabet))),
+        "lengths": table.lengths.astype(narrow(int(table.lengths.max(initial=0)))),
+        "order": stock.words.order.astype(narrow(len(table))),
+        "source_rows": known.astype(narrow(len(table))),
+        "ids": stock.ids[:, known].reshape(-1),
+        "counts": stock.counts[known],
+        "capitals": stock.capitals[known].astype(np.uint8),
+    }
+    if stock.listing.any():
+        columns["listing"] = stock.listing
+    for name, values in columns.items():
+        writer.column(PREFIX + name, MemoryColumn(values))
+    writer.meta({KEY: {"version": VERSION, "words": len(table)}})
+
+
+class StoredStock:
+    """The lexicon of an open model file, read when it is asked for. ``tokens``: how many the
+    source has."""
+
+    def __init__(self, reader: ModelReader, tokens: int) -> None:
+        self._reader = reader
+        self._tokens = tokens
+
+    @property
+    def there(self) -> bool:
+        """Whether the file has one of this version."""
+        facts = self._reader.meta.get(KEY)
+        return isinstance(facts, dict) and facts.get("version") == VERSION
+
+    @cached_property
+    def stock(self) -> Stock:
+        """Raises `ModelFileError` where the file is damaged."""
+        with damage(self._reader.path):
+            return self._read()
+
+    def _read(self) -> Stock:
+        words = self._words(self._reader.meta[KEY]["words"])
+        many = len(words)
+        known, counts, capitals = map(self._column, ("source_rows", "counts", "capitals"))
+        patterns = self._column("ids").reshape(-1, len(known))
+        if not 0 <= patterns.min(initial=0) <= patterns.max(initial=0) < self._tokens:
+            raise ValueError("its lexicon has tokens that its source has not")
+        stock = Stock(
+            words,
+            np.zeros((len(patterns), many), np.int32),
+            np.zeros(many),
+            np.zeros(many, bool),
+            np.zeros(many),
+        )
+        stock.ids[:, known] = patterns
+        stock.counts[known] = counts
+        stock.capitals[known] = capitals
+        if self._reader.has_column(PREFIX + "listing"):
+            stock.listing[:] = self._column("listing")
+        return stock
+
+    def _words(self, many: int) -> PackedWords:
+        alphabet, codes, lengths, order = map(
+            self._column, ("alphabet", "codes", "lengths", "order")
+        )
+        starts = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
+        right = len(lengths) == len(order) == many and starts[-1] == len(codes)
+        if not right or codes.max(initial=0) > len(alphabet) or codes.min(initial=1) < 1:
+            raise ValueError("the words of its lexicon are not whole")
+        if not np.array_equal(np.bincount(order, minlength=many), np.ones(many)):
+            raise ValueError("the words of its lexicon have no order")
+        return PackedWords(WordTable.packed(codes, starts, alphabet), order.astype(np.int64))
+
+    def _column(self, name: str) -> NDArray[Any]:
+        return self._reader.column(PREFIX + name).array()

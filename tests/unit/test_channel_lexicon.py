@@ -1,0 +1,178 @@
+"""The lexicon in a channel's file: the same corrections as without it, and sooner."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lmkit
+from lmkit.channel.candidates.lexicon import Lexicon
+from lmkit.channel.candidates.stored import KEY
+from lmkit.channel.corrector import Corrector
+from lmkit.channel.model import NoisyChannelModel
+from lmkit.errors import ModelFileError, TextError
+
+TEXT = [
+    "The cat sat on the mat",
+    "The dog sat on the log",
+    "a cat and a dog",
+    "NASA phones Zoé",
+] * 9
+PAIRS = "teh\tthe\t9\nfone\tphone\t3\nsta\tsat\ncatt\tcat\nog\ton\n"
+LISTED = {"zebra": 7.0, "cat": 3.0, "logs": 2.0, "l'été": 1.0}
+MORE = {"zebras": 4.0, "cat": 2.0, "phonetic": 1.0}
+OWN = ["zebroid", "mat"]
+TYPED = ["teh", "catt", "zebrra", "logz", "ete", "zoe", "zebros", "nasa", "fone", "dgo"]
+ARRAYS = ("log_prior", "ids", "log_given_unknown", "log_list", "capitals", "certain")
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    text = tmp_path / "text.txt"
+    text.write_text("".join(f"{line}\n" for line in TEXT), encoding="utf-8")
+    lmkit.train(text, output=tmp_path / "source.lm", order=2)
+    return tmp_path / "source.lm"
+
+
+@pytest.fixture
+def listed(tmp_path: Path) -> Path:
+    path = tmp_path / "words.tsv"
+    path.write_text("".join(f"{w}\t{n:g}\n" for w, n in LISTED.items()), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def trained(source: Path, tmp_path: Path) -> Callable[..., Path]:
+    pairs = tmp_path / "pairs.tsv"
+    pairs.write_text(PAIRS, encoding="utf-8")
+
+    def make(**options: object) -> Path:
+        lmkit.api.train_channel(source, pairs=pairs, output=tmp_path / "c.lm", **options)
+        return tmp_path / "c.lm"
+
+    return make
+
+
+def without_lexicon(path: Path) -> Path:
+    """The same file as it was written before lexicons were kept in it."""
+    with sqlite3.connect(path) as file:
+        file.execute(f"DELETE FROM meta WHERE key = '{KEY}'")
+        file.execute(
+            "DELETE FROM blocks WHERE (id >> 32) IN"
+            " (SELECT id FROM columns WHERE name LIKE 'lexicon.%')"
+        )
+        file.execute("DELETE FROM columns WHERE name LIKE 'lexicon.%'")
+    file.close()
+    return path
+
+
+def assert_same(one: Lexicon, other: Lexicon) -> None:
+    """Equal but for the order of words that are worth the same."""
+    assert sorted(one.words) == sorted(other.words)
+    rows = other.rows.of(list(one.words))
+    for name in ARRAYS:
+        mine, theirs = getattr(one, name), getattr(other, name)[..., rows]
+        np.testing.assert_allclose(mine, theirs, rtol=1e-12, err_msg=name)
+    assert (one.spelling_share, one.mix, one.own) == (other.spelling_share, other.mix, other.own)
+    assert one.words.order.tolist() == sorted(range(len(one)), key=one.words.__getitem__)
+
+
+@pytest.mark.parametrize("own", [[], OWN])
+@pytest.mark.parametrize("more", [{}, MORE])
+@pytest.mark.parametrize("kept", [{}, LISTED])
+def test_a_stored_lexicon_is_the_one_that_would_be_made(
+    trained: Callable[..., Path], kept: dict[str, float], more: dict[str, float], own: list[str]
+):
+    model = lmkit.load(trained(lexicon=kept))
+    assert isinstance(model, NoisyChannelModel)
+    assert model.stock is not None
+    # A list given later counts as if both were one.
+    both = {w: kept.get(w, 0.0) + more.get(w, 0.0) for w in {**kept, **more}}
+    stored = Lexicon.of(model.source, more, own, stock=model.stock)
+    assert_same(stored, Lexicon.of(model.source, both, own))
+
+
+def test_corrections_and_suggestions_are_the_same(
+    trained: Callable[..., Path], listed: Path, tmp_path: Path
+):
+    stored = Corrector(lmkit.load(trained(lexicon=listed)))
+    told = Corrector(lmkit.load(without_lexicon(trained())), lexicon=listed)
+    for word in TYPED:
+        for sides in (("", ""), ("the", "on the mat")):
+            here, there = stored.suggest(word, *sides), told.suggest(word, *sides)
+            assert [one.text for one in here] == [one.text for one in there]
+            for one, other in zip(here, there, strict=True):
+                assert one.posterior == pytest.approx(other.posterior, abs=1e-9)
+    text = ["Teh catt sta on teh zebrra", "a dgo and the logz"]
+    assert [c.corrected for c in stored.correct(text)] == [c.corrected for c in told.correct(text)]
+    assert stored.correct(text)[0].corrected == "The cat sat on the zebra"
+
+
+def test_one_file_has_all(trained: Callable[..., Path], listed: Path, source: Path):
+    path = trained(lexicon=listed, embed=True)
+    source.unlink()
+    listed.unlink()
+    corrector = Corrector(lmkit.load(path))
+    assert corrector.correct(["the zebrra"])[0].corrected == "the zebra"
+
+
+def test_a_model_that_is_saved_again_keeps_its_words(
+    trained: Callable[..., Path], listed: Path, tmp_path: Path
+):
+    first = lmkit.load(trained(lexicon=listed))
+    first.save(tmp_path / "again.lm")
+    again = lmkit.load(tmp_path / "again.lm")
+    assert_same(Lexicon.of(again.source, stock=again.stock), Lexicon.of(first.source, LISTED))
+    assert again.describe()["lexicon"] == {"words": len(again.stock.words), "listed": 4}
+
+
+def test_older_files_and_other_versions_are_read(trained: Callable[..., Path], tmp_path: Path):
+    path = trained()
+    expected = Lexicon.of(lmkit.load(path).source)
+    with sqlite3.connect(path) as file:
+        file.execute(f"UPDATE meta SET value = '{{\"version\": 0}}' WHERE key = '{KEY}'")
+    file.close()
+    assert lmkit.load(path).stock is None
+    old = lmkit.load(without_lexicon(path))
+    assert old.stock is None
+    assert_same(Corrector(old).lexicon, expected)
+    old.save(tmp_path / "saved.lm")
+    assert lmkit.load(tmp_path / "saved.lm").stock is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE columns SET length = length - 1 WHERE name = 'lexicon.lengths'",
+        "DELETE FROM columns WHERE name = 'lexicon.codes'",
+        "UPDATE blocks SET data = zeroblob(length(data)) WHERE {lexicon.codes}",
+        "UPDATE blocks SET data = zeroblob(length(data)) WHERE {lexicon.order}",
+        "UPDATE blocks SET data = randomblob(length(data)) WHERE {lexicon.ids}",
+        f"UPDATE meta SET value = '{{\"version\": 1}}' WHERE key = '{KEY}'",
+    ],
+)
+def test_a_damaged_lexicon_is_named(trained: Callable[..., Path], change: str):
+    path = trained(lexicon=LISTED)
+    column = "(id >> 32) = (SELECT id FROM columns WHERE name = '{}')"
+    for name in ("lexicon.codes", "lexicon.order", "lexicon.ids"):
+        change = change.replace(f"{{{name}}}", column.format(name))
+    with sqlite3.connect(path) as file:
+        assert file.execute(change).rowcount == 1
+    file.close()
+    with pytest.raises(ModelFileError, match=r"c\.lm is damaged"):
+        Corrector(lmkit.load(path))
+
+
+def test_a_list_that_cannot_be_read_stops_the_training_before_it_begins(
+    trained: Callable[..., Path], listed: Path, tmp_path: Path
+):
+    with pytest.raises(TextError, match=r"none\.tsv"):
+        trained(lexicon=tmp_path / "none.tsv")
+    listed.write_text("zebra\t-1\n")
+    with pytest.raises(TextError, match="line 1: the count -1"):
+        trained(lexicon=listed)
+    assert not (tmp_path / "c.lm").exists()
