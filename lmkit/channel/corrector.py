@@ -212,7 +212,7 @@ class Corrector:
         unknown word, and as many are to be expected as it has words seen once (Good 1953)."""
         if self.weights.unknown is not None:
             return self.weights.unknown
-        counts = np.asarray(self.source.vocabulary.counts)
+        counts = self.lexicon.stock.token_counts
         once = int((counts[3:] == 1).sum())
         if not once or counts[UNK]:
             return 0.0

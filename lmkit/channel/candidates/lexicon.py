@@ -117,7 +117,7 @@ class Lexicon:
                 WordRows(stock.words),
                 np.log(prior[order]),
                 stock.ids,
-                *_faces(stock.ids, np.asarray(source.vocabulary.counts, float)),
+                *_faces(stock.ids, stock.token_counts),
                 np.log(given_unknown)[order],
                 np.log(mix * of_list)[order],
                 stock.capitals,
@@ -132,13 +132,17 @@ def _faces(
     ids: NDArray[np.int32], counts: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """`Lexicon.token`, `twin` and `twin_inside` by the ``counts`` of the tokens ``ids``."""
+    faces = np.zeros((3, ids.shape[1]), np.int64)
+    some = np.flatnonzero(ids.any(axis=0))
+    ids = ids[:, some]
     known = counts[ids] + (ids != UNK)
     token = np.take_along_axis(ids, known.argmax(axis=0)[None], 0)[0].astype(np.int64)
     others = np.where(ids == token, 0.0, known)
     twin = np.take_along_axis(ids, others.argmax(axis=0)[None], 0)[0].astype(np.int64)
     twin = np.where(others.any(axis=0), twin, 0)
     common = others.max(axis=0) > RARE_FACE * known.max(axis=0)
-    return token, twin, np.where(common, twin, 0)
+    faces[:, some] = token, twin, np.where(common, twin, 0)
+    return faces[0], faces[1], faces[2]
 
 
 def _shares(source: LanguageModel, listed: bool, own: bool) -> dict[str, float]:

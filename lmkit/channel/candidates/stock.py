@@ -22,13 +22,14 @@ class Stock:
     """``words`` [n], folded and distinct. ``ids`` [4, n]: the source's token for each pattern of
     capitalisation, 0 where it knows none; ``counts`` [n]: how often it has seen the word, however
     it was written; ``capitals`` [n]: whether only capitalised; ``listing`` [n]: the count in a
-    word list."""
+    word list. ``token_counts``: how often the source has seen each of its tokens."""
 
     words: PackedWords
     ids: NDArray[np.int32]
     counts: NDArray[np.float64]
     capitals: NDArray[np.bool_]
     listing: NDArray[np.float64]
+    token_counts: NDArray[np.float64]
 
     @classmethod
     def of(cls, source: LanguageModel) -> Stock:
@@ -56,7 +57,9 @@ class Stock:
         capitals = (ids[0] == UNK) & (ids[1] != UNK)
         lower = np.where(ids[0] == UNK, best, ids[0])
         ids = np.where(ids == UNK, lower, ids)
-        return cls(PackedWords.of(list(rows)), ids, counts, capitals, np.zeros(len(rows)))
+        seen = np.asarray(vocabulary.counts, float)
+        nothing = np.zeros(len(rows))
+        return cls(PackedWords.of(list(rows)), ids, counts, capitals, nothing, seen)
 
     def with_list(self, listed: Mapping[str, float]) -> Stock:
         """The same with the words of a list and their counts."""
@@ -84,6 +87,7 @@ class Stock:
             np.pad(self.counts, (0, more)),
             np.pad(self.capitals, (0, more)),
             np.pad(self.listing, (0, more)),
+            self.token_counts,
         )
         return stock, rows
 
@@ -97,4 +101,5 @@ class Stock:
             self.counts[order],
             self.capitals[order],
             self.listing[order],
+            self.token_counts,
         )

@@ -2,8 +2,8 @@
 
 Columns that begin with ``lexicon.``: the letters of all words behind each other as numbers into the
 ``alphabet`` and how many each word has; the rows of the words in alphabetical order; and what
-`Stock` says of them, ``ids``, ``counts`` and ``capitals`` of those in ``source_rows`` only. Files
-made before there were any have none, and are read as ever.
+`Stock` says of them, ``ids``, ``counts`` and ``capitals`` of those in ``source_rows`` only, and of
+the source's tokens. Files made before there were any have none, and are read as ever.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ def save_stock(writer: ModelWriter, stock: Stock) -> None:
         "ids": stock.ids[:, known].reshape(-1),
         "counts": stock.counts[known],
         "capitals": stock.capitals[known].astype(np.uint8),
+        "token_counts": stock.token_counts,
     }
     if stock.listing.any():
         columns["listing"] = stock.listing
@@ -77,12 +78,16 @@ class StoredStock:
         patterns = self._column("ids").reshape(-1, len(known))
         if not 0 <= patterns.min(initial=0) <= patterns.max(initial=0) < self._tokens:
             raise ValueError("its lexicon has tokens that its source has not")
+        seen = self._column("token_counts")
+        if len(seen) != self._tokens:
+            raise ValueError("its lexicon is of another vocabulary")
         stock = Stock(
             words,
             np.zeros((len(patterns), many), np.int32),
             np.zeros(many),
             np.zeros(many, bool),
             np.zeros(many),
+            seen,
         )
         stock.ids[:, known] = patterns
         stock.counts[known] = counts
