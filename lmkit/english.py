@@ -18,8 +18,9 @@ from pathlib import Path
 
 from lmkit.api import import_model, train
 from lmkit.datasets.catalogue import catalogue
-from lmkit.datasets.location import home_directory, split_file
+from lmkit.datasets.location import split_file
 from lmkit.errors import LmkitError
+from lmkit.home import home_directory
 from lmkit.store.atomic import open_target
 from lmkit.text.settings import TextSettings
 

@@ -16,8 +16,8 @@ import pytest
 
 from lmkit.datasets import fetch, get_dataset
 from lmkit.datasets.catalogue import Dataset, Source, catalogue
-from lmkit.datasets.location import home_directory
 from lmkit.errors import DownloadError
+from lmkit.home import home_directory
 
 COMMIT = "0" * 40
 

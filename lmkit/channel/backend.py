@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from lmkit.channel.candidates.folding import read_word_list
 from lmkit.channel.candidates.lexicon import Lexicon
-from lmkit.channel.edits.pairs import read_pairs
 from lmkit.channel.model import NoisyChannelModel
 from lmkit.errors import UsageError
 from lmkit.registry import resolve
@@ -72,6 +71,8 @@ class NoisyChannelBackend:
         listed = read_word_list(lexicon) if isinstance(lexicon, str | Path) else lexicon or {}
         learner = resolve("channel", channel)
         if pairs is not None:
+            from lmkit.channel.edits.pairs import read_pairs
+
             learnt, facts["learnt"] = learner.learn(
                 read_pairs(pairs, errors=errors),
                 iterations=iterations,

@@ -27,7 +27,6 @@ from lmkit.channel.decoding.decoder import BEAM, BEHIND, BeamSearch, Pricing, Se
 from lmkit.channel.decoding.lattice import Lattice
 from lmkit.channel.decoding.noise import read_at_levels
 from lmkit.channel.decoding.readings import Readings
-from lmkit.channel.decoding.splitting import Splitter
 from lmkit.channel.decoding.suggesting import suggestions
 from lmkit.channel.decoding.surface import Line, Surface
 from lmkit.errors import UnsupportedError
@@ -148,6 +147,8 @@ class Corrector:
         yield from self._correct(read)
 
     def _split_stream(self, lines: Iterable[str]) -> Iterator[Correction]:
+        from lmkit.channel.decoding.splitting import Splitter
+
         splitter = Splitter(self)
         block: list[str] = []
         size = 0

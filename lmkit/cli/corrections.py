@@ -92,7 +92,7 @@ def split_model(files: Sequence[str]) -> tuple[Path | None, list[str]]:
 
 def personal_dictionary() -> Path:
     """Where the words go that a person adds, unless ``--dictionary`` names another place."""
-    from lmkit.datasets.location import home_directory
+    from lmkit.home import home_directory
 
     return home_directory() / "dictionary.txt"
 
@@ -109,8 +109,9 @@ def open_corrector(
     """The corrector with ``model``, which may be open; without one, with the English model of
     this machine, which is made where it is missing. ``personal``: with the person's own
     dictionary, if there is one. Raises `LmkitError` for what cannot be read."""
-    from lmkit.api import load
+    # Less is imported for it than for `lmkit.load`, and somebody waits.
     from lmkit.channel.corrector import Corrector
+    from lmkit.store.components import open_model
 
     if dictionary is None and personal and personal_dictionary().is_file():
         dictionary = personal_dictionary()
@@ -121,7 +122,7 @@ def open_corrector(
     if model is None:
         model, words = _english(console)
         lexicon = lexicon or words
-    opened = load(model) if isinstance(model, Path) else model
+    opened = open_model(model) if isinstance(model, Path) else model
     told = {key: value for key, value in options.items() if value not in (None, False)}
     return Corrector(opened, lexicon=lexicon, dictionary=dictionary, **told)
 

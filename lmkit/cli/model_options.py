@@ -118,7 +118,7 @@ def check_method_options(options: Mapping[str, Any]) -> None:
     given = [key for key in METHOD_FLAGS if key in options]
     if not given:
         return
-    from lmkit.ngram.building import DEFAULT_SMOOTHING
+    from lmkit.ngram.backend import DEFAULT_SMOOTHING
 
     chosen = options.get("smoothing", DEFAULT_SMOOTHING)
     for key in given:

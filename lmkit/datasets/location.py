@@ -8,23 +8,10 @@ one is put in place by a rename.
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 
 from lmkit.errors import DownloadError
-
-
-def home_directory() -> Path:
-    """``LMKIT_HOME``, else the application directory. Nothing is created."""
-    named = os.environ.get("LMKIT_HOME", "")
-    if named:
-        return Path(named).expanduser().absolute()
-    if sys.platform == "win32":
-        return Path(os.environ.get("APPDATA") or Path.home()) / "lmkit"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "lmkit"
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "lmkit"
+from lmkit.home import home_directory
 
 
 def split_file(name: str, split: str) -> Path:

@@ -1,4 +1,7 @@
-"""Training and opening n-gram models: the backend that the registry names ``ngram``."""
+"""Training and opening n-gram models: the backend that the registry names ``ngram``.
+
+Opening a model imports nothing of what training needs: it is done much more often.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from lmkit.errors import UsageError
-from lmkit.ngram.building import (
-    DEFAULT_SMOOTHING,
-    Progress,
-    make_smoothing,
-    require_full_counts,
-    smooth,
-    step,
-)
-from lmkit.ngram.counting import count_ngrams
-from lmkit.ngram.estimation import check_cutoffs
 from lmkit.ngram.model import NgramModel
 from lmkit.ngram.trie import Level, Trie
 
 if TYPE_CHECKING:
+    from lmkit.ngram.building import Progress
     from lmkit.text.corpus import Corpus
 
 DEFAULT_ORDER = 5
+DEFAULT_SMOOTHING = "modified-kneser-ney"
 
 
 class NgramBackend:
@@ -49,6 +44,10 @@ class NgramBackend:
         ``options`` go to the method (`make_smoothing`); those that learn from held-out text
         use ``valid``. Raises `UsageError` for options that are unknown or make no sense.
         """
+        from lmkit.ngram.building import make_smoothing, smooth, step
+        from lmkit.ngram.counting import count_ngrams
+        from lmkit.ngram.estimation import check_cutoffs
+
         cutoffs = tuple(prune)
         check_cutoffs(cutoffs, max(order, 1))
         method = make_smoothing(smoothing, **options)
@@ -80,6 +79,9 @@ class NgramBackend:
 
         Raises `UnsupportedError` where the model has no counts, or lost some by pruning.
         """
+        from lmkit.ngram.building import make_smoothing, require_full_counts, smooth
+        from lmkit.ngram.estimation import check_cutoffs
+
         require_full_counts(model, "smoothed anew")
         order = order or model.order
         if not 1 <= order <= model.order:

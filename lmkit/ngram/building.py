@@ -19,8 +19,6 @@ from lmkit.registry import resolve
 if TYPE_CHECKING:
     from lmkit.text.corpus import Corpus
 
-DEFAULT_SMOOTHING = "modified-kneser-ney"
-
 _OF_ORDER = re.compile(r"order (\d+): (.*)", re.DOTALL)
 
 Progress = Callable[[str, int, int], None]

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from lmkit.errors import FormatError, UsageError
 from lmkit.model import BOS, EOS, UNK
 from lmkit.ngram.assembly import Assembly, Table, assemble, well_formed
+from lmkit.ngram.backend import DEFAULT_SMOOTHING
 from lmkit.ngram.building import (
-    DEFAULT_SMOOTHING,
     make_smoothing,
     require_full_counts,
     smooth,

@@ -248,7 +248,7 @@ class StoredColumn:
             number = int(numbers[0])
             return self._block(number)[rows - number * self._per_block]
         values = np.empty(len(rows), self._dtype)
-        for number in np.unique(numbers).tolist():
+        for number in sorted(set(numbers.tolist())):
             here = numbers == number
             values[here] = self._block(number)[rows[here] - number * self._per_block]
         return values

@@ -12,9 +12,10 @@ import pytest
 from lmkit.datasets import catalogue, dataset_path
 from lmkit.datasets.catalogue import Source, find_dataset
 from lmkit.datasets.fetch import git_blob_id
-from lmkit.datasets.location import home_directory, split_file
+from lmkit.datasets.location import split_file
 from lmkit.datasets.pairs import FORMS
 from lmkit.errors import DownloadError, UsageError
+from lmkit.home import home_directory
 
 SOURCES = {
     (name, split): source

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lmkit.datasets import dataset_path, fetch, get_dataset
-from lmkit.datasets.location import home_directory
 from lmkit.errors import DownloadError
+from lmkit.home import home_directory
 
 from ..mirror import PARTIAL, TEXT, Mirror, broken, fails, git_blob, left_behind
 

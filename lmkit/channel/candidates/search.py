@@ -214,7 +214,7 @@ class TrieSearch:
         for step in range(LONGEST_MEANT):
             rows = np.flatnonzero(table.lengths > step)
             letters[rows, step] = table.column(step, rows)
-        new = np.unique(letters[:, 0])
+        new = np.array(sorted(set(letters[:, 0].tolist())), np.int64)
         new = new[(new > 0) & (self._ranks[new] == 0)]
         self._ranks[new] = self._ranks.max() + 1 + np.arange(len(new))
         first = self._ranks[letters[:, 0]]

@@ -199,7 +199,7 @@ class BeamSearch:
         weight = self._pricing.source * log_probs + arcs.cost[arc]
         times = lattice.time[arcs.target[arc]]
         possible = weight > -np.inf
-        for time in np.unique(times[possible]).tolist():
+        for time in sorted(set(times[possible].tolist())):
             here = np.flatnonzero((times == time) & possible)
             mine = rows[here]
             self._waiting.setdefault(time, []).append(

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from lmkit.channel.edits.edit_model import EditModel
-from lmkit.channel.edits.learning import Plan
+from lmkit.channel.edits.plan import Plan
 
 
 class Damerau(EditModel):

@@ -5,23 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.channel.base import CONTEXTS, KEEP, Edit, EditRow, ErrorModel
 from lmkit.channel.edits.counts import Counts, counts_of, kind_of
-from lmkit.channel.edits.drawing import draw_typed
 from lmkit.channel.edits.english import english_rows
 from lmkit.channel.edits.grid import WORD, Grid, grids
-from lmkit.channel.edits.learning import Plan, Progress, learn
 from lmkit.channel.edits.long_strings import LONG, long_log_prob
-from lmkit.channel.edits.pairs import Pairs
+from lmkit.channel.edits.plan import Plan, Progress
 from lmkit.channel.edits.single_words import word_log_probs
 from lmkit.channel.edits.strings import STOP
 from lmkit.channel.edits.table import EditTable, Smoothing
 from lmkit.channel.edits.ways import INSERT, LONGER, Steps, best_ways, forward, totals
+
+if TYPE_CHECKING:
+    from lmkit.channel.edits.pairs import Pairs
 
 MOST_KEEP = 1 - 1e-9
 """A channel that makes no errors at all could not explain any."""
@@ -60,6 +61,8 @@ class EditModel(ErrorModel):
 
         ``iterations`` are rounds of EM over all edits, ``viterbi`` makes them count best ways.
         """
+        from lmkit.channel.edits.learning import learn
+
         smoothing = smoothing or cls.smoothing
         plan = replace(cls.plan, viterbi=viterbi)
         if iterations is not None:
@@ -128,7 +131,7 @@ class EditModel(ErrorModel):
         elif len(typed) == 2 and typed[0] != typed[1] and " " not in typed:
             for c, context in enumerate(CONTEXTS):
                 found[typed[::-1], context] = float(table.swap[c])
-        for r in table.rows_of.get(typed, ()):
+        for r in table.rows_of(typed):
             for c, context in enumerate(CONTEXTS):
                 key = (table.substrings[table.intended[r]], context)
                 found[key] = found.get(key, 0.0) + float(table.longer[r, c])
@@ -136,6 +139,8 @@ class EditModel(ErrorModel):
         return [(y, c, math.log(prob)) for (y, c), prob in ordered if prob > 0]
 
     def draw(self, intended: str, generator: np.random.Generator) -> str:
+        from lmkit.channel.edits.drawing import draw_typed
+
         return draw_typed(intended, self.table, self.keep, generator)
 
     def rows(self) -> Iterable[EditRow]:

@@ -8,7 +8,6 @@ counts. Without smoothing the likelihood, or that of the best ways, never falls.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,27 +18,11 @@ from lmkit.channel.edits.grid import grids
 from lmkit.channel.edits.inventory import Inventory
 from lmkit.channel.edits.long_strings import LONG
 from lmkit.channel.edits.pairs import Pairs
+from lmkit.channel.edits.plan import Plan, Progress
 from lmkit.channel.edits.table import EditTable, Smoothing
-
-Progress = Callable[[str, int, int | None], None]
-
 
 NEARLY_NEVER = 0.01
 """Expected counts below this are left out of a channel."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How a channel is learnt: ``first`` rounds over single letters, ``rounds`` over all edits,
-    ``viterbi`` or all ways, windows of up to ``widest`` edits, of which those counted less than
-    ``cutoff`` times in all are dropped; ``only_after`` as in `Inventory`."""
-
-    first: int = 3
-    rounds: int = 2
-    viterbi: bool = False
-    widest: int = 3
-    cutoff: float = 1.0
-    only_after: bool = False
 
 
 @dataclass(slots=True)

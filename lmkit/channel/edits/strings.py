@@ -73,10 +73,12 @@ def keys_at(codes: Ints, length: int) -> Ints:
 def string_keys(strings: Sequence[str], numbers: NDArray[np.uint16]) -> tuple[Ints, Ints]:
     """The keys of short ``strings`` in ascending order, and the number of each. Keys of
     different lengths differ, as no letter has the number 0."""
+    flat, lengths = code_points(strings)
+    assert not len(lengths) or int(lengths.max()) <= LONGEST
+    codes, begins = numbers[flat].astype(np.int64), np.cumsum(lengths) - lengths
     keys = np.zeros(len(strings), dtype=np.int64)
-    for n, string in enumerate(strings):
-        assert len(string) <= LONGEST
-        for letter in string:
-            keys[n] = (keys[n] << BITS) | int(numbers[ord(letter)])
+    for place in range(LONGEST):
+        some = np.flatnonzero(lengths > place)
+        keys[some] = (keys[some] << BITS) | codes[begins[some] + place]
     order = np.argsort(keys, kind="stable")
     return keys[order], order

@@ -6,10 +6,12 @@ last one of longer edits.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lmkit.channel.edits.counts import CODE_POINTS, STRANGE, Counts, Floats, Ints
 from lmkit.channel.edits.keyboard import neighbours
@@ -229,19 +231,16 @@ class EditTable:
         self.typed_starts = np.searchsorted(
             self.typed[self.by_typed], np.arange(len(self.results) + 1)
         )
-        ends = self.typed_starts[1:-1]
-        self.rows_of = dict(zip(self.results, np.split(self.by_typed, ends), strict=False))
         lengths = np.fromiter(map(len, self.results), np.int64, len(self.results))
         self.result_lengths = lengths[self.typed]
         # What takes a substring away whole, by its number; the last one stands for none.
         self.gone = np.full(len(self.substrings) + 1, -1)
         gone = np.flatnonzero(self.result_lengths == 0)
         self.gone[self.intended[gone]] = gone
-        generator = np.random.default_rng(0)
         self.mask = np.int32((1 << max(int(len(keys) * SPARE).bit_length(), 10)) - 1)
         sizes = len(self.substrings) + 1, len(self.results) + 1
         self.intended_hash, self.typed_hash = (
-            generator.integers(0, self.mask + 1, size, dtype=np.int32) for size in sizes
+            _scattered(size, salt) & self.mask for salt, size in enumerate(sizes, 1)
         )
         places = (self.intended_hash[self.intended] + self.typed_hash[self.typed]) & self.mask
         self.maybe = np.zeros(self.mask + 1, dtype=bool)
@@ -266,6 +265,15 @@ class EditTable:
             found[others] = _find(self.edit_keys, keys)
         return found
 
+    def rows_of(self, typed: str) -> list[int]:
+        """The longer edits that give ``typed``."""
+        number = bisect_left(self.results, typed)
+        if number == len(self.results) or self.results[number] != typed:
+            return []
+        low, high = self.typed_starts[number : number + 2]
+        rows: list[int] = self.by_typed[low:high].tolist()
+        return rows
+
     def substring_numbers(self, keys: Ints) -> Ints:
         """The number of each substring by its key; -1 where it is not known."""
         return _find(self.substring_keys, keys)
@@ -273,6 +281,16 @@ class EditTable:
     def result_numbers(self, keys: Ints) -> Ints:
         """The number of each result of a longer edit by its key; -1 where there is none."""
         return _find(self.result_keys, keys)
+
+
+def _scattered(size: int, salt: int) -> NDArray[np.int32]:
+    """``size`` numbers that have nothing to do with each other (Steele et al. 2014, splitmix64):
+    without the half of NumPy that draws random ones, which takes time to import."""
+    mixed = np.arange(size, dtype=np.uint64) + np.uint64(salt << 32)
+    mixed *= np.uint64(0x9E3779B97F4A7C15)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return (mixed >> np.uint64(33)).astype(np.int32)
 
 
 def _find(pair: tuple[Ints, Ints], keys: Ints) -> Ints:
