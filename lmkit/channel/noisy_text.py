@@ -177,7 +177,7 @@ def _learnt(
     weights = dict(found)
     for word, share in zip(same, part, strict=True):
         weights[word, word] *= share
-    learnt, _ = type(first).learn(collected(weights.items()), smoothing=first.smoothed)
+    learnt, _ = type(first).learn(collected(weights.items()), smoothing=first.smoothed, damping=0.0)
     rows = [*_scaled(first), *learnt.rows(), *spaces]
     options = first.options
     return type(first).from_rows(rows, keep=keep, **options)

@@ -169,6 +169,12 @@ class TestLearning:
         assert facts["pairs"] == len(WORDS)
         assert facts["counted"] == sum(WORDS.values())
 
+    def test_damped_pairs_are_pairs_counted_less(self) -> None:
+        damped, _ = BrillMoore.learn(words())
+        by_hand, _ = BrillMoore.learn(words().damped(BrillMoore.plan.damping), damping=0.0)
+        assert list(damped.rows()) == list(by_hand.rows())
+        assert list(damped.rows()) != list(BrillMoore.learn(words(), damping=0.0)[0].rows())
+
     def test_a_string_edit_is_named_in_the_path(self) -> None:
         channel, _ = BrillMoore.learn(
             collected({("fone", "phone"): 9, ("foto", "photo"): 9}.items())

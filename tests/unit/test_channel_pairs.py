@@ -41,6 +41,16 @@ def test_pairs_counted_never_are_left_out(tmp_path: Path) -> None:
     assert pairs_of(tmp_path, "a\tb\t0\nb\tc\n") == [("b", "c", 1)]
 
 
+def test_many_errors_of_one_word_count_less_each(tmp_path: Path) -> None:
+    """``the`` was mistyped in four ways, ``wich`` in one; typing right is none."""
+    text = "teh\tthe\t3\nhte\tthe\nth\tthe\nthr\tthe\nthe\tthe\t9\nwich\twhich\t2\n"
+    path = tmp_path / "pairs.tsv"
+    path.write_text(text, encoding="utf-8")
+    pairs = read_pairs(path)
+    assert pairs.damped(0.5).counts.tolist() == [1.5, 0.5, 0.5, 0.5, 4.5, 2]
+    assert pairs.damped(0.0).counts.tolist() == pairs.counts.tolist()
+
+
 @pytest.mark.parametrize(
     ("line", "what"),
     [

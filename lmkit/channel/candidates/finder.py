@@ -41,8 +41,11 @@ SLIPS = (0.8, 0.2)
 """How many of the slips are one edit, and two."""
 PER_EDIT = 4.0
 """Crude price of an edit, in nats: what thins candidates out before the channel sees them."""
-POOR = -16.0
-"""Where no near candidate of an unknown word has this crude value, the trie is searched."""
+POOR = -24.0
+"""Where log p(typed | word) p(word) of all near candidates of an unknown word is below this, the
+trie is searched."""
+POOR_ASKED = -20.0
+"""The same for a word that somebody asks about."""
 BEHIND = 14.0
 """A candidate so many nats behind the best, context left out, is dropped."""
 _REACH = np.array([0, 2_000, 5_000, 10_000, 25_000, 60_000, MOST_INDEXED])
@@ -114,22 +117,19 @@ class CandidateFinder:
             return
         typed = WordTable.of(words, self._table.alphabet)
         own = self.lexicon.rows.of(words)
-        queries, rows, promise = self._near(typed, (own >= 0) & (not self.thorough))
-        poor = (promise < POOR) & (own < 0) & (typed.lengths > 2)
-        if poor.any():
-            far = np.flatnonzero(poor)
+        queries, rows = self._near(typed, (own >= 0) & (not self.thorough))
+        queries, rows, scores = self._scored(words, typed, queries, rows, own)
+        best = np.full(len(words), -np.inf)
+        np.maximum.at(best, queries, scores + self.lexicon.log_prior[rows])
+        limit = POOR_ASKED if self.thorough else POOR
+        far = np.flatnonzero((best < limit) & (own < 0) & (typed.lengths > 2))
+        if len(far):
             of_far, found = self.search.find([words[i] for i in far.tolist()])
-            queries = np.concatenate((queries, far[of_far]))
-            rows = np.concatenate((rows, found))
-            pairs = np.sort((queries << 32) | rows)
-            pairs = pairs[np.diff(pairs, prepend=-1) != 0]
-            queries, rows = pairs >> 32, pairs & 0xFFFFFFFF
-        other = rows != own[queries]
-        queries, rows = queries[other], rows[other]
-        intended = self.lexicon.words.at(rows)
-        scores = self.channel.log_probs([words[i] for i in queries.tolist()], intended)
-        if self.slips:
-            scores = self._with_slips(typed, queries, rows, scores)
+            new = ~np.isin((far[of_far] << 32) | found, (queries << 32) | rows)
+            more = self._scored(words, typed, far[of_far[new]], found[new], own)
+            queries = np.concatenate((queries, more[0]))
+            rows = np.concatenate((rows, more[1]))
+            scores = np.concatenate((scores, more[2]))
         value = scores + self.lexicon.log_prior[rows]
         keep = best_of_groups(queries, value, MOST_KEPT, BEHIND)
         queries, rows, scores = queries[keep], rows[keep], scores[keep]
@@ -137,6 +137,23 @@ class CandidateFinder:
         for i, word in enumerate(words):
             here = slice(int(starts[i]), int(starts[i + 1]))
             self._known[word] = rows[here], scores[here]
+
+    def _scored(
+        self,
+        words: Sequence[str],
+        typed: WordTable,
+        queries: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        own: NDArray[np.int64],
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """Pairs but for those of words with themselves, and log p(typed | row) of each."""
+        other = rows != own[queries]
+        queries, rows = queries[other], rows[other]
+        intended = self.lexicon.words.at(rows)
+        scores = self.channel.log_probs([words[i] for i in queries.tolist()], intended)
+        if self.slips:
+            scores = self._with_slips(typed, queries, rows, scores)
+        return queries, rows, scores
 
     def _lookup(
         self, typed: WordTable, reach: NDArray[np.integer] | None
@@ -162,9 +179,9 @@ class CandidateFinder:
 
     def _near(
         self, typed: WordTable, known: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Pairs within two edits, at most `MOST_SCORED` a typed word (`MOST_OF_KNOWN` for the
-        ``known`` ones), and the crude value of each typed word's best."""
+        ``known`` ones)."""
         reach = None if self.thorough else _REACH[np.minimum(typed.lengths, len(_REACH) - 1)]
         queries, rows = self._lookup(typed, reach)
         apart = distances(typed, self._table, queries, rows)
@@ -181,10 +198,7 @@ class CandidateFinder:
                 )
             ]
         )
-        keep = keep[np.argsort(queries[keep], kind="stable")]
-        promise = np.full(len(typed), -np.inf)
-        np.maximum.at(promise, queries[keep], value[keep])
-        return queries[keep], rows[keep], promise
+        return queries[keep], rows[keep]
 
     def _with_slips(
         self,

@@ -55,11 +55,13 @@ class EditModel(ErrorModel):
         iterations: int | None = None,
         viterbi: bool = False,
         smoothing: Smoothing | None = None,
+        damping: float | None = None,
         progress: Progress | None = None,
     ) -> tuple[Self, dict[str, Any]]:
         """The channel that ``pairs`` teach, and facts about the learning: JSON values.
 
-        ``iterations`` are rounds of EM over all edits, ``viterbi`` makes them count best ways.
+        ``iterations`` are rounds of EM over all edits, ``viterbi`` makes them count best ways,
+        ``damping`` is that of `Pairs.damped`: 0 where the counts are those of a text.
         """
         from lmkit.channel.edits.learning import learn
 
@@ -67,6 +69,8 @@ class EditModel(ErrorModel):
         plan = replace(cls.plan, viterbi=viterbi)
         if iterations is not None:
             plan = replace(plan, rounds=iterations)
+        if damping is not None:
+            plan = replace(plan, damping=damping)
         counts, course = learn(pairs, plan, smoothing, progress)
         facts = {
             "pairs": len(pairs),

@@ -73,8 +73,8 @@ def learn(
     progress: Progress | None = None,
 ) -> tuple[Counts, list[float]]:
     """The counts of ``pairs`` after all rounds, and the log-likelihood before each of the rounds
-    over all edits (natural logarithms, summed over the counts of the pairs)."""
-    pairs = _short(pairs)
+    over all edits (natural logarithms, summed over the pairs as often as they count)."""
+    pairs = _short(pairs).damped(plan.damping)
     letters: dict[str, float] = {}
     for typed, intended, count in pairs:
         for letter in typed + intended:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -31,6 +32,13 @@ class Pairs:
 
     def __iter__(self) -> Iterator[tuple[str, str, float]]:
         return iter(zip(self.typed, self.intended, self.counts.tolist(), strict=True))
+
+    def damped(self, power: float) -> Pairs:
+        """These pairs, those of a word that was mistyped in n ways counted n ** -``power`` times:
+        many errors of one word say more of that word than of how people type."""
+        ways = Counter(y for x, y in zip(self.typed, self.intended, strict=True) if x != y)
+        many = np.array([max(ways[y], 1) for y in self.intended], dtype=np.float64)
+        return Pairs(self.typed, self.intended, self.counts * many**-power)
 
 
 def read_pairs(source: Source, *, lowercase: bool = True, errors: str = "strict") -> Pairs:
