@@ -133,7 +133,12 @@ def _faces(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """`Lexicon.token`, `twin` and `twin_inside` by the ``counts`` of the tokens ``ids``."""
     faces = np.zeros((3, ids.shape[1]), np.int64)
-    some = np.flatnonzero(ids.any(axis=0))
+    faces[0] = ids[0]
+    # Most words have one face only.
+    several = np.zeros(ids.shape[1], bool)
+    for row in ids[1:]:
+        several |= row != ids[0]
+    some = np.flatnonzero(several)
     ids = ids[:, some]
     known = counts[ids] + (ids != UNK)
     token = np.take_along_axis(ids, known.argmax(axis=0)[None], 0)[0].astype(np.int64)

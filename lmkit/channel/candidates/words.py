@@ -48,14 +48,15 @@ class PackedWords(Sequence[str]):
         if self._list is not None:
             return self._list[place]
         if isinstance(place, slice):
-            return [self[row] for row in range(*place.indices(len(self)))]
+            return self.at(np.arange(*place.indices(len(self))))
         self._asked += 1
         if 4 * self._asked > len(self):
             return self.unpacked[place]
         if not -len(self) <= place < len(self):
             raise IndexError(f"there is no word {place} of {len(self)}")
         place %= len(self)
-        return self._text[self.table.starts[place] : self.table.starts[place + 1]]
+        starts = self.table.starts
+        return self._decoded(self.table.codes[starts[place] : starts[place + 1]])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.unpacked)
@@ -63,21 +64,34 @@ class PackedWords(Sequence[str]):
     def at(self, rows: NDArray[np.integer]) -> list[str]:
         """The words in ``rows``."""
         self._asked += len(rows)
-        words = self if 4 * self._asked <= len(self) else self.unpacked
+        if self._list is None and 4 * self._asked <= len(self):
+            table = self.table.taken(rows)
+            text = self._decoded(table.codes)
+            return [text[a:b] for a, b in pairwise(table.starts.tolist())]
+        words = self.unpacked
         return [words[row] for row in rows.tolist()]
 
     @property
     def unpacked(self) -> list[str]:
         """The words as a list."""
         if self._list is None:
-            text, bounds = self._text, self.table.starts.tolist()
+            text, bounds = self._decoded(self.table.codes), self.table.starts.tolist()
             self._list = [text[a:b] for a, b in pairwise(bounds)]
         return self._list
 
     @cached_property
-    def _text(self) -> str:
-        points = np.concatenate((np.zeros(1, np.uint32), self.table.alphabet))
-        return points[self.table.codes].astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+    def _letters(self) -> NDArray[np.generic]:
+        """The letter of each code, in the narrowest encoding there is."""
+        latin = int(self.table.alphabet.max(initial=0)) < 1 << 8
+        points = np.zeros(len(self.table.alphabet) + 1, np.uint8 if latin else "<u4")
+        points[1:] = self.table.alphabet
+        return points
+
+    def _decoded(self, codes: NDArray[np.integer]) -> str:
+        letters = self._letters[codes]
+        if letters.itemsize == 1:
+            return letters.tobytes().decode("latin-1")
+        return letters.tobytes().decode("utf-32-le", "surrogatepass")
 
     @property
     def order(self) -> NDArray[np.integer]:

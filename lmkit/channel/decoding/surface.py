@@ -178,7 +178,9 @@ def _script(letter: str) -> str:
 def _scripts_of(lexicon: Lexicon) -> frozenset[str]:
     """The scripts that the likeliest words of ``lexicon`` are written in. A word that has no
     letter of theirs is of another language, and is no typing error."""
-    counts = Counter(map(_script, "".join(lexicon.words[:LIKELIEST])))
+    counts: Counter[str] = Counter()
+    for letter, count in Counter("".join(lexicon.words[:LIKELIEST])).items():
+        counts[_script(letter)] += count
     del counts[""]
     return frozenset(name for name, count in counts.items() if count > FEW * counts.total())
 
