@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from lmkit.channel.decoding.noise import read_at_levels
 from lmkit.channel.decoding.readings import Readings
 from lmkit.channel.decoding.suggesting import suggestions
 from lmkit.channel.decoding.surface import Line, Surface
+from lmkit.channel.threads import shared, threads_here
 from lmkit.errors import UnsupportedError
 from lmkit.model import UNK, LanguageModel
 from lmkit.registry import resolve
@@ -40,6 +42,8 @@ ELSEWHERE = 4.0
 """So many times as many unknown words are expected as in more text of the source's own kind."""
 BATCH_TOKENS = 20_000
 """About how many tokens are searched together."""
+FEWEST_TOKENS = 2_000
+"""Fewer are not worth another thread."""
 
 
 class Corrector:
@@ -53,6 +57,7 @@ class Corrector:
     of the model's. ``explain``: changes come with their candidates and edits. ``split_words``:
     spaces are put into text that has lost them, and nothing else is changed. ``levels``:
     sentences may be noisier or cleaner than the average (`lmkit.channel.decoding.noise`).
+    ``threads`` share the work, one a core if not given; the answers do not depend on them.
 
     Raises `UnsupportedError` for a source model whose tokens are no words.
     """
@@ -74,6 +79,7 @@ class Corrector:
         levels: bool = True,
         slips: float = SLIPS,
         batch_tokens: int = BATCH_TOKENS,
+        threads: int | None = None,
     ) -> None:
         self.source: LanguageModel = getattr(model, "source", model)
         channel = channel or getattr(model, "channel", None)
@@ -93,7 +99,10 @@ class Corrector:
         own = frozenset(map(fold, dictionary or ()))
         stock = getattr(model, "stock", None)
         self.lexicon = Lexicon.of(self.source, lexicon, sorted(own), stock=stock)
-        self.finder = CandidateFinder(self.lexicon, self.channel, slips=slips)
+        self._threads = threads or threads_here()
+        self.finder = CandidateFinder(
+            self.lexicon, self.channel, slips=slips, threads=self._threads
+        )
         self._beam = beam
         self._behind = behind
         self._threshold = threshold or 0.0
@@ -162,11 +171,19 @@ class Corrector:
             yield from splitter.split(block)
 
     def _correct(self, lines: list[Line]) -> Iterator[Correction]:
+        # Readings are numbered; only what they are used for is shared by threads.
+        self.builder.learn()
+        parts = _parts(lines, self._threads if self.source.concurrent else 1)
+        for corrections in shared(self._corrections, parts, self._threads):
+            yield from corrections
+
+    def _corrections(self, lines: Sequence[Line]) -> list[Correction]:
+        """What ``lines``, whose tokens have their readings, were meant to be."""
         pieces = [
             p for number, line in enumerate(lines) for p in pieces_of(line, number, self.surface)
         ]
         if not pieces:
-            return
+            return []
         lattice = self.builder.build(lines, pieces)
         search = self.search(lattice)
         if self._levels:
@@ -178,8 +195,9 @@ class Corrector:
             made = reader.changes(lines[piece.line], piece, first, number)
             changes[piece.line] += [c for c in made if c.posterior >= self._threshold]
             first += piece.end - piece.begin
-        for line, made_here in zip(lines, changes, strict=True):
-            yield corrected(line.text, made_here)
+        return [
+            corrected(line.text, made_here) for line, made_here in zip(lines, changes, strict=True)
+        ]
 
     def search(
         self, lattice: Lattice, beam: int | None = None, behind: float | None = None
@@ -219,3 +237,12 @@ class Corrector:
             return 0.0
         learnt = float(self.source.log_probs_of(self.source.start(1), np.array([[UNK]]))[0, 0])
         return max(0.0, float(np.log(ELSEWHERE * once / counts.sum())) - learnt)
+
+
+def _parts(lines: Sequence[Line], most: int) -> list[Sequence[Line]]:
+    """``lines`` in at most so many parts with about as many tokens."""
+    ends = np.cumsum([len(line.tokens) for line in lines], dtype=np.int64)
+    total = int(ends[-1]) if len(ends) else 0
+    many = max(min(most, total // FEWEST_TOKENS), 1)
+    cuts = np.searchsorted(ends, total * np.arange(1, many) / many).tolist()
+    return [lines[a:b] for a, b in pairwise((0, *cuts, len(lines)))]

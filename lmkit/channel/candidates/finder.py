@@ -10,6 +10,7 @@ by a crude price, then by the channel's own. Found once for each distinct typed 
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,7 @@ from lmkit.channel.candidates.search import TrieSearch
 from lmkit.channel.candidates.trie import WordTrie
 from lmkit.channel.candidates.wordtable import WordTable
 from lmkit.channel.groups import best_of_groups
+from lmkit.channel.threads import shared
 
 MOST_INDEXED = 500_000
 """Words of the lexicon beyond these, by prior, are known but never candidates."""
@@ -54,6 +56,8 @@ have neighbours without number."""
 MOST_SCANNED = 500
 """From so many typed words on a deletion index pays; before that all of the lexicon is scanned."""
 MOST_REMEMBERED = 1_000_000
+FEWEST_AT_ONCE, MOST_AT_ONCE = 512, 4096
+"""Typed words that are looked up together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +74,19 @@ class CandidateFinder:
     """Finds and remembers candidates of typed (folded) words."""
 
     def __init__(
-        self, lexicon: Lexicon, channel: ErrorModel, thorough: bool = False, slips: float = 0.0
+        self,
+        lexicon: Lexicon,
+        channel: ErrorModel,
+        thorough: bool = False,
+        slips: float = 0.0,
+        threads: int = 1,
     ) -> None:
         """``thorough``: the channel looks at more candidates, of words of the lexicon too, as
         somebody has asked for them.
         ``slips``: the part of the errors that no channel can have learnt, one or two edits of any
-        kind at any place; it is mixed with the channel."""
+        kind at any place; it is mixed with the channel. ``threads`` share the words of a call."""
         self.slips = slips
+        self.threads = threads
         self.thorough = thorough
         self.lexicon = lexicon
         self.channel = channel
@@ -86,6 +96,7 @@ class CandidateFinder:
         self._scanned = 0
         self._search: TrieSearch | None = None
         self._known: dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
+        self._lock = threading.Lock()
 
     def thorough_one(self) -> CandidateFinder:
         """A finder that is thorough, for single words, with what this one has built."""
@@ -100,8 +111,9 @@ class CandidateFinder:
         if len(self._known) + len(new) > MOST_REMEMBERED:
             self._known.clear()
             new = list(dict.fromkeys(typed))
-        for start in range(0, len(new), 4096):
-            self._learn(new[start : start + 4096])
+        size = min(max(-(-len(new) // (2 * self.threads)), FEWEST_AT_ONCE), MOST_AT_ONCE)
+        blocks = [new[start : start + size] for start in range(0, len(new), size)]
+        shared(self._learn, blocks, self.threads)
         found = [self._known[word] for word in typed]
         sizes = np.fromiter((len(rows) for rows, _ in found), np.int64, len(found))
         starts = np.concatenate(([0], np.cumsum(sizes)))
@@ -159,23 +171,27 @@ class CandidateFinder:
         self, typed: WordTable, reach: NDArray[np.integer] | None
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Pairs (typed word, row) with all that are within two edits."""
-        self._scanned += len(typed)
-        if self.thorough or (self._index is None and self._scanned <= MOST_SCANNED):
-            if self._scan is None:
-                self._scan = WordScan(self._table)
-            return self._scan.lookup(typed, reach)
-        if self._index is None:
-            self._index = DeletionIndex(self._table)
-        return self._index.lookup(typed, reach)
+        with self._lock:
+            self._scanned += len(typed)
+            if self.thorough or (self._index is None and self._scanned <= MOST_SCANNED):
+                if self._scan is None:
+                    self._scan = WordScan(self._table)
+                lookup = self._scan.lookup
+            else:
+                if self._index is None:
+                    self._index = DeletionIndex(self._table)
+                lookup = self._index.lookup
+        return lookup(typed, reach)
 
     @property
     def search(self) -> TrieSearch:
-        if self._search is None:
-            size = len(self._table)
-            order = self.lexicon.words.order
-            trie = WordTrie(self._table, self.lexicon.log_prior[:size], order[order < size])
-            self._search = TrieSearch(trie, self.channel)
-        return self._search
+        with self._lock:
+            if self._search is None:
+                size = len(self._table)
+                order = self.lexicon.words.order
+                trie = WordTrie(self._table, self.lexicon.log_prior[:size], order[order < size])
+                self._search = TrieSearch(trie, self.channel)
+            return self._search
 
     def _near(
         self, typed: WordTable, known: NDArray[np.bool_]

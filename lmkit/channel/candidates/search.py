@@ -8,6 +8,7 @@ their price and the prior of the best word below them. All typed words of a call
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -68,6 +69,7 @@ class TrieSearch:
         self._first = GrowingArray(np.int64)
         self._lengths = GrowingArray(np.int64)
         self._log_probs = GrowingArray(np.float64)
+        self._lock = threading.Lock()
         # 0 is the rank of no letter and of those that no edit begins with.
         self._ranks = np.zeros(len(self._trie.alphabet) + 1, np.int64)
 
@@ -122,15 +124,17 @@ class TrieSearch:
         asked = np.zeros(len(typed), bool)
         asked[front.query] = True
         queries = np.flatnonzero(asked)
-        names = self._sets_of([typed[q] for q in queries.tolist()], place, size)
+        with self._lock:
+            names = self._sets_of([typed[q] for q in queries.tolist()], place, size)
+            ranks = self._ranks
+        width = int(ranks.max()) + 1
         sets, number = np.unique(names, return_inverse=True)
         mine = np.zeros(len(typed), np.int64)
         mine[queries] = number
-        edits, first = self._by_first_letter(sets)
-        width = int(self._ranks.max()) + 1
+        edits, first = self._by_first_letter(sets, width)
         # Only edits that begin with a letter of one of a node's children lead anywhere.
         child, parent = self._trie.all_children(front.node)
-        rank = self._ranks[self._trie.letters[child]]
+        rank = ranks[self._trie.letters[child]]
         key = mine[front.query[parent]] * width + rank
         sizes = np.where(rank > 0, first[key + 1] - first[key], 0)
         some = np.flatnonzero(sizes)
@@ -148,14 +152,13 @@ class TrieSearch:
         return _Front.joined([found, self._nothing_meant(front, mine, edits, first, width)])
 
     def _by_first_letter(
-        self, sets: NDArray[np.int64]
+        self, sets: NDArray[np.int64], width: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The edits of ``sets``, and where among them those of set number n begin that have a
-        first letter of rank r: at n times the number of ranks, plus r."""
+        first letter of rank r: at n times the ``width``, the number of ranks, plus r."""
         starts = self._set_starts.values
         sizes = starts[sets + 1] - starts[sets]
         edits = stretches(starts[sets], sizes)
-        width = int(self._ranks.max()) + 1
         key = np.repeat(np.arange(len(sets)) * width, sizes) + self._first.values[edits]
         counts = np.bincount(key, minlength=len(sets) * width)
         return edits, np.concatenate(([0], np.cumsum(counts)))
@@ -216,6 +219,8 @@ class TrieSearch:
             letters[rows, step] = table.column(step, rows)
         new = np.array(sorted(set(letters[:, 0].tolist())), np.int64)
         new = new[(new > 0) & (self._ranks[new] == 0)]
+        # Another thread may be at work with the ranks as they are.
+        self._ranks = self._ranks.copy()
         self._ranks[new] = self._ranks.max() + 1 + np.arange(len(new))
         first = self._ranks[letters[:, 0]]
         # Where nothing was meant stands before letters that no word has.

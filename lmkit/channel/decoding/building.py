@@ -109,10 +109,16 @@ class LatticeBuilder:
         self._channel: ErrorModel = readings.channel
         self._merges: dict[str, tuple[int, float]] = {}
 
+    def learn(self) -> None:
+        """Find the readings of all tokens that the surface has met."""
+        new = self._surface.tokens[len(self._readings) :]
+        if new:
+            self._readings.learn(new)
+
     def build(self, lines: Sequence[Line], pieces: Sequence[Piece]) -> Lattice:
         """The lattice of ``pieces``; arc by arc ``typed`` is an index into their tokens, all
         behind each other."""
-        self._readings.learn(self._surface.tokens[len(self._readings) :])
+        self.learn()
         counts = np.array([piece.end - piece.begin for piece in pieces], np.int64)
         base = np.cumsum(counts + 2) - (counts + 2)
         typed = self._typed(lines, pieces, base, counts)

@@ -1,0 +1,60 @@
+"""Threads that share work: the same results, in order; errors and interruptions come through."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from lmkit.channel.threads import MOST_THREADS, shared, threads_here
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("many", [0, 1, 2, 40])
+def test_results_come_in_order(threads: int, many: int) -> None:
+    def slow_first(item: int) -> int:
+        time.sleep(0.002 * (item % 3 == 0))
+        return item * item
+
+    assert shared(slow_first, range(many), threads) == [item * item for item in range(many)]
+
+
+def test_two_threads_work_at_the_same_time() -> None:
+    both = threading.Barrier(2, timeout=30)
+    assert len(shared(lambda _: both.wait(), range(2), 2)) == 2
+
+
+@pytest.mark.parametrize("bad", [0, 7, 39])
+def test_what_a_task_raises_is_raised_and_nothing_is_begun_after_it(bad: int) -> None:
+    begun = []
+
+    def task(item: int) -> None:
+        begun.append(item)
+        if item == bad:
+            raise ValueError(f"item {item}")
+        time.sleep(0.001)
+
+    with pytest.raises(ValueError, match=f"item {bad}"):
+        shared(task, range(40), 2)
+    assert len(begun) <= bad + 3
+
+
+def test_an_interruption_comes_through() -> None:
+    caller = threading.current_thread()
+    ended = []
+
+    def task(item: int) -> None:
+        if threading.current_thread() is caller:
+            raise KeyboardInterrupt
+        time.sleep(0.01)
+        ended.append(item)
+
+    with pytest.raises(KeyboardInterrupt):
+        shared(task, range(1000), 2)
+    # The other thread ends what it has begun, and no more.
+    assert len(ended) <= 2
+
+
+def test_as_many_threads_as_there_are_cores_but_not_too_many() -> None:
+    assert 1 <= threads_here() <= MOST_THREADS

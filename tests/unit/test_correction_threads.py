@@ -1,0 +1,148 @@
+"""Correction by several threads: the same answers, in order, and errors that come through."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lmkit
+from lmkit.channel import corrector as correcting
+from lmkit.channel.candidates import finder
+from lmkit.channel.corrector import Corrector
+from lmkit.channel.edits.damerau import Damerau
+from lmkit.ngram.model import NgramModel
+
+TEXT = """the cat sat on the mat .
+the cat ate the rat , and the rat did not like that .
+I think of the house of the man ; the man is in the house .
+they went there with their cat from the house .
+"""
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> lmkit.LanguageModel:
+    path = tmp_path_factory.mktemp("source") / "text.txt"
+    path.write_text(TEXT * 12)
+    return lmkit.train(path, order=3)
+
+
+@pytest.fixture(autouse=True)
+def little_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(correcting, "FEWEST_TOKENS", 3)
+    monkeypatch.setattr(finder, "FEWEST_AT_ONCE", 4)
+
+
+def typed(lines: int) -> list[str]:
+    """Lines with errors of one kind or another, some of them empty."""
+    channel, generator = Damerau(keep=0.6), np.random.default_rng(3)
+    clean = [*TEXT.splitlines(), "", "The Cat , ofthe man"]
+    return [
+        " ".join(channel.draw(word, generator) for word in clean[n % len(clean)].split())
+        for n in range(lines)
+    ]
+
+
+class TestAnswers:
+    @pytest.mark.parametrize("threads", [2, 3, 8])
+    @pytest.mark.parametrize("batch_tokens", [20, 20_000])
+    def test_they_do_not_depend_on_the_threads(
+        self, source: lmkit.LanguageModel, threads: int, batch_tokens: int
+    ) -> None:
+        lines = typed(80)
+        alone, together = (
+            Corrector(source, channel=Damerau(), threads=n, batch_tokens=batch_tokens)
+            for n in (1, threads)
+        )
+        expected = alone.correct(lines)
+        assert together.correct(lines) == expected
+        assert [one.line for one in expected] == lines
+        assert sum(bool(one.changes) for one in expected) > 20
+
+    def test_a_file_is_read_by_threads_as_by_one(
+        self, source: lmkit.LanguageModel, tmp_path: Path
+    ) -> None:
+        source.save(tmp_path / "model.lm")
+        alone, together = (
+            Corrector(lmkit.load(tmp_path / "model.lm"), channel=Damerau(), threads=n)
+            for n in (1, 4)
+        )
+        assert together.correct(typed(40)) == alone.correct(typed(40))
+
+
+class Watched(NgramModel):
+    """A source that notes who asks."""
+
+    concurrent = True
+
+    def __init__(self, model: Any) -> None:
+        super().__init__(model.trie, model.encoder, model.facts, model.runs)
+        self.threads: set[int] = set()
+
+    def log_probs_of(self, state: Any, tokens: Any) -> Any:
+        self.threads.add(threading.get_ident())
+        return super().log_probs_of(state, tokens)
+
+
+class Alone(Watched):
+    concurrent = False
+
+
+class Failing(Watched):
+    def advance(self, state: Any, tokens: Any) -> Any:
+        if threading.current_thread() is not threading.main_thread():
+            raise RuntimeError("no more")
+        return super().advance(state, tokens)
+
+
+def test_a_source_is_asked_by_one_thread_unless_it_allows_more(
+    source: lmkit.LanguageModel,
+) -> None:
+    for kind, most in ((Watched, 4), (Alone, 1)):
+        watched = kind(source)
+        Corrector(watched, channel=Damerau(), threads=4).correct(typed(200))
+        assert 1 <= len(watched.threads) <= most
+    assert watched.threads == {threading.get_ident()}
+
+
+def test_what_fails_in_a_thread_is_raised(source: lmkit.LanguageModel) -> None:
+    failing = Corrector(Failing(source), channel=Damerau(), threads=2)
+    with pytest.raises(RuntimeError, match="no more"):
+        failing.correct(typed(200))
+
+
+INTERRUPTED = """
+import os, signal, sys, threading
+import lmkit
+from lmkit.channel import corrector
+from lmkit.channel.corrector import Corrector
+corrector.FEWEST_TOKENS = 3
+signal.signal(signal.SIGINT, signal.default_int_handler)
+correct = Corrector(lmkit.load(sys.argv[1]), threads=2)
+lines = ["teh catt sat on the matt ."] * 20_000
+threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    while True:
+        correct.correct(lines)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_ctrl_c_ends_the_work(source: lmkit.LanguageModel, tmp_path: Path) -> None:
+    path = tmp_path / "model.lm"
+    source.save(path)
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, str(path)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert done.stdout == "interrupted\n"
+    assert done.stderr == ""
