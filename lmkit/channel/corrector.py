@@ -112,7 +112,7 @@ class Corrector:
         self._batch_tokens = batch_tokens
         self._unknown = self._expected_unknown()
         self._own = own
-        self._asked: Corrector | None = None
+        self._thorough: CandidateFinder | None = None
         self.surface = Surface(self.source, self.lexicon, own)
         self.readings = Readings(self.source, self.finder)
         self.builder = LatticeBuilder(self.surface, self.readings, self.weights)
@@ -215,16 +215,15 @@ class Corrector:
         return suggestions(self._asked_about_words(), word, left, right, n)
 
     def _asked_about_words(self) -> Corrector:
-        """The same corrector with a more thorough finder, and tokens of its own, so that the
-        tokens of texts are not all looked up once more."""
-        if self._asked is None or self._asked.weights != self.weights:
-            other = copy.copy(self)
-            other.finder = self.finder.thorough_one()
-            other.surface = Surface(self.source, self.lexicon, self._own)
-            other.readings = Readings(self.source, other.finder)
-            other.weights = self.weights
-            self._asked = other
-        return self._asked
+        """The same corrector with a more thorough finder, and with no tokens."""
+        if self._thorough is None:
+            self._thorough = self.finder.thorough_one()
+        other = copy.copy(self)
+        other.finder = self._thorough
+        other.surface = self.surface.fresh()
+        other.readings = Readings(self.source, other.finder)
+        other.builder = LatticeBuilder(other.surface, other.readings, self.weights)
+        return other
 
     def _expected_unknown(self) -> float:
         """What to add to log p(<unk> | h): a vocabulary that was never limited has met no

@@ -8,6 +8,7 @@ such a dictionary, over a `WordTable`. Both become what they stand for when much
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
@@ -18,8 +19,9 @@ from numpy.typing import NDArray
 
 from lmkit.channel.candidates.wordtable import WordTable
 
-FEW = 2000
-"""So many words are looked for one by one before a dictionary is made."""
+FEW = 16
+"""When a word in so many has been looked for one by one, a dictionary is made."""
+FENCE = 64
 
 
 class PackedWords(Sequence[str]):
@@ -80,6 +82,11 @@ class PackedWords(Sequence[str]):
         return self._list
 
     @cached_property
+    def _fence(self) -> list[str]:
+        """Every so many of the words, in alphabetical order."""
+        return self.at(self.order[::FENCE])
+
+    @cached_property
     def _letters(self) -> NDArray[np.generic]:
         """The letter of each code, in the narrowest encoding there is."""
         latin = int(self.table.alphabet.max(initial=0)) < 1 << 8
@@ -110,7 +117,7 @@ class PackedWords(Sequence[str]):
     def with_more(self, words: Sequence[str]) -> PackedWords:
         """These words and ``words``, none of which is among them."""
         order = None
-        if self._order is not None and len(words) <= FEW:
+        if self._order is not None and FEW * len(words) <= len(self):
             rising = sorted(range(len(words)), key=words.__getitem__)
             places = [self.place_of(words[i])[0] for i in rising]
             order = np.insert(self._order, places, len(self) + np.array(rising, np.int64))
@@ -118,7 +125,8 @@ class PackedWords(Sequence[str]):
 
     def place_of(self, word: str) -> tuple[int, bool]:
         """Where ``word`` stands, or would, in alphabetical order, and whether it is there."""
-        low, high = 0, len(self)
+        block = bisect_right(self._fence, word)
+        low, high = max(block - 1, 0) * FENCE, min(block * FENCE, len(self))
         while low < high:
             middle = (low + high) // 2
             here = self[int(self.order[middle])]
@@ -149,7 +157,7 @@ class WordRows(Mapping[str, int]):
         if self._rows is not None:
             return self._rows[word]
         self._asked += 1
-        if self._asked > FEW:
+        if FEW * self._asked > len(self):
             return self.unpacked[word]
         place, found = self._words.place_of(word)
         if not found:
@@ -174,7 +182,7 @@ class WordRows(Mapping[str, int]):
 
     def of(self, words: Sequence[str]) -> NDArray[np.int64]:
         """The row of each of ``words``, -1 where it is none."""
-        if self._asked + len(words) > FEW:
+        if FEW * (self._asked + len(words)) > len(self):
             find = self.unpacked.get
             return np.fromiter((find(word, -1) for word in words), np.int64, len(words))
         return np.array([self.get(word, -1) for word in words], np.int64)

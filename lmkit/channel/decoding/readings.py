@@ -75,10 +75,12 @@ class Readings:
     def __len__(self) -> int:
         return len(self.starts) - 1
 
-    def learn(self, tokens: Sequence[Token]) -> None:
-        """Readings of ``tokens``, the next ones in the numbering."""
+    def learn(self, tokens: Sequence[Token], asked: NDArray[np.bool_] | None = None) -> None:
+        """Readings of ``tokens``, the next ones in the numbering. ``asked``: which of them may be
+        something else than they are, where that is known; all of them may in a text."""
         correctable = np.array([token.correctable or token.shouted for token in tokens], bool)
-        places = np.flatnonzero(correctable)
+        changing = correctable if asked is None else correctable & asked
+        places = np.flatnonzero(changing)
         found = self._finder.find([tokens[i].folded for i in places.tolist()])
         sizes = np.ones(len(tokens), np.int64)
         sizes[places] += np.diff(found.starts)
@@ -126,7 +128,7 @@ class Readings:
         ):
             getattr(self, name).extend(values)
         self.starts.extend(self.starts.values[-1] + np.cumsum(sizes))
-        self._learn_splits(tokens, correctable)
+        self._learn_splits(tokens, changing)
 
     def _doubt(
         self,

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 def suggestions(corrector: Corrector, word: str, left: str, right: str, n: int) -> list[Suggestion]:
-    """See `Corrector.suggest`."""
+    """See `Corrector.suggest`. ``corrector`` has met no tokens yet: in each text others may be
+    changed."""
     text = " ".join(part for part in (left, word, right) if part)
     line = corrector.surface.read(text)
     offset = len(left) + 1 if left else 0
@@ -26,6 +27,9 @@ def suggestions(corrector: Corrector, word: str, left: str, right: str, n: int) 
     line = replace(line, open=[a and b for a, b in zip(line.open, within, strict=True)])
     if not any(line.open):
         return []
+    asked = np.zeros(len(corrector.surface.tokens), bool)
+    asked[[number for number, opened in zip(line.tokens, line.open, strict=True) if opened]] = True
+    corrector.readings.learn(corrector.surface.tokens, asked)
     if not (left.strip() or right.strip()):
         return _alone(corrector, line, n)
     return _in_context(corrector, line, n)
@@ -34,7 +38,6 @@ def suggestions(corrector: Corrector, word: str, left: str, right: str, n: int) 
 def _alone(corrector: Corrector, line: Line, n: int) -> list[Suggestion]:
     """By the channel and the priors of the lexicon."""
     lexicon, readings, surface = corrector.lexicon, corrector.readings, corrector.surface
-    readings.learn(surface.tokens[len(readings) :])
     place = _doubtful(corrector, line)
     number = line.tokens[place]
     token = surface.tokens[number]

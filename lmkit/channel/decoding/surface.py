@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -78,6 +79,12 @@ class Surface:
         self._normalize = normalizer(settings.normalize, settings.lowercase)
         self._numbers: dict[str, int] = {}
         self._pieces: dict[str, tuple[tuple[str, int], ...]] = {}
+
+    def fresh(self) -> Surface:
+        """The same with no tokens."""
+        other = copy(self)
+        other.tokens, other._numbers = [], {}
+        return other
 
     def read(self, text: str) -> Line:
         """``text``, one line without its end, as tokens."""
