@@ -3,8 +3,8 @@
 Errors come in clusters: most sentences have none, and where one word is surely wrong the next is
 more likely to be. So each sentence has a level of noise, one of a few, and which one it is follows
 from the sentence itself: the levels' totals over the ways that the search kept are compared
-(Bayes' rule), and the sentence is then read at the likeliest level. The search need not be
-repeated, as a level only changes what keeping and changing a word costs.
+(Bayes' rule), and the sentence is then read at the rate that is expected of it. The search need
+not be repeated, as a rate only changes what keeping and changing a word costs.
 
 ``E`` edges, ``H`` hypotheses, ``S`` sentences, ``K`` levels.
 """
@@ -20,13 +20,13 @@ from lmkit.channel.decoding.decoder import Search
 from lmkit.channel.decoding.lattice import CHANGED, KEPT, STEP, Lattice
 from lmkit.channel.groups import log_sums
 
-LEVELS = ((0.05, 0.5), (1.0, 0.4), (6.0, 0.1))
+LEVELS = ((0.1, 0.3), (1.0, 0.6), (6.0, 0.1))
 """Rate of errors in a sentence, as a multiple of the average, and the part of such sentences."""
 HIGHEST = 0.5
 
 
 def read_at_levels(search: Search, lattice: Lattice, keep: float) -> Search:
-    """``search``, made with ``keep`` for all sentences, with each at its likeliest level."""
+    """``search``, made with ``keep`` for all sentences, with each at its expected rate."""
     kind = lattice.arcs.kind
     inner = lattice.time[lattice.arcs.source] % STEP != 0
     kept = (kind == KEPT)[search.edge_arc].astype(float)
@@ -35,14 +35,17 @@ def read_at_levels(search: Search, lattice: Lattice, keep: float) -> Search:
     rates = np.minimum([factor * (1 - keep) for factor, _ in LEVELS], HIGHEST)
     for_kept = np.log1p(-rates) - np.log(keep)
     for_changed = np.log(rates) - np.log1p(-keep)
-    totals = np.full((len(rates), len(search.final)), -np.inf)
+    totals = np.zeros((len(rates), len(search.final)))
     ended = search.final >= 0
     for level, (_, part) in enumerate(LEVELS):
         extra = kept * for_kept[level] + changed * for_changed[level]
         at_level = reweighted(search, extra)
         totals[level, ended] = at_level.total[search.final[ended]] + np.log(part)
-    chosen = totals.argmax(axis=0)[sentence[search.edge_from]]
-    return reweighted(search, kept * for_kept[chosen] + changed * for_changed[chosen])
+    shares = np.exp(totals - totals.max(axis=0))
+    expected = (rates @ shares / shares.sum(axis=0))[sentence[search.edge_from]]
+    for_kept = np.log1p(-expected) - np.log(keep)
+    for_changed = np.log(expected) - np.log1p(-keep)
+    return reweighted(search, kept * for_kept + changed * for_changed)
 
 
 def reweighted(search: Search, extra: NDArray[np.float64]) -> Search:

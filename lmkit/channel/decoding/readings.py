@@ -28,9 +28,11 @@ RUN_TOGETHER = -2.0
 LIKELY_PART = -12.5
 """What a part of a split word must be worth, as a log-prior; one letter, far more."""
 LIKELY_LETTER = -7.0
-TYPO_ODDS = 0.0
-"""Log-odds that a listed word is itself a typing error, where its count is just what the channel
-makes of its neighbours' counts if every word went through the edits."""
+TYPO_ODDS = (-6.7, 0.83, -0.535)
+"""Log-odds that a listed word is itself a typing error: a constant, and what multiplies how much
+its neighbours explain of its frequency (log of what the channel makes of them if every word went
+through the edits, minus that of its own) and the log of its frequency: the rarer a word is, the
+likelier it is an error. Logistic regression on misspellings and words of another text."""
 PER_LETTER = float(np.log(1 / 64))
 """Spelling of a word where the source has no model of spellings."""
 
@@ -153,8 +155,9 @@ class Readings:
             own = frequency[rows[asked]]
             explained = log_sums(owner, frequency[near] + log_channel, len(rows))[asked]
             told = np.isfinite(own) & np.isfinite(explained)
-            excess = TYPO_ODDS + explained[told] - own[told]
-            doubt[asked[told]] = -np.logaddexp(0.0, excess)
+            start, excess, rare = TYPO_ODDS
+            odds = start + excess * (explained - own)[told] + rare * own[told]
+            doubt[asked[told]] = -np.logaddexp(0.0, odds)
             asked = asked[~np.isfinite(own)]
         return doubt
 
