@@ -156,7 +156,7 @@ class Readings:
             explained = log_sums(owner, frequency[near] + log_channel, len(rows))[asked]
             told = np.isfinite(own) & np.isfinite(explained)
             start, excess, rare = TYPO_ODDS
-            odds = start + excess * (explained - own)[told] + rare * own[told]
+            odds = start + excess * (explained[told] - own[told]) + rare * own[told]
             doubt[asked[told]] = -np.logaddexp(0.0, odds)
             asked = asked[~np.isfinite(own)]
         return doubt
