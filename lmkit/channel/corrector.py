@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,6 +34,9 @@ from lmkit.channel.threads import shared, threads_here
 from lmkit.errors import UnsupportedError
 from lmkit.model import UNK, LanguageModel
 from lmkit.registry import resolve
+
+if TYPE_CHECKING:
+    from lmkit.channel.splitting.splitter import Splitter
 
 DEFAULT_CHANNEL = "brill-moore"
 SLIPS = 0.1
@@ -112,6 +115,7 @@ class Corrector:
         self._batch_tokens = batch_tokens
         self._unknown = self._expected_unknown()
         self._own = own
+        self._splitter: Splitter | None = None
         self._thorough: CandidateFinder | None = None
         self.surface = Surface(self.source, self.lexicon, own)
         self.readings = Readings(self.source, self.finder)
@@ -156,9 +160,11 @@ class Corrector:
         yield from self._correct(read)
 
     def _split_stream(self, lines: Iterable[str]) -> Iterator[Correction]:
-        from lmkit.channel.decoding.splitting import Splitter
+        from lmkit.channel.splitting.splitter import Splitter
 
-        splitter = Splitter(self)
+        if self._splitter is None or self._splitter.corrector is not self:
+            self._splitter = Splitter(self)
+        splitter = self._splitter
         block: list[str] = []
         size = 0
         for line in lines:
@@ -200,10 +206,16 @@ class Corrector:
         ]
 
     def search(
-        self, lattice: Lattice, beam: int | None = None, behind: float | None = None
+        self,
+        lattice: Lattice,
+        beam: int | None = None,
+        behind: float | None = None,
+        mix: float | None = None,
     ) -> Search:
-        """The beam search of ``lattice``."""
-        pricing = Pricing(self.weights.source, self.lexicon.mix, self._unknown)
+        """The beam search of ``lattice``. ``mix``: the share of the word list in its arcs, if not
+        that of the lexicon."""
+        mix = self.lexicon.mix if mix is None else mix
+        pricing = Pricing(self.weights.source, mix, self._unknown)
         return BeamSearch(
             lattice, self.source, pricing, beam or self._beam, behind or self._behind
         ).run()

@@ -1,0 +1,1 @@
+"""Spaces for text that has lost them: stretches of letters cut into words."""

@@ -1,0 +1,103 @@
+"""Stretches of letters behind each other, as words are looked up in them, and how they are written.
+
+``n`` is the number of letters of all stretches, ``P`` of parts asked about.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+LOWER, TITLE, UPPER, MIXED = range(4)
+"""How a part is written, as in `PATTERNS` of the lexicon; a plural as CPUs is in capitals."""
+_WITH_MARKS = re.compile(r"LATIN SMALL LETTER ([A-Z]) WITH ")
+
+
+class Letters:
+    """``room`` [n]: letters from each to the end of its stretch; ``at_start`` [n]: the first one
+    of a stretch that a sentence may begin with. ``folded`` and ``plain`` [n]: code points in small
+    letters, with and without their marks; ``upper``, ``mark``, ``apostrophe`` [n]: which are that;
+    ``behind_capital`` [n]: capitals behind another one."""
+
+    def __init__(self, texts: Sequence[str], starts: Sequence[bool]) -> None:
+        """``texts``: the stretches, none of them empty; ``starts``: whether a sentence may begin
+        with each."""
+        points = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32)
+        sizes = np.fromiter(map(len, texts), np.int64, len(texts))
+        self.first = np.cumsum(sizes) - sizes
+        self.room = np.repeat(self.first + sizes, sizes) - np.arange(len(points))
+        self.at_start = np.zeros(len(points), np.int64)
+        self.at_start[self.first] = starts
+        distinct, place = np.unique(points, return_inverse=True)
+        known = [_properties(chr(point)) for point in distinct.tolist()]
+        columns = np.array(known, np.uint32).reshape(-1, 5)[place].T
+        self.folded, self.plain = columns[0], columns[1]
+        self.upper, self.mark = columns[2].astype(bool), columns[4].astype(bool)
+        small = columns[3].astype(bool)
+        self.apostrophe = self.folded == ord("'")
+        inner = np.ones(len(points), bool)
+        inner[self.first] = False
+        self.behind_capital = inner & self.upper & np.roll(self.upper, 1)
+        self._uppers = _sums(self.upper)
+        self._rises = _sums(inner & self.upper & np.roll(small, 1))
+        self._apostrophes = _sums(self.apostrophe)
+
+    def __len__(self) -> int:
+        return len(self.room)
+
+    def apostrophes(self, start: NDArray[np.int64], length: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many apostrophes are in each part [P]."""
+        return self._apostrophes[start + length] - self._apostrophes[start]
+
+    def patterns(
+        self, start: NDArray[np.int64], length: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """How each part is written, and how many capitals stand behind a small letter [P]."""
+        end = start + length
+        capitals = self._uppers[end] - self._uppers[start]
+        rises = self._rises[end] - self._rises[start + 1]
+        letters = length - self.apostrophes(start, length)
+        last = np.maximum(end - 1, 0)
+        plural = (letters > 2) & (self.folded[last] == ord("s")) & ~self.upper[last]
+        pattern = np.select(
+            [
+                capitals == 0,
+                (capitals == 1) & self.upper[start],
+                (capitals == letters - plural),
+            ],
+            [LOWER, TITLE, UPPER],
+            MIXED,
+        )
+        # O'Neill, D'Arcy
+        title = (capitals == 2) & self.upper[start] & self.is_elided(start, length)
+        return np.where(title, TITLE, pattern), rises * ~title
+
+    def is_elided(self, start: NDArray[np.int64], length: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which parts [P] are a letter, an apostrophe, and a word with a capital: d'Amico."""
+        last = len(self) - 1
+        second, third = np.minimum(start + 1, last), np.minimum(start + 2, last)
+        return (length > 3) & self.apostrophe[second] & self.upper[third]
+
+
+def _sums(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """How many of ``flags`` [n] are set before each place [n + 1]."""
+    return np.concatenate([[0], np.cumsum(flags)])
+
+
+@lru_cache(4096)
+def _properties(letter: str) -> tuple[int, int, bool, bool, bool]:
+    """A letter folded, and without its marks, as code points; is it a capital, a small letter, a
+    mark."""
+    folded = "'" if letter == "’" else letter.lower()[:1]
+    plain = unicodedata.normalize("NFD", folded)[:1]
+    if not plain.isascii():
+        # Strokes are no marks to Unicode.
+        found = _WITH_MARKS.match(unicodedata.name(plain, ""))
+        plain = found[1].lower() if found else plain
+    is_mark = unicodedata.category(letter)[0] == "M"
+    return ord(folded), ord(plain), letter.isupper(), letter.islower(), is_mark

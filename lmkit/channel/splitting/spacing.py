@@ -1,0 +1,193 @@
+"""Where edited text has spaces around numbers, punctuation and quotation marks.
+
+Rules of English typography, as counted in sentences of Wikipedia: a dash between words is closed
+up between two names and set off between small letters, initials of persons stand apart, those of
+states do not, numbers belong to a letter that is no word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_CLOSING = frozenset(".,;:!?)]}%…”»›′″°²³、。，！？；：）」』】》")
+_OPENING = frozenset("([{¿¡«‹“‘„‚$£€¥#@（「『【《")
+_CLOSE = frozenset(("/", "—", "--", "_", "\\", "^", "~", "*", "|"))
+_HYPHENS = frozenset("-‐‑")
+_STATES = frozenset(("U.S", "U.K", "U.N", "D.C", "E.U"))
+_DOMAINS = frozenset(("com", "net", "org"))
+_DEGREES = frozenset("CFNSEW")
+_ERAS = frozenset(("AD", "BC"))
+_WORDS = frozenset(("A", "I"))
+"""Capitals that are words by themselves."""
+MOST_QUOTES = 50
+"""In a line with more of them all quotation marks are taken in turn."""
+
+OPEN, CLOSE, INNER = "open", "close", "inner"
+
+
+def spaces(line: str, parts: Sequence[tuple[int, int]]) -> list[bool]:
+    """Whether a space belongs before each of ``parts`` (begin, end) of ``line``."""
+    texts = [line[begin:end] for begin, end in parts]
+    roles = _quotes(line, parts, texts)
+    return [place > 0 and _is_apart(texts, place, roles) for place in range(len(texts))]
+
+
+def _quotes(line: str, parts: Sequence[tuple[int, int]], texts: Sequence[str]) -> dict[int, str]:
+    """What the quotation marks and single apostrophes among ``texts`` do."""
+    roles: dict[int, str] = {}
+    for mark in ('"', "'"):
+        marks = [place for place, text in enumerate(texts) if text == mark]
+        kinds = [OPEN, CLOSE] * (len(marks) // 2 + 1)
+        if len(marks) % 2 and len(marks) < MOST_QUOTES:
+            kinds = _odd_quotes(line, [parts[place][0] for place in marks], mark)
+        roles.update(zip(marks, kinds, strict=False))
+    opened = False
+    for place, text in enumerate(texts):
+        if text == "’":
+            inner = not opened and _is_inside(line, parts[place][0])
+            roles[place] = INNER if inner else CLOSE
+        opened = text == "‘" or (opened and text != "’")
+    return roles
+
+
+def _odd_quotes(line: str, places: Sequence[int], mark: str) -> list[str]:
+    """Roles of the marks at ``places``, one of which has no partner: that one without which the
+    others look best."""
+    leaning = [_leaning(line, place) for place in places]
+    pairs = [OPEN, CLOSE] * (len(places) // 2)
+    if mark == "'":
+        for number, place in enumerate(places):
+            if _is_inside(line, place) and not leaning[number]:
+                # Of one word: Bahá'í, the boys'house.
+                own = CLOSE if line[place - 1] == "s" else INNER
+                return [*pairs[:number], own, *pairs[number:]]
+    ways = [
+        [*pairs[:number], alone, *pairs[number:]]
+        for number in range(0, len(places), 2)
+        for alone in (OPEN, CLOSE)
+    ]
+    return max(
+        ways,
+        key=lambda way: sum(
+            lean if kind == OPEN else -lean for kind, lean in zip(way, leaning, strict=True)
+        ),
+    )
+
+
+def _leaning(line: str, place: int) -> int:
+    """How much the mark at ``place`` looks like an opening one; below 0, like a closing one."""
+    before, behind = line[place - 1 : place], line[place + 1 : place + 2]
+    leaning = 0
+    if not before or before.isspace() or before in "([—–:":
+        leaning += 3
+    if not behind or behind.isspace() or behind in ".,;:!?)]—–":
+        leaning -= 3
+    if before and before in ".!?":
+        leaning -= 2
+    if before == ",":
+        leaning += 1 if behind.isupper() else -1
+    if before.islower() and behind.isupper():
+        leaning += 2
+    return leaning
+
+
+def _is_inside(line: str, place: int) -> bool:
+    return line[place - 1 : place].isalpha() and line[place + 1 : place + 2].isalpha()
+
+
+def _is_apart(texts: Sequence[str], place: int, roles: dict[int, str]) -> bool:
+    """Whether there is a space before ``texts[place]``."""
+    left, right = texts[place - 1], texts[place]
+    of_left, of_right = roles.get(place - 1), roles.get(place)
+    if of_right in (CLOSE, INNER) or of_left in (OPEN, INNER):
+        return False
+    before, behind = left[-1], right[0]
+    if of_left == CLOSE:
+        return right == "°" or not (behind in _CLOSING or _is_joint(right))
+    if of_right == OPEN:
+        return not (before in _OPENING or _is_joint(left))
+    if before.isalnum() and behind.isalnum():
+        return _words_are_apart(texts, place)
+    if left in _CLOSE or right in _CLOSE:
+        return False
+    joint = place - 1 if _is_joint(left) else place
+    if texts[joint] in _HYPHENS:
+        return not _joins(texts, joint)
+    if texts[joint] == "–":
+        return _dash_is_apart(texts, joint)
+    if behind in _CLOSING or right.startswith("..") or before in _OPENING:
+        return False
+    if left == "°":
+        return right not in _DEGREES
+    if left == ".":
+        return _is_apart_from_point(texts, place)
+    if left == ":" and behind.isdigit() and place > 1:
+        return not texts[place - 2][-1].isdigit()
+    if left == "&" or right == "&":
+        return not _is_ampersand_inside(texts, place - 1 if left == "&" else place)
+    return True
+
+
+def _is_joint(text: str) -> bool:
+    return text in _HYPHENS or text in _CLOSE or text == "–"
+
+
+def _joins(texts: Sequence[str], place: int) -> bool:
+    """Whether the hyphen at ``place`` stands between two words."""
+    if not 0 < place < len(texts) - 1:
+        return False
+    before, behind = texts[place - 1][-1], texts[place + 1][0]
+    return (before.isalnum() or before in ')]"') and (behind.isalnum() or behind in '(["')
+
+
+def _words_are_apart(texts: Sequence[str], place: int) -> bool:
+    """The same of two words or numbers."""
+    left, right = texts[place - 1], texts[place]
+    if left[-1].isdigit() == right[0].isdigit():
+        return True
+    if right[0].isdigit():
+        code = left.isalpha() and left.isupper() and left not in _WORDS and left not in _ERAS
+        return not (code and right.isdigit() and len(right) < 4)
+    behind = texts[place + 1] if place + 1 < len(texts) else ""
+    letter = len(right) == 1 and right.isupper() and right not in _WORDS
+    return not letter or behind == "."
+
+
+def _dash_is_apart(texts: Sequence[str], place: int) -> bool:
+    """Whether the dash at ``place`` has spaces around it."""
+    if not 0 < place < len(texts) - 1:
+        return True
+    left, right = texts[place - 1], texts[place + 1]
+    if left.isdecimal() and right.isdecimal():
+        # 21 August 1903 – 6 March 1978, but 1980–81, and the 2010–11 League.
+        behind = texts[place + 2] if place + 2 < len(texts) else ""
+        is_day = len(left) == 4 and right[0] != "0" and int(right[-4:]) < 32 and len(right) < 3
+        is_season = int(left[-2:]) + 1 == int(right[-2:])
+        return is_day and not is_season and behind[:1].isupper() and len(behind) > 2
+    if left.isdecimal() and right[0].isupper():
+        return len(left) == 4
+    if not (left[-1].isalnum() and right[0].isalnum()):
+        return True
+    return not all(text[0].isupper() or text[0].isdigit() for text in (left, right))
+
+
+def _is_apart_from_point(texts: Sequence[str], place: int) -> bool:
+    """Whether there is a space between a point and ``texts[place]``."""
+    before, right = texts[place - 2] if place > 1 else "", texts[place]
+    if right in _DOMAINS or (right[0].isdigit() and not before):
+        return False
+    behind = [*texts[place + 1 : place + 3], "", ""]
+    initials = len(before) == len(right) == 1 and before.isalpha() and right.isalpha()
+    if not initials or behind[0] != ".":
+        return True
+    # Of a state, an abbreviation in small letters, or a person's, who has a name as well.
+    if before.islower() or f"{before}.{right}" in _STATES:
+        return False
+    return behind[1][:1].isalpha()
+
+
+def _is_ampersand_inside(texts: Sequence[str], place: int) -> bool:
+    """Whether the sign at ``place`` stands between two initials, as in R&B."""
+    if not 0 < place < len(texts) - 1:
+        return False
+    return len(texts[place - 1]) == 1 and texts[place - 1].isupper() and texts[place + 1].isupper()
