@@ -24,6 +24,8 @@ from lmkit.channel.edits.ways import INSERT, LONGER, Steps, best_ways, forward, 
 if TYPE_CHECKING:
     from lmkit.channel.edits.pairs import Pairs
 
+FEW = 256
+"""So few pairs are summed sooner in one grid of all their lengths than length by length."""
 MOST_KEEP = 1 - 1e-9
 """A channel that makes no errors at all could not explain any."""
 
@@ -93,7 +95,9 @@ class EditModel(ErrorModel):
         if len(typed) != len(intended):
             raise ValueError(f"{len(typed)} typed and {len(intended)} intended strings")
         keep = min(self.keep, MOST_KEEP)
-        values = word_log_probs(typed, intended, self.table, keep)
+        values = np.full(len(typed), np.nan)
+        if len(typed) > FEW:
+            values = word_log_probs(typed, intended, self.table, keep)
         others = [
             n
             for n in np.flatnonzero(np.isnan(values)).tolist()
