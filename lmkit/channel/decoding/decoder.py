@@ -141,6 +141,8 @@ class BeamSearch:
         self._edge_count = 0
         self._is_end = np.zeros(len(lattice.time), bool)
         self._is_end[lattice.end] = True
+        # The best way so far to each node, its state not looked at.
+        self._reached = np.full(len(lattice.time), -np.inf)
         self._final = np.full(len(lattice.time), -1, np.int64)
 
     def run(self) -> Search:
@@ -181,26 +183,20 @@ class BeamSearch:
         return np.arange(self._hypotheses - len(score), self._hypotheses)
 
     def _expand(self, state: Any, nodes: NDArray[np.int64], hypotheses: NDArray[np.int64]) -> None:
-        """Follow all arcs from the latest ``hypotheses``, at ``nodes``."""
+        """Follow all arcs from the latest ``hypotheses``, at ``nodes``, which ascend."""
         lattice = self._lattice
         score, total = self._score[-1], self._total[-1]
         first = lattice.first_arc[nodes]
         sizes = lattice.first_arc[nodes + 1] - first
         arc = stretches(first, sizes)
         rows = np.repeat(np.arange(len(nodes)), sizes)
-        arcs = lattice.arcs
-        log_probs = log_probs_of_pairs(self._source, state, rows, arcs.token[arc], sizes)
-        self._add_twins(log_probs, state, rows, arcs.twin[arc])
-        unknown = arcs.token[arc] == UNK
-        log_probs += np.where(unknown, arcs.log_unknown[arc] + self._pricing.unknown, 0.0)
-        if self._pricing.mix:
-            log_probs += np.log1p(-self._pricing.mix)
-            log_probs = np.logaddexp(log_probs, arcs.log_list[arc])
-        weight = self._pricing.source * log_probs + arcs.cost[arc]
-        times = lattice.time[arcs.target[arc]]
-        possible = weight > -np.inf
-        for time in sorted(set(times[possible].tolist())):
-            here = np.flatnonzero((times == time) & possible)
+        rank = (total if self._by_total else score)[rows]
+        chosen, weight = self._promising(state, nodes, rows, arc, sizes, rank)
+        rows, arc = rows[chosen], arc[chosen]
+        times = lattice.time[lattice.arcs.target[arc]]
+        times[weight == -np.inf] = -1
+        for time in np.flatnonzero(np.bincount(times + 1)[1:]).tolist():
+            here = np.flatnonzero(times == time)
             mine = rows[here]
             self._waiting.setdefault(time, []).append(
                 _Waiting(
@@ -214,6 +210,59 @@ class BeamSearch:
                 )
             )
 
+    def _promising(
+        self,
+        state: Any,
+        nodes: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        arc: NDArray[np.int64],
+        sizes: NDArray[np.int64],
+        rank: NDArray[np.float64],
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Which of the pairs of a hypothesis in ``rows`` and an ``arc`` are worth asking the source
+        about, and their weights.
+
+        The best hypothesis of each node, its first one, is asked about all arcs. What an arc is
+        worth to the others of the node is estimated by what it is worth to that one: histories
+        compete in their own scores far more than in what they make of one more word.
+        """
+        first_of_node = np.diff(nodes, prepend=-1) != 0
+        leading = np.flatnonzero(first_of_node[rows])
+        weight = np.empty(len(arc))
+        weight[leading] = self._prices(state, rows[leading], arc[leading])
+        if len(leading) == len(arc):
+            return leading, weight
+        target = self._lattice.arcs.target[arc]
+        np.maximum.at(self._reached, target[leading], rank[leading] + weight[leading])
+        # The same arc of the node's first hypothesis.
+        begins = np.cumsum(sizes) - sizes
+        first = np.maximum.accumulate(np.where(first_of_node, np.arange(len(nodes)), 0))
+        back = begins - begins[first]
+        estimate = weight[np.arange(len(arc)) - np.repeat(back, sizes)]
+        hopeful = rank + estimate >= self._reached[target] - self._behind
+        # Nothing is known where the first hypothesis cannot go on so.
+        hopeful |= estimate == -np.inf
+        hopeful[leading] = False
+        others = np.flatnonzero(hopeful)
+        weight[others] = self._prices(state, rows[others], arc[others])
+        hopeful[leading] = True
+        chosen = np.flatnonzero(hopeful)
+        return chosen, weight[chosen]
+
+    def _prices(
+        self, state: Any, rows: NDArray[np.int64], arc: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """What each ``arc`` costs [n] behind stream ``rows[i]``, ascending, of ``state``."""
+        arcs = self._lattice.arcs
+        log_probs = log_probs_of_pairs(self._source, state, rows, arcs.token[arc])
+        self._add_twins(log_probs, state, rows, arcs.twin[arc])
+        unknown = arcs.token[arc] == UNK
+        log_probs += np.where(unknown, arcs.log_unknown[arc] + self._pricing.unknown, 0.0)
+        if self._pricing.mix:
+            log_probs += np.log1p(-self._pricing.mix)
+            log_probs = np.logaddexp(log_probs, arcs.log_list[arc])
+        return self._pricing.source * log_probs + arcs.cost[arc]
+
     def _add_twins(
         self,
         log_probs: NDArray[np.float64],
@@ -224,8 +273,7 @@ class BeamSearch:
         """Add to ``log_probs`` those of the words with other capitals."""
         asked = np.flatnonzero(twins)
         if len(asked):
-            sizes = np.bincount(rows[asked], minlength=len(state))
-            more = log_probs_of_pairs(self._source, state, rows[asked], twins[asked], sizes)
+            more = log_probs_of_pairs(self._source, state, rows[asked], twins[asked])
             log_probs[asked] = np.logaddexp(log_probs[asked], more)
 
     def _step(self, time: int) -> None:
@@ -301,16 +349,18 @@ def log_probs_of_pairs(
     state: Any,
     rows: NDArray[np.int64],
     tokens: NDArray[np.int64],
-    sizes: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    """log p(``tokens[i]`` | stream ``rows[i]``) [n] of ragged questions, ``sizes`` of them for
-    each stream of ``state``, one stream after the other."""
+    """log p(``tokens[i]`` | stream ``rows[i]``) [n] of ragged questions, one stream of ``state``
+    after the other."""
     if state.keys() is not None:
         # Where states are small it is cheaper to copy them than to fill up a rectangle.
         return log_probs_of(source, state.select(rows), tokens[:, None])[:, 0]
-    width = int(sizes.max(initial=0))
-    if not width:
+    if not len(rows):
         return np.zeros(0)
+    new = np.diff(rows, prepend=-1) != 0
+    state, rows = state.select(rows[new]), np.cumsum(new) - 1
+    sizes = np.bincount(rows)
+    width = int(sizes.max())
     filled = np.full((len(sizes), width), UNK, np.int64)
     column = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     filled[rows, column] = tokens
