@@ -29,6 +29,7 @@ EXTRA_LETTER = -6.0
 LONGEST_PIECE = 3
 LONGEST_MEANT = 4
 MOST_FOUND = 16
+NO_EDITS = ("", "")
 DEAREST = -12.0
 """An edit less likely than this (log) is not tried."""
 
@@ -63,8 +64,8 @@ class TrieSearch:
         # each other, each in the order of its first letters: what was meant as codes,
         # `LONGEST_MEANT` for each, the rank of the first among first letters, the length, the
         # price.
-        self._sets: dict[tuple[str, str], int] = {}
-        self._set_starts = GrowingArray(np.int64, [0])
+        self._sets: dict[tuple[str, str], int] = {NO_EDITS: 0}
+        self._set_starts = GrowingArray(np.int64, [0, 0])
         self._letters = GrowingArray(np.int64)
         self._first = GrowingArray(np.int64)
         self._lengths = GrowingArray(np.int64)
@@ -86,7 +87,7 @@ class TrieSearch:
             if not fronts[place]:
                 continue
             front = self._pruned(_Front.joined(fronts[place]))
-            lost = self._expand(front, typed, place, 0)
+            (lost,) = self._expand(front, typed, place, (0,))
             front = self._pruned(_Front.joined([front, lost]))
             ended = front.at(lengths[front.query] == place)
             found.append(ended.at(self._trie.word_at[ended.node] >= 0))
@@ -94,10 +95,11 @@ class TrieSearch:
             letters = table.codes[table.starts[front.query] + place].astype(np.int64)
             kept = _Front(front.query, self._trie.children(front.node, letters), front.score)
             fronts[place + 1].append(kept.at(kept.node >= 0))
-            for size in range(1, LONGEST_PIECE + 1):
-                fits = front.at(lengths[front.query] >= place + size)
-                if len(fits.query):
-                    fronts[place + size].append(self._expand(fits, typed, place, size))
+            if len(front.query):
+                sizes = range(1, min(LONGEST_PIECE, longest - place) + 1)
+                taken = self._expand(front, typed, place, sizes)
+                for size, after in zip(sizes, taken, strict=True):
+                    fronts[place + size].append(after)
         return self._best(_Front.joined(found))
 
     def _best(self, found: _Front) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -119,27 +121,31 @@ class TrieSearch:
         rank = front.score + self._trie.best[front.node]
         return front.at(best_of_groups(front.query, rank, BEAM))
 
-    def _expand(self, front: _Front, typed: Sequence[str], place: int, size: int) -> _Front:
-        """What ``front`` becomes when the next ``size`` letters are taken as one edit."""
-        asked = np.zeros(len(typed), bool)
-        asked[front.query] = True
-        queries = np.flatnonzero(asked)
+    def _expand(
+        self, front: _Front, typed: Sequence[str], place: int, sizes: Sequence[int]
+    ) -> list[_Front]:
+        """What ``front`` becomes when as many of the next letters as ``sizes`` say are taken as
+        one edit: one front for each."""
+        queries = np.flatnonzero(np.bincount(front.query))
         with self._lock:
-            names = self._sets_of([typed[q] for q in queries.tolist()], place, size)
+            words = [typed[q] for q in queries.tolist()]
+            names = [self._sets_of(words, place, size) for size in sizes]
             ranks = self._ranks
         width = int(ranks.max()) + 1
-        sets, number = np.unique(names, return_inverse=True)
-        mine = np.zeros(len(typed), np.int64)
-        mine[queries] = number
+        sets, number = np.unique(np.array(names), return_inverse=True)
+        mine = np.zeros((len(sizes), len(typed)), np.int64)
+        mine[:, queries] = number.reshape(len(sizes), -1) * width
+        mine = mine[:, front.query]
         edits, first = self._by_first_letter(sets, width)
         # Only edits that begin with a letter of one of a node's children lead anywhere.
         child, parent = self._trie.all_children(front.node)
         rank = ranks[self._trie.letters[child]]
-        key = mine[front.query[parent]] * width + rank
-        sizes = np.where(rank > 0, first[key + 1] - first[key], 0)
-        some = np.flatnonzero(sizes)
-        edit = edits[stretches(first[key[some]], sizes[some])]
-        some = np.repeat(some, sizes[some])
+        key = (mine[:, parent] + rank).reshape(-1)
+        many = np.where(np.tile(rank > 0, len(sizes)), first[key + 1] - first[key], 0)
+        some = np.flatnonzero(many)
+        edit = edits[stretches(first[key[some]], many[some])]
+        some = np.repeat(some, many[some])
+        of_size, some = np.divmod(some, max(len(child), 1))
         node, parent = child[some], parent[some]
         score = front.score[parent] + self._log_probs.values[edit]
         lengths = self._lengths.values[edit]
@@ -149,7 +155,16 @@ class TrieSearch:
             node[going] = self._trie.children(node[going], letters[edit[going], step])
         there = np.flatnonzero(node >= 0)
         found = _Front(front.query[parent[there]], node[there], score[there])
-        return _Front.joined([found, self._nothing_meant(front, mine, edits, first, width)])
+        bounds = np.searchsorted(of_size[there], np.arange(len(sizes) + 1)).tolist()
+        return [
+            _Front.joined(
+                [
+                    found.at(np.arange(low, high)),
+                    self._nothing_meant(front, low_key, edits, first),
+                ]
+            )
+            for low, high, low_key in zip(bounds[:-1], bounds[1:], mine, strict=True)
+        ]
 
     def _by_first_letter(
         self, sets: NDArray[np.int64], width: int
@@ -166,24 +181,26 @@ class TrieSearch:
     def _nothing_meant(
         self,
         front: _Front,
-        mine: NDArray[np.int64],
+        key: NDArray[np.int64],
         edits: NDArray[np.int64],
         first: NDArray[np.int64],
-        width: int,
     ) -> _Front:
-        """``front`` where what was typed was not meant at all: edits without letters."""
-        low = first[mine[front.query] * width]
+        """``front`` where what was typed was not meant at all: edits without letters, which are
+        the first ones from ``key`` on of each hypothesis."""
+        low = first[key]
         edit = edits[np.minimum(low, max(len(edits) - 1, 0))] if len(edits) else low
-        empty = np.flatnonzero(
-            (first[mine[front.query] * width + 1] > low) & (self._lengths.values[edit] == 0)
-        )
+        empty = np.flatnonzero((first[key + 1] > low) & (self._lengths.values[edit] == 0))
         lost = front.at(empty)
         return _Front(lost.query, lost.node, lost.score + self._log_probs.values[edit[empty]])
 
     def _sets_of(self, words: Sequence[str], place: int, size: int) -> list[int]:
-        """The set of edits for the next ``size`` letters at ``place`` of each of ``words``."""
+        """The set of edits for the next ``size`` letters at ``place`` of each of ``words``; 0, in
+        which there are none, for those that are not as long."""
         keys = []
         for word in words:
+            if place + size > len(word):
+                keys.append(NO_EDITS)
+                continue
             end = place + size == len(word)
             context = CONTEXTS[0] if place == 0 else CONTEXTS[2] if end else CONTEXTS[1]
             keys.append((word[place : place + size], context))
