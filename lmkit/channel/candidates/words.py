@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import Any, overload
 
 import numpy as np
@@ -183,8 +183,8 @@ class WordRows(Mapping[str, int]):
     def of(self, words: Sequence[str]) -> NDArray[np.int64]:
         """The row of each of ``words``, -1 where it is none."""
         if FEW * (self._asked + len(words)) > len(self):
-            find = self.unpacked.get
-            return np.fromiter((find(word, -1) for word in words), np.int64, len(words))
+            found = map(self.unpacked.get, words, repeat(-1))
+            return np.fromiter(found, np.int64, len(words))
         return np.array([self.get(word, -1) for word in words], np.int64)
 
 

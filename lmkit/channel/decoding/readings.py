@@ -177,10 +177,12 @@ class Readings:
         if len(spelt):
             words = [tokens[i].spelling for i in spelt.tolist()]
             spelling = self._source.encoder.spelling_log_probs(words)
-            if spelling is not None and not self._spell_all:
+            plain = [without_marks(word) for word in words]
+            marked = [i for i, word in enumerate(words) if plain[i] != word]
+            if spelling is not None and marked and not self._spell_all:
                 # Accents that the source's text never had make no word less likely to be one.
-                plain = self._source.encoder.spelling_log_probs([without_marks(w) for w in words])
-                spelling = spelling if plain is None else np.maximum(spelling, plain)
+                other = self._source.encoder.spelling_log_probs([plain[i] for i in marked])
+                spelling[marked] = np.maximum(spelling[marked], np.asarray(other))
             if spelling is None:
                 prices[spelt] = [PER_LETTER * (len(word) + 1) for word in words]
             else:
