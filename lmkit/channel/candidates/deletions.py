@@ -11,6 +11,7 @@ letter out is a shift. ``N`` words make up to 29 ``N`` entries.
 
 from __future__ import annotations
 
+import copy
 from itertools import combinations
 
 import numpy as np
@@ -30,6 +31,7 @@ class DeletionIndex:
 
     def __init__(self, table: WordTable) -> None:
         self._table = table
+        self._smaller: dict[int, DeletionIndex] = {}
         hashes, rows = _deletions(table)
         entries = (hashes << np.uint64(32)) | rows
         entries.sort()
@@ -53,6 +55,40 @@ class DeletionIndex:
         """Pairs (row of ``typed``, row of the lexicon), ascending and distinct, with all that
         are within two edits of each other and some that are not. ``typed`` has the lexicon's
         alphabet. ``most`` [T]: of each typed word only the first so many rows are wanted."""
+        if most is None:
+            pairs = self._pairs(typed)
+        else:
+            # Few distinct bounds: an index of the likeliest words has short lists for short words.
+            found = [np.zeros(0, np.uint64)]
+            for bound in sorted({int(bound) for bound in most.tolist()}, reverse=True):
+                rows = np.flatnonzero(most == bound)
+                near = self._of_first(bound)._pairs(typed.taken(rows))
+                query = rows.astype(np.uint64)[near >> np.uint64(32)]
+                found.append((query << np.uint64(32)) | near.astype(np.uint32))
+            pairs = np.concatenate(found)
+            pairs.sort()
+        return (pairs >> np.uint64(32)).astype(np.int64), pairs.astype(np.uint32).astype(np.int64)
+
+    def _of_first(self, most: int) -> DeletionIndex:
+        """The index of the first ``most`` words alone; kept."""
+        if most >= len(self._table):
+            return self
+        if most not in self._smaller:
+            larger = min((size for size in list(self._smaller) if size > most), default=None)
+            self._smaller[most] = (self if larger is None else self._smaller[larger])._cut(most)
+        return self._smaller[most]
+
+    def _cut(self, most: int) -> DeletionIndex:
+        other = copy.copy(self)
+        mine = np.flatnonzero(self._rows < most)
+        other._hashes, other._rows = self._hashes[mine], self._rows[mine]
+        # Entries keep their order: those of a bucket are still a stretch.
+        other._bucket_starts = np.searchsorted(mine, self._bucket_starts)
+        other._smaller = {}
+        return other
+
+    def _pairs(self, typed: WordTable) -> NDArray[np.uint64]:
+        """Pairs as one number, the row of ``typed`` in its upper half; ascending and distinct."""
         hashes, rows = _deletions(typed)
         bucket = hashes >> self._shift
         low = self._bucket_starts[bucket]
@@ -62,13 +98,10 @@ class DeletionIndex:
         hit = np.flatnonzero(self._hashes[places] == hashes.astype(np.uint32)[asked])
         query, row = rows[asked[hit]], self._rows[places[hit]]
         apart = self._table.lengths[row] - typed.lengths[query]
-        wanted = np.abs(apart) <= 2
-        if most is not None:
-            wanted &= row < most[query]
+        wanted = np.flatnonzero(np.abs(apart) <= 2)
         pairs = (query[wanted] << np.uint64(32)) | row[wanted]
         pairs.sort()
-        pairs = pairs[np.diff(pairs, prepend=pairs[:1] + np.uint64(1)) != 0]
-        return (pairs >> np.uint64(32)).astype(np.int64), pairs.astype(np.uint32).astype(np.int64)
+        return pairs[np.diff(pairs, prepend=pairs[:1] + np.uint64(1)) != 0]
 
 
 def _deletions(table: WordTable) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:

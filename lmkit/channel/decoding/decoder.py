@@ -75,10 +75,12 @@ class Search:
         final = self.final[self.final >= 0]
         backward[final] = -self.total[final]
         for start, stop in reversed(self.levels):
+            if start == stop:
+                continue
             origin = self.edge_from[start:stop]
             value = self.edge_weight[start:stop] + backward[self.edge_to[start:stop]]
-            low = int(origin.min(initial=0))
-            sums = log_sums(origin - low, value, int(origin.max(initial=low)) - low + 1)
+            low = int(origin.min())
+            sums = log_sums(origin - low, value, int(origin.max()) - low + 1)
             here = slice(low, low + len(sums))
             backward[here] = np.logaddexp(backward[here], sums)
         through = self.total[self.edge_from] + self.edge_weight + backward[self.edge_to]
