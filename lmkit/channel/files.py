@@ -58,7 +58,7 @@ def open_channel_model(path: str | Path) -> NoisyChannelModel:
             meta[key] for key in ("channel", "weights", "lexicon", "facts")
         )
     channel = resolve("channel", name).from_rows(map(EditRow._make, rows), **kept)
-    stored = StoredStock(reader, len(source.model.vocabulary))
+    stored = StoredStock(reader, source.model)
     return NoisyChannelModel(
         source,
         channel,

@@ -130,18 +130,27 @@ def test_a_model_that_is_saved_again_keeps_its_words(
     assert again.describe()["lexicon"] == {"words": len(again.stock.words), "listed": 4}
 
 
-def test_older_files_and_other_versions_are_read(trained: Callable[..., Path], tmp_path: Path):
+def test_older_files_are_read(trained: Callable[..., Path], tmp_path: Path):
     path = trained()
     expected = Lexicon.of(lmkit.load(path).source)
-    with sqlite3.connect(path) as file:
-        file.execute(f"UPDATE meta SET value = '{{\"version\": 0}}' WHERE key = '{KEY}'")
-    file.close()
-    assert lmkit.load(path).stock is None
     old = lmkit.load(without_lexicon(path))
     assert old.stock is None
     assert_same(Corrector(old).lexicon, expected)
     old.save(tmp_path / "saved.lm")
     assert lmkit.load(tmp_path / "saved.lm").stock is None
+
+
+@pytest.mark.parametrize("kept", [{}, LISTED])
+def test_lexicons_of_another_version_are_renewed(
+    trained: Callable[..., Path], kept: dict[str, float]
+):
+    path = trained(lexicon=kept)
+    expected = Lexicon.of(lmkit.load(path).source, kept)
+    with sqlite3.connect(path) as file:
+        file.execute(f"UPDATE meta SET value = json_set(value, '$.version', 0) WHERE key = '{KEY}'")
+        file.execute("DELETE FROM columns WHERE name = 'lexicon.ids'")
+    file.close()
+    assert_same(Corrector(lmkit.load(path)).lexicon, expected)
 
 
 @pytest.mark.parametrize(

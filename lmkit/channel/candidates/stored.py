@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lmkit.channel.candidates.folding import fold
 from lmkit.channel.candidates.stock import Stock
 from lmkit.channel.candidates.words import PackedWords
 from lmkit.channel.candidates.wordtable import WordTable
+from lmkit.model import LanguageModel
 from lmkit.store.columns import MemoryColumn, narrow
 from lmkit.store.damage import damage
 from lmkit.store.modelfile import ModelReader, ModelWriter
@@ -24,8 +26,8 @@ from lmkit.store.modelfile import ModelReader, ModelWriter
 KEY = "lexicon_stock"
 """In ``meta``: which version, and how many words."""
 VERSION = 1
-"""Changes with what counts as a word and how it is folded: a lexicon of another version is made
-anew from the source, without what was listed."""
+"""Changes with what counts as a word and how it is folded: of a lexicon of another version only
+the words that were listed are taken, the others anew from the source."""
 PREFIX = "lexicon."
 
 
@@ -52,34 +54,43 @@ def save_stock(writer: ModelWriter, stock: Stock) -> None:
 
 
 class StoredStock:
-    """The lexicon of an open model file, read when it is asked for. ``tokens``: how many the
-    source has."""
+    """The lexicon of an open model file, made of ``source`` and a list, read when it is asked
+    for."""
 
-    def __init__(self, reader: ModelReader, tokens: int) -> None:
+    def __init__(self, reader: ModelReader, source: LanguageModel) -> None:
         self._reader = reader
-        self._tokens = tokens
+        self._source = source
 
     @property
     def there(self) -> bool:
-        """Whether the file has one of this version."""
-        facts = self._reader.meta.get(KEY)
-        return isinstance(facts, dict) and facts.get("version") == VERSION
+        """Whether the file has one."""
+        return KEY in self._reader.meta
 
     @cached_property
     def stock(self) -> Stock:
         """Raises `ModelFileError` where the file is damaged."""
         with damage(self._reader.path):
-            return self._read()
+            facts = self._reader.meta[KEY]
+            words = self._words(facts["words"])
+            return self._read(words) if facts["version"] == VERSION else self._renewed(words)
 
-    def _read(self) -> Stock:
-        words = self._words(self._reader.meta[KEY]["words"])
-        many = len(words)
+    def _renewed(self, words: PackedWords) -> Stock:
+        listed: dict[str, float] = {}
+        if self._reader.has_column(PREFIX + "listing"):
+            counts = self._column("listing")
+            for row in np.flatnonzero(counts).tolist():
+                word = fold(words[row])
+                listed[word] = listed.get(word, 0.0) + float(counts[row])
+        return Stock.of(self._source).with_list(listed)
+
+    def _read(self, words: PackedWords) -> Stock:
+        many, tokens = len(words), len(self._source.vocabulary)
         known, counts, capitals = map(self._column, ("source_rows", "counts", "capitals"))
         patterns = self._column("ids").reshape(-1, len(known))
-        if not 0 <= patterns.min(initial=0) <= patterns.max(initial=0) < self._tokens:
+        if not 0 <= patterns.min(initial=0) <= patterns.max(initial=0) < tokens:
             raise ValueError("its lexicon has tokens that its source has not")
         seen = self._column("token_counts")
-        if len(seen) != self._tokens:
+        if len(seen) != tokens:
             raise ValueError("its lexicon is of another vocabulary")
         stock = Stock(
             words,
