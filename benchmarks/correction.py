@@ -7,15 +7,12 @@ Without CHANNEL.lm one is trained first: a trigram model of the novels as its so
 pairs of train.tsv for its errors. Peers that are not installed are left out and named:
 ``pip install symspellpy pyspellchecker``, ``apt install aspell aspell-en hunspell
 hunspell-en-us``. They are given the first ``--lines`` lines of each text only. Times are wall
-times of one process, the loading of models not included; `suggest` also as a whole process.
+times of one process, the loading of models not included; those of single words are below.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,11 +21,11 @@ from pathlib import Path
 
 from corpora import NOVELS, find_corpora
 from correctors import PEERS, Lmkit, Speller, Unavailable
+from suggesting import ISOLATED, print_suggest
 
 import lmkit
 from lmkit.evaluate.correction import evaluate_pairs, evaluate_text
 
-ISOLATED = Path("spelling/dev.tsv")
 TEXTS = ("bea322", "wikidump", "no_spaces", "jfleg-dev")
 COLUMNS = (
     "corrector",
@@ -140,38 +137,6 @@ def segmentation(
     assert cuts is not None
     yield f"{100 * cuts.boundary_f1:.1f}"
     yield f"{100 * cuts.word_f1:.1f}"
-
-
-def print_suggest(model: Path, lexicon: Path | None, folder: Path) -> None:
-    """Print how long one word takes that was not looked up before, warm and as a whole process:
-    CPU time, as the machine may be busy with something else, and wall time."""
-    speller = Lmkit(model, lexicon)
-    words = [line.split()[0] for line in lines_of(folder / ISOLATED, None)][::4]
-    speller.suggest(words.pop(0))
-    warm = []
-    for word in words:
-        started = time.process_time()
-        speller.suggest(word)
-        warm.append(time.process_time() - started)
-    command = [sys.executable, "-m", "lmkit", "suggest", str(model), "acommodation"]
-    for title, extra in (("", []), (" with the word list", ["--lexicon", str(lexicon)])):
-        if extra and lexicon is None:
-            continue
-        wall, cpu = [], []
-        for _ in range(3):
-            started, before = time.perf_counter(), os.times()
-            subprocess.run([*command, *extra], check=True, stdout=subprocess.DEVNULL)
-            after = os.times()
-            wall.append(time.perf_counter() - started)
-            cpu.append(
-                after.children_user + after.children_system
-                - before.children_user - before.children_system
-            )  # fmt: skip
-        print(
-            f"`lmkit suggest`, one word{title}, whole process: {statistics.median(cpu):.2f} s CPU,"
-            f" {statistics.median(wall):.2f} s wall"
-        )
-    print(f"warm, a new word: {1000 * statistics.median(warm):.1f} ms CPU (medians)")
 
 
 if __name__ == "__main__":
