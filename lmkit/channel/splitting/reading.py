@@ -7,7 +7,7 @@ pieces, so that many of them are searched in step.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import regex  # type: ignore[import-untyped, unused-ignore]
@@ -79,8 +79,7 @@ class Reading:
         letters = quietened(line)
         piece = self._open(number, 0)
         place, previous = 0, " "
-        for run in _RUNS.finditer(line):
-            begin, end = run.span()
+        for begin, end, kind in _runs(line):
             if begin - piece.begin > LONGEST_PIECE and (
                 previous in _ENDS or begin - piece.begin > 2 * LONGEST_PIECE
             ):
@@ -89,13 +88,12 @@ class Reading:
             if begin > place:
                 self._skip(piece, place, begin)
             node = piece.node + begin - piece.begin
-            if run.lastgroup == "letters":
-                for cut in range(begin, end, LONGEST_STRETCH):
-                    self.stretch.append(node + cut - begin)
-                    self.texts.append(letters[cut : min(end, cut + LONGEST_STRETCH)])
-                    self.begins.append(cut == begin and previous in _BEGINS)
+            if kind == "letters":
+                self.stretch.append(node)
+                self.texts.append(letters[begin:end])
+                self.begins.append(previous in _BEGINS)
             else:
-                self._run(line, run, node)
+                self._run(line, begin, end, node, kind == "number")
             place, previous = end, line[end - 1]
         self._close(piece, place, len(line))
 
@@ -128,19 +126,27 @@ class Reading:
         self.row.append(row)
         self.cost.append(cost)
 
-    def _run(self, line: str, run: regex.Match[str], node: int) -> None:
+    def _run(self, line: str, begin: int, end: int, node: int, is_number: bool) -> None:
         """What is not cut further, and a number with what belongs to it."""
-        text, end = run[0], run.end()
+        text, behind = line[begin:end], node + end - begin
         token = self.surface.tokens[self.surface.number(text)]
-        behind = node + len(text)
         self._arc(node, behind, token.source_id, token.row, 0.0)
-        if run.lastgroup != "number":
+        if not is_number:
             return
         for suffix in _SUFFIXES:
             price = suffix_price(text, suffix) if line.startswith(suffix, end) else None
             if price is not None:
                 self._arc(node, behind + len(suffix), token.source_id, -1, price)
                 self.entries.append((behind, len(suffix), price))
+
+
+def _runs(line: str) -> Iterator[tuple[int, int, str | None]]:
+    """Begin, end and kind of the runs of ``line``, those of letters of bounded length."""
+    for run in _RUNS.finditer(line):
+        begin, end = run.span()
+        longest = LONGEST_STRETCH if run.lastgroup == "letters" else end - begin
+        for cut in range(begin, end, longest):
+            yield cut, min(end, cut + longest), run.lastgroup
 
 
 def quietened(line: str) -> str:

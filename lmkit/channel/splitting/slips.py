@@ -54,6 +54,7 @@ class SlipFinder:
         part, entry, place = self._matches(points, start, length)
         other, meant = self._left_out[entry].astype(np.int64), self._letter[entry]
         typed = points[start[part] + np.maximum(place, 0)]
+        beside = points[start[part] + np.clip(other, 0, length[part] - 1)]
         size = length[part].astype(float)
         both = (place >= 0) & (other >= 0)
         ways = np.select(
@@ -61,7 +62,7 @@ class SlipFinder:
                 (place < 0) & (other >= 0),
                 (place >= 0) & (other < 0),
                 both & (place == other) & (typed != meant),
-                both & (np.abs(place - other) == 1) & (typed == meant),
+                both & (np.abs(place - other) == 1) & (typed == meant) & (typed != beside),
             ],
             [size + 1, _ALPHABET * size, (_ALPHABET - 1) * size, np.maximum(size - 1, 1)],
             np.inf,
