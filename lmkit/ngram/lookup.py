@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from lmkit.ngram.trie import Trie
 
 MANY = 4096
-"""From how many questions on sorting them first pays."""
+"""From how many questions on sorting them first pays, where there are no packed keys yet."""
+FEW = 64
+"""Fewer are not worth sorting even then."""
 
 
 def find_children(
@@ -20,8 +22,11 @@ def find_children(
     """Rows [Q] at ``order`` (2 or more) of the n-grams that continue ``contexts`` [Q], rows of
     the order below, with ``tokens`` [Q]; -1 where there are none.
     """
-    if len(contexts) >= MANY and trie[order].size > 2 * trie[order - 1].size:
-        return _search_keys(trie, order, contexts, tokens)
+    if trie[order].size > 2 * trie[order - 1].size and len(contexts) >= FEW:
+        # A search of sentences asks often, but not for so many at a time.
+        trie.asked[order] += len(contexts)
+        if len(contexts) >= MANY or trie.asked[order] > trie[order].size // 8:
+            return _search_keys(trie, order, contexts, tokens)
     return _search_ranges(trie, order, contexts, tokens)
 
 

@@ -8,6 +8,7 @@ where they begin. An n-gram *is* its row number. Row ``i`` of order 1 is the tok
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
@@ -50,11 +51,13 @@ class Level:
 
 
 class Trie:
-    """The levels of a model, from unigrams up: ``trie[n]`` is order ``n``."""
+    """The levels of a model, from unigrams up: ``trie[n]`` is order ``n``. ``asked`` counts the
+    questions about each order: what is asked often is worth `packed_keys`."""
 
     def __init__(self, levels: list[Level]) -> None:
         self.levels = levels
         self._keys: dict[int, NDArray[np.uint64]] = {}
+        self.asked: Counter[int] = Counter()
 
     @property
     def token_bits(self) -> int:

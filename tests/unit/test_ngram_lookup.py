@@ -50,6 +50,25 @@ def test_every_pair_of_context_and_token(sentences: list[list[int]], order: int)
                 assert _search_keys(*arguments).tolist() == wanted
 
 
+def test_questions_that_come_often_are_looked_up_by_keys_and_give_the_same(
+    zipf_lines: list[str],
+) -> None:
+    words = sorted({word for line in zipf_lines for word in line.split()})
+    ids = {word: number for number, word in enumerate(words, 3)}
+    text = [i for line in zipf_lines for i in (*map(ids.get, line.split()), EOS)]
+    trie = count_ngrams([np.array(text, np.int32)], 2, len(ids) + 3)
+    assert trie[2].size > 2 * trie[1].size
+    generator = np.random.default_rng(4)
+    contexts, tokens = generator.integers(0, len(ids) + 3, (2, 100))
+    expected = _search_ranges(trie, 2, contexts, tokens).tolist()
+    ways = []
+    for _ in range(trie[2].size // 8 // 100 + 2):
+        assert find_children(trie, 2, contexts, tokens).tolist() == expected
+        ways.append(bool(trie._keys))
+    assert ways[0] is False
+    assert ways[-1] is True
+
+
 def test_many_questions_give_the_same(zipf_lines: list[str]) -> None:
     words = sorted({word for line in zipf_lines for word in line.split()})
     ids = {word: number for number, word in enumerate(words, 3)}
