@@ -39,6 +39,9 @@ MOST_OF_KNOWN = 14
 """The same of one that is a word itself: only likely words can be meant by another word."""
 MOST_KEPT = 30
 """Candidates of a typed word that reach the lattice."""
+SLIPS_ASKED = 0.05
+"""The most that slips are of the errors in a word that somebody asks about: who asks does not know
+how it is spelt."""
 SLIPS = (0.8, 0.2)
 """How many of the slips are one edit, and two."""
 PER_EDIT = 4.0
@@ -102,6 +105,7 @@ class CandidateFinder:
         """A finder that is thorough, for single words, with what this one has built."""
         other = copy.copy(self)
         other.thorough = True
+        other.slips = min(self.slips, SLIPS_ASKED)
         other._known = {}
         return other
 

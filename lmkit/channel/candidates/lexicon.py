@@ -29,6 +29,8 @@ from lmkit.model import UNK, LanguageModel
 
 MIX = 0.2
 """Weight of the word list's own distribution, beside the source."""
+ALONE = 2.0
+"""So many times that weight where a word stands alone: the source says less there."""
 UNKNOWN_SHARES = {"list": 0.5, "dictionary": 0.2, "spelling": 0.3}
 """What an unknown word is, where all of these are there."""
 CERTAIN = 10
@@ -106,7 +108,8 @@ class Lexicon:
         of_list = _normalised(listing)
         mix = mix if listing.any() else 0.0
         floor = 0.1 / max(float(counts.sum()), 1e6)
-        prior = (1 - mix) * _normalised(counts) + mix * of_list
+        alone = min(ALONE * mix, 1.0)
+        prior = (1 - alone) * _normalised(counts) + alone * of_list
         prior = np.maximum(prior, np.where(is_own, 10 * floor, floor))
         order = np.argsort(-prior, kind="stable")
         stock = stock.taken(order)
