@@ -24,6 +24,8 @@ from lmkit.channel.groups import best_of_groups, log_sums, stretches
 from lmkit.model import UNK, LanguageModel
 
 BEAM = 10
+FEW = 1024
+"""So few arcs are priced all at once, where more are priced in two steps."""
 BEHIND = 16.0
 """A hypothesis so many nats behind the best one at its node is dropped."""
 
@@ -230,8 +232,11 @@ class BeamSearch:
         """
         first_of_node = np.diff(nodes, prepend=-1) != 0
         leading = np.flatnonzero(first_of_node[rows])
-        weight = np.empty(len(arc))
-        weight[leading] = self._prices(state, rows[leading], arc[leading])
+        # Of a few it is cheaper to ask about all at once.
+        few = len(arc) <= FEW
+        weight = self._prices(state, rows, arc) if few else np.empty(len(arc))
+        if not few:
+            weight[leading] = self._prices(state, rows[leading], arc[leading])
         if len(leading) == len(arc):
             return leading, weight
         target = self._lattice.arcs.target[arc]
@@ -246,7 +251,8 @@ class BeamSearch:
         hopeful |= estimate == -np.inf
         hopeful[leading] = False
         others = np.flatnonzero(hopeful)
-        weight[others] = self._prices(state, rows[others], arc[others])
+        if not few:
+            weight[others] = self._prices(state, rows[others], arc[others])
         hopeful[leading] = True
         chosen = np.flatnonzero(hopeful)
         return chosen, weight[chosen]
