@@ -30,9 +30,15 @@ _BEGINS = frozenset(" .?!:\"“”‘'(–-")
 """Behind these a capital says nothing."""
 _SHOUTING = 0.7
 """A line of so many capitals, part of its letters, is read as if it had none."""
+_NEAR = 50
+"""What stands before a piece is looked for in so many characters."""
 _SUFFIXES = ("st", "nd", "rd", "th", "s")
 _DECADE, _ORDINAL, _FAR_ORDINAL, _STRANGE = 2.0, 1.5, 0.0, -5.0
 """Log-odds that 1980s, 21st, 121st and 2003rd or 7s go together, where s or th stand there."""
+
+
+Run = tuple[int, int, str | None]
+"""Begin and end in the line, and ``letters``, ``number``, ``address`` or None."""
 
 
 @dataclass(slots=True)
@@ -69,53 +75,40 @@ class Reading:
     entries: list[tuple[int, int, float]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, lines: Sequence[str], surface: Surface) -> Reading:
+    def blocks(cls, lines: Sequence[str], surface: Surface, most: int) -> Iterator[Reading]:
+        """``lines`` in blocks of whole pieces, of little more than ``most`` nodes."""
         reading = cls(surface)
         for number, line in enumerate(lines):
-            reading._read(number, line)
-        return reading
+            letters = quietened(line)
+            for begin, end, runs in _pieces(line):
+                reading._read(line, letters, Piece(number, begin, end, reading.size), runs)
+                if reading.size >= most:
+                    yield reading
+                    reading = cls(surface)
+        if reading.size:
+            yield reading
 
-    def _read(self, number: int, line: str) -> None:
-        letters = quietened(line)
-        piece = self._open(number, 0)
-        place, previous = 0, " "
-        for begin, end, kind in _runs(line):
-            if begin - piece.begin > LONGEST_PIECE and (
-                previous in _ENDS or begin - piece.begin > 2 * LONGEST_PIECE
-            ):
-                self._close(piece, place, begin)
-                piece, place = self._open(number, begin), begin
-            if begin > place:
-                self._skip(piece, place, begin)
+    def _read(self, line: str, letters: str, piece: Piece, runs: Sequence[Run]) -> None:
+        """The ``runs`` of a piece of ``line``; ``letters``: the line as its letters are read."""
+        self.pieces.append(piece)
+        first = runs[0][0] if runs else piece.end
+        self.start.append(piece.node + first - piece.begin)
+        place = first
+        before = line[max(0, piece.begin - _NEAR) : piece.begin].rstrip()[-1:] or " "
+        for begin, end, kind in runs:
             node = piece.node + begin - piece.begin
+            if begin > place:
+                self.joins.append((node - begin + place, node))
             if kind == "letters":
                 self.stretch.append(node)
                 self.texts.append(letters[begin:end])
-                self.begins.append(previous in _BEGINS)
+                self.begins.append(before in _BEGINS)
             else:
                 self._run(line, begin, end, node, kind == "number")
-            place, previous = end, line[end - 1]
-        self._close(piece, place, len(line))
-
-    def _open(self, number: int, begin: int) -> Piece:
-        self.start.append(self.size)
-        self.pieces.append(Piece(number, begin, begin, self.size))
-        return self.pieces[-1]
-
-    def _skip(self, piece: Piece, place: int, begin: int) -> None:
-        """White space from ``place`` to ``begin``."""
-        node, goes_on = piece.node + place - piece.begin, piece.node + begin - piece.begin
-        if place == piece.begin:
-            self.start[-1] = goes_on
-        else:
-            self.joins.append((node, goes_on))
-
-    def _close(self, piece: Piece, place: int, end: int) -> None:
-        """End ``piece`` at ``end``, with white space behind ``place``."""
-        if end > place:
-            self._skip(piece, place, end)
-        piece.end = end
-        last = piece.node + end - piece.begin
+            place, before = end, line[end - 1]
+        last = piece.node + piece.end - piece.begin
+        if first < piece.end > place:
+            self.joins.append((last - piece.end + place, last))
         self._arc(last, last + 1, EOS, -1, 0.0)
         self.size = last + 2
 
@@ -140,13 +133,26 @@ class Reading:
                 self.entries.append((behind, len(suffix), price))
 
 
-def _runs(line: str) -> Iterator[tuple[int, int, str | None]]:
-    """Begin, end and kind of the runs of ``line``, those of letters of bounded length."""
+def _runs(line: str) -> Iterator[Run]:
+    """The runs of ``line``, those of letters of bounded length."""
     for run in _RUNS.finditer(line):
         begin, end = run.span()
         longest = LONGEST_STRETCH if run.lastgroup == "letters" else end - begin
         for cut in range(begin, end, longest):
             yield cut, min(end, cut + longest), run.lastgroup
+
+
+def _pieces(line: str) -> Iterator[tuple[int, int, list[Run]]]:
+    """Begin, end and runs of the pieces of ``line``, of which there is one at least."""
+    begin, runs = 0, list[Run]()
+    for run in _runs(line):
+        size = run[0] - begin
+        ended = runs and line[runs[-1][1] - 1] in _ENDS
+        if runs and size > (LONGEST_PIECE if ended else 2 * LONGEST_PIECE):
+            yield begin, run[0], runs
+            begin, runs = run[0], []
+        runs.append(run)
+    yield begin, len(line), runs
 
 
 def quietened(line: str) -> str:

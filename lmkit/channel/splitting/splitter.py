@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 SURE = 0.5
 """Posterior of a boundary from which on it is one."""
+BLOCK = 100_000
+"""About how many characters are searched together."""
 BATCH_LETTERS = 30_000
 """About how many letters are looked up together."""
 
@@ -45,18 +47,20 @@ class Splitter:
 
     def split(self, lines: Sequence[str]) -> list[Correction]:
         """``lines``, with the spaces that they lack."""
-        reading = Reading.of(lines, self.corrector.surface)
-        lattice = self._lattice(reading)
-        search = self.corrector.search(lattice, mix=self._finder.mix)
-        posterior = search.posteriors(len(lattice.arcs))
-        begun = np.bincount(lattice.arcs.source, posterior, len(lattice.time))
         boundaries: list[list[tuple[int, float]]] = [[] for _ in lines]
-        for piece in reading.pieces:
-            last = piece.node + piece.end - piece.begin
-            places = piece.node + np.flatnonzero(begun[piece.node : last] >= SURE)
-            boundaries[piece.line] += zip(
-                (places - piece.node + piece.begin).tolist(), begun[places].tolist(), strict=True
-            )
+        for reading in Reading.blocks(lines, self.corrector.surface, BLOCK):
+            lattice = self._lattice(reading)
+            search = self.corrector.search(lattice, mix=self._finder.mix)
+            posterior = search.posteriors(len(lattice.arcs))
+            begun = np.bincount(lattice.arcs.source, posterior, len(lattice.time))
+            for piece in reading.pieces:
+                last = piece.node + piece.end - piece.begin
+                places = np.flatnonzero(begun[piece.node : last] >= SURE)
+                boundaries[piece.line] += zip(
+                    (places + piece.begin).tolist(),
+                    begun[places + piece.node].tolist(),
+                    strict=True,
+                )
         return [_spaced(line, found) for line, found in zip(lines, boundaries, strict=True)]
 
     def _lattice(self, reading: Reading) -> Lattice:
