@@ -23,8 +23,9 @@ from lmkit.text.growing import GrowingArray
 
 LONGEST_SENTENCE = 150
 """Longer lines are searched in pieces of at most so many tokens."""
-FIRST_WORD = 0.35
-"""A capital that begins a sentence says so much less of a name than one within it."""
+FIRST_WORD, FIRST_KNOWN = 0.35, 0.15
+"""A capital that begins a sentence says so much less of a name than one within it, where the word
+is unknown, and where it is a word of the lexicon."""
 TO_NAME = 0.5
 """The part of a name's price that is paid where another name was meant."""
 _INSIDE = frozenset((",", "-", "‐", "‑", "(", "&"))
@@ -211,11 +212,11 @@ class LatticeBuilder:
 
     def _like_a_name(self, typed: Typed) -> NDArray[np.float64]:
         """How much each typed token looks like a name [O]: 1 for a capital within a sentence,
-        `FIRST_WORD` for one at its beginning if the lexicon does not know the word, else 0."""
+        `FIRST_WORD` or `FIRST_KNOWN` for one at its beginning, else 0."""
         readings = self._readings
         capital = readings.pattern.values[typed.number] == 1
         unknown = ~readings.known.values[typed.number]
-        return capital * np.where(typed.inside, 1.0, FIRST_WORD * unknown)
+        return capital * np.where(typed.inside, 1.0, np.where(unknown, FIRST_WORD, FIRST_KNOWN))
 
     def _kept_costs(self) -> NDArray[np.float64]:
         """log p(x | x) of every token that the surface knows."""

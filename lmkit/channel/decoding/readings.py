@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from lmkit.channel.base import ErrorModel
 from lmkit.channel.candidates.finder import CandidateFinder
-from lmkit.channel.candidates.folding import LONGEST, without_marks
+from lmkit.channel.candidates.folding import LONGEST
 from lmkit.channel.candidates.lexicon import Lexicon
 from lmkit.channel.decoding.lattice import CHANGED, FIXED, KEPT
 from lmkit.channel.decoding.surface import Token
+from lmkit.channel.decoding.unknown import UnknownWords
 from lmkit.channel.groups import log_sums, stretches
 from lmkit.model import UNK, LanguageModel
 from lmkit.text.growing import GrowingArray
@@ -33,8 +34,6 @@ TYPO_ODDS = (-6.7, 0.83, -0.535)
 its neighbours explain of its frequency (log of what the channel makes of them if every word went
 through the edits, minus that of its own) and the log of its frequency: the rarer a word is, the
 likelier it is an error. Logistic regression on misspellings and words of another text."""
-PER_LETTER = float(np.log(1 / 64))
-"""Spelling of a word where the source has no model of spellings."""
 
 
 class Readings:
@@ -57,6 +56,7 @@ class Readings:
         self._source = source
         self._spell_all = spell_all
         self.lexicon: Lexicon = finder.lexicon
+        self._unknown = UnknownWords(source, finder.lexicon, exact=spell_all)
         self.channel: ErrorModel = finder.channel
         self._finder = finder
         self.starts = GrowingArray(np.int64, [0])
@@ -175,18 +175,7 @@ class Readings:
         prices[listed] = self.lexicon.log_given_unknown[rows[listed]]
         spelt = np.flatnonzero(unknown & ~np.isfinite(np.where(listed, prices, -np.inf)))
         if len(spelt):
-            words = [tokens[i].spelling for i in spelt.tolist()]
-            spelling = self._source.encoder.spelling_log_probs(words)
-            plain = [without_marks(word) for word in words]
-            marked = [i for i, word in enumerate(words) if plain[i] != word]
-            if spelling is not None and marked and not self._spell_all:
-                # Accents that the source's text never had make no word less likely to be one.
-                other = self._source.encoder.spelling_log_probs([plain[i] for i in marked])
-                spelling[marked] = np.maximum(spelling[marked], np.asarray(other))
-            if spelling is None:
-                prices[spelt] = [PER_LETTER * (len(word) + 1) for word in words]
-            else:
-                prices[spelt] = spelling + np.log(self.lexicon.spelling_share)
+            prices[spelt] = self._unknown.log_probs([tokens[i] for i in spelt.tolist()])
         return prices
 
     def _learn_splits(self, tokens: Sequence[Token], correctable: NDArray[np.bool_]) -> None:

@@ -1,0 +1,76 @@
+"""What an unknown word is worth that is kept."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import lmkit
+from lmkit.channel.corrector import Corrector
+from lmkit.channel.decoding.surface import Token
+from lmkit.channel.decoding.unknown import COMPOUND, FOREIGN, FOREIGN_LETTER, SLIP, UnknownWords
+from lmkit.channel.edits.damerau import Damerau
+from lmkit.model import LanguageModel
+from lmkit.text.settings import TextSettings
+
+TEXT = """the audio of the recording is in the house
+we met here and there and made a house of stone
+a letter , a word , a stone , a song , a table , a river , a garden
+"""
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
+    path = tmp_path_factory.mktemp("source") / "text.txt"
+    rare = "\n".join(f"qu{a}{b}st" for a in "aeiou" for b in "bdlnrst")
+    path.write_text(TEXT * 400 + rare)
+    return lmkit.train(path, order=2, settings=TextSettings(lowercase=True))
+
+
+@pytest.fixture(scope="module")
+def corrector(source: LanguageModel) -> Corrector:
+    return Corrector(source, channel=Damerau())
+
+
+def price(corrector: Corrector, word: str, exact: bool = False) -> float:
+    token: Token = corrector.surface.tokens[corrector.surface.number(word)]
+    unknown = UnknownWords(corrector.source, corrector.lexicon, exact)
+    return float(unknown.log_probs([token])[0])
+
+
+def spelt(corrector: Corrector, word: str) -> float:
+    (log_prob,) = np.asarray(corrector.source.encoder.spelling_log_probs([word]))
+    return float(log_prob + np.log(corrector.lexicon.spelling_share))
+
+
+def test_a_word_spelt_like_others_costs_its_spelling(corrector: Corrector):
+    assert price(corrector, "quabst") == pytest.approx(spelt(corrector, "quabst"))
+
+
+def test_a_word_of_another_language_costs_no_more_than_its_letters(corrector: Corrector):
+    strange = "nieuwediep"
+    share = np.log(corrector.lexicon.spelling_share)
+    at_most = FOREIGN + FOREIGN_LETTER * (len(strange) + 1) + share
+    assert spelt(corrector, strange) < at_most
+    assert price(corrector, strange) == pytest.approx(at_most)
+    assert price(corrector, strange, exact=True) == pytest.approx(spelt(corrector, strange))
+
+
+def test_accents_cost_nothing_but_on_a_common_word(corrector: Corrector):
+    assert price(corrector, "quábst") == pytest.approx(price(corrector, "quabst"))
+    assert price(corrector, "housé") < price(corrector, "stonar")
+    assert price(corrector, "Housé") > price(corrector, "housé")
+    assert SLIP > 0
+
+
+def test_two_words_of_content_may_be_one_but_words_of_grammar_are_run_together(
+    source: LanguageModel,
+):
+    counts = {"video": 300.0, "camera": 300.0, "this": 1e6, "with": 3e5}
+    corrector = Corrector(source, channel=Damerau(), lexicon=counts)
+    prior = dict(zip(corrector.lexicon.words, corrector.lexicon.log_prior.tolist(), strict=True))
+    share = np.log(corrector.lexicon.spelling_share)
+    compound = COMPOUND + prior["video"] + prior["camera"] + share
+    assert price(corrector, "videocamera") == pytest.approx(compound)
+    letters = FOREIGN + FOREIGN_LETTER * 9 + share
+    assert price(corrector, "withthis") == pytest.approx(max(letters, spelt(corrector, "withthis")))
