@@ -185,7 +185,7 @@ class CandidateFinder:
                 lookup = self._scan.lookup
             else:
                 if self._index is None:
-                    self._index = DeletionIndex(self._table)
+                    self._index = DeletionIndex(self._table, self.threads)
                 lookup = self._index.lookup
         return lookup(typed, reach)
 
