@@ -1,9 +1,10 @@
 """The English model of this machine, for who has none: made once of what is at hand, and kept.
 
-The source model is a trigram model of a corpus that ``lmkit data get`` has fetched; the lexicon
-are the word frequencies of the package wordfreq (Speer 2022), where it is installed. With only
-the latter the source has no context. The built-in corpus is no source: some 40,000 words know
-too little English, and what is not known would be corrected.
+It is a noisy channel with the errors of English. The source that it carries is a trigram model of
+a corpus that ``lmkit data get`` has fetched; its lexicon has the word frequencies of the package
+wordfreq (Speer 2022), where that is installed. With only the latter the source has no context.
+The built-in corpus is no source: some 40,000 words know too little English, and what is not known
+would be corrected.
 """
 
 from __future__ import annotations
@@ -16,17 +17,20 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from lmkit.api import import_model, train
+from lmkit.api import import_model, train, train_channel
+from lmkit.channel.candidates.folding import LONGEST, fold, is_word
+from lmkit.channel.candidates.stored import VERSION
+from lmkit.channel.edits.english import FOLDER
 from lmkit.datasets.catalogue import catalogue
 from lmkit.datasets.location import split_file
 from lmkit.errors import LmkitError
 from lmkit.home import home_directory
-from lmkit.store.atomic import open_target
 from lmkit.text.settings import TextSettings
 
 Progress = Callable[[str, int, int | None], None]
 
 ORDER = 3
+CHANNEL = "brill-moore"
 CORPORA = {
     "big": TextSettings("word", segment="paragraph"),
     "brown": TextSettings("whitespace"),
@@ -46,11 +50,10 @@ BETTER_WORDS = "pip install 'lmkit[wordfreq]'"
 
 @dataclass(frozen=True)
 class EnglishModel:
-    """The model file, the word list beside it, if any, what they were made of, whether that was
-    just now, and what would make a better one, if anything."""
+    """The model file, what it was made of, whether that was just now, and what would make a
+    better one, if anything."""
 
     path: Path
-    lexicon: Path | None
     source: str
     better: str | None
     fresh: bool
@@ -73,20 +76,23 @@ def english_model(progress: Progress | None = None) -> EnglishModel:
     used = [part for part in (corpus, f"wordfreq {words}" if words else None) if part]
     place = home_directory() / "models"
     stem = f"english-{_fingerprint(used)}"
-    path, lexicon = place / f"{stem}.lm", place / f"{stem}.tsv"
-    fresh = not path.exists() or (words is not None and not lexicon.exists())
+    path = place / f"{stem}.lm"
+    fresh = not path.exists()
     if fresh:
         place.mkdir(parents=True, exist_ok=True)
-        if words is not None:
-            _write_words(lexicon)
-        if corpus is not None:
-            train(*_fetched(corpus), output=path, order=ORDER, settings=CORPORA[corpus],
-                  progress=progress)  # fmt: skip
-        else:
-            _train_on_words(path, progress)
+        with tempfile.TemporaryDirectory(prefix="lmkit-") as folder:
+            source = Path(folder) / "source.lm"
+            if corpus is not None:
+                train(*_fetched(corpus), output=source, order=ORDER, settings=CORPORA[corpus],
+                      progress=progress)  # fmt: skip
+            else:
+                _train_on_words(source, progress)
+            listed = _listed() if words is not None else None
+            train_channel(source, channel=CHANNEL, output=path, lexicon=listed, embed=True,
+                          progress=progress)  # fmt: skip
         _remove_others(place, stem)
     better = BETTER_CORPUS if corpus is None else BETTER_WORDS if words is None else None
-    return EnglishModel(path, lexicon if words else None, " and ".join(used), better, fresh)
+    return EnglishModel(path, " and ".join(used), better, fresh)
 
 
 def _fetched(name: str) -> list[Path]:
@@ -104,8 +110,10 @@ def _wordfreq_version() -> str | None:
 
 def _fingerprint(used: list[str]) -> str:
     """Changes with what the model is made of, and with how."""
-    made = [used, ORDER, WORDS, {name: one.as_dict() for name, one in CORPORA.items()}]
-    return hashlib.sha256(json.dumps(made).encode()).hexdigest()[:12]
+    made = [used, ORDER, WORDS, VERSION, {name: one.as_dict() for name, one in CORPORA.items()}]
+    digest = hashlib.sha256(json.dumps(made).encode())
+    digest.update((FOLDER / f"{CHANNEL}.tsv").read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _frequencies() -> Iterator[tuple[str, int]]:
@@ -118,10 +126,14 @@ def _frequencies() -> Iterator[tuple[str, int]]:
             yield word, max(count, 1)
 
 
-def _write_words(path: Path) -> None:
-    with open_target(path) as file:
-        for word, count in _frequencies():
-            file.write(f"{word}\t{count}\n".encode())
+def _listed() -> dict[str, float]:
+    """The same as a lexicon has them."""
+    listed: dict[str, float] = {}
+    for word, count in _frequencies():
+        folded = fold(word)
+        if len(folded) <= LONGEST and is_word(folded):
+            listed[folded] = listed.get(folded, 0.0) + count
+    return listed
 
 
 def _train_on_words(path: Path, progress: Progress | None) -> None:

@@ -120,14 +120,13 @@ def open_corrector(
             raise UsageError(f"there is no file {dictionary}", "a file with a word a line")
         dictionary = None
     if model is None:
-        model, words = _english(console)
-        lexicon = lexicon or words
+        model = _english(console)
     opened = open_model(model) if isinstance(model, Path) else model
     told = {key: value for key, value in options.items() if value not in (None, False)}
     return Corrector(opened, lexicon=lexicon, dictionary=dictionary, **told)
 
 
-def _english(console: Console) -> tuple[Path, Path | None]:
+def _english(console: Console) -> Path:
     from lmkit.english import english_model
 
     with ProgressBars(console) as bars:
@@ -136,4 +135,4 @@ def _english(console: Console) -> tuple[Path, Path | None]:
         console.remark(f"made {made.path} from {made.source}; it is used from now on")
         if made.better:
             console.remark(f"for a better one: {made.better}")
-    return made.path, made.lexicon
+    return made.path

@@ -351,3 +351,20 @@ def test_the_english_model_is_made_once(run, tmp_path, monkeypatch, english_text
     assert run("correct", stdin=b"teh captain\n").err == ""
     (model,) = (tmp_path / "models").iterdir()
     assert model.suffix == ".lm"
+
+
+def test_the_english_model_of_word_frequencies(run, tmp_path, monkeypatch):
+    frequencies = {"sister": 900, "letter": 800, "friend": 700, "the": 90_000, "friend's": 3}
+    monkeypatch.setattr("lmkit.english._wordfreq_version", lambda: "0")
+    monkeypatch.setattr("lmkit.english._frequencies", lambda: iter(frequencies.items()))
+    monkeypatch.setenv("LMKIT_HOME", str(tmp_path))
+    for _ in range(2):
+        result = run("correct", stdin=b"teh sistr of the freind\n")
+        assert result.out == "the sister of the friend\n", result.err
+    (model,) = (tmp_path / "models").iterdir()
+    facts = json.loads(run("info", model, "--json").out)
+    assert facts["backend"] == "noisy-channel"
+    assert facts["lexicon"]["listed"] == len(frequencies)
+    monkeypatch.setattr("lmkit.english._wordfreq_version", lambda: "1")
+    assert "made " in run("correct", stdin=b"teh\n").err
+    assert [path.name for path in (tmp_path / "models").iterdir()] != [model.name]

@@ -212,3 +212,24 @@ def test_children_of_a_trie_with_more_letters_than_bits(
         monkeypatch.delattr(np, "bitwise_count", raising=False)
     many = [chr(point) for point in range(97, 297)]
     check_children([*many, *(a + b for a in many[::9] for b in many[::7]), "abc", "abď", "zzz"])
+
+
+@given(WORDS, st.integers(2, 5))
+def test_an_index_does_not_depend_on_the_threads_that_sort_it(words: list[str], threads: int):
+    table = WordTable.of(words)
+    one, more = DeletionIndex(table), DeletionIndex(table, threads)
+    for name in ("_hashes", "_rows", "_bucket_starts"):
+        assert getattr(one, name).tolist() == getattr(more, name).tolist()
+
+
+def test_fewer_rows_are_wanted_of_short_words():
+    generator = np.random.default_rng(0)
+    words = sorted({"".join(generator.choice(list("abcd"), 5)) for _ in range(600)})
+    table = WordTable.of(words)
+    index = DeletionIndex(table)
+    most = generator.choice([0, 10, 200, 10_000], len(words))
+    rows, found = index.lookup(table, most)
+    whole, all_found = index.lookup(table)
+    wanted = all_found < most[whole]
+    assert rows.tolist() == whole[wanted].tolist()
+    assert found.tolist() == all_found[wanted].tolist()

@@ -12,13 +12,14 @@ letter out is a shift. ``N`` words make up to 29 ``N`` entries.
 from __future__ import annotations
 
 import copy
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.channel.candidates.wordtable import WordTable
 from lmkit.channel.groups import stretches
+from lmkit.channel.threads import shared
 
 PREFIX = 7
 BITS = 9
@@ -27,20 +28,20 @@ _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
 class DeletionIndex:
-    """The deletions of the words of ``table``."""
+    """The deletions of the words of ``table``, sorted by as many ``threads``."""
 
-    def __init__(self, table: WordTable) -> None:
+    def __init__(self, table: WordTable, threads: int = 1) -> None:
         self._table = table
         self._smaller: dict[int, DeletionIndex] = {}
         hashes, rows = _deletions(table)
-        entries = (hashes << np.uint64(32)) | rows
-        entries.sort()
-        keep = np.ones(len(entries), bool)
-        np.not_equal(entries[1:], entries[:-1], out=keep[1:])
-        entries = entries[keep]
-        self._hashes = (entries >> np.uint64(32)).astype(np.uint32)
-        self._rows = entries.astype(np.uint32)
-        size = len(entries).bit_length()
+        hashes <<= np.uint64(32)
+        entries = hashes | rows
+        # Each thread has a range of the hashes.
+        bounds = [np.uint64((k << 64) // threads) for k in range(threads)]
+        ranges = [*pairwise(bounds), (bounds[-1], None)]
+        parts = shared(lambda bounds: _sorted(entries, *bounds), ranges, threads)
+        self._hashes, self._rows = map(np.concatenate, zip(*parts, strict=True))
+        size = len(self._hashes).bit_length()
         # About one entry a bucket, unless there are so many that buckets would take more room.
         bits = max(min(size, MOST_BITS), size - 3, 1)
         self._shift = np.uint64(32 - min(bits, 31))
@@ -102,6 +103,20 @@ class DeletionIndex:
         pairs = (query[wanted] << np.uint64(32)) | row[wanted]
         pairs.sort()
         return pairs[np.diff(pairs, prepend=pairs[:1] + np.uint64(1)) != 0]
+
+
+def _sorted(
+    entries: NDArray[np.uint64], low: np.uint64, high: np.uint64 | None
+) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """Hashes and rows of the distinct ``entries`` from ``low`` to below ``high``, in order."""
+    mine = entries[entries >= low] if low else entries
+    if high is not None:
+        mine = mine[mine < high]
+    mine = np.sort(mine)
+    keep = np.ones(len(mine), bool)
+    np.not_equal(mine[1:], mine[:-1], out=keep[1:])
+    mine = mine[keep]
+    return (mine >> np.uint64(32)).astype(np.uint32), mine.astype(np.uint32)
 
 
 def _deletions(table: WordTable) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:

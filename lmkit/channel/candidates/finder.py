@@ -23,7 +23,7 @@ from lmkit.channel.candidates.distance import distances
 from lmkit.channel.candidates.folding import LONGEST
 from lmkit.channel.candidates.lexicon import Lexicon
 from lmkit.channel.candidates.scan import WordScan
-from lmkit.channel.candidates.search import TrieSearch
+from lmkit.channel.candidates.search import BEAM, TrieSearch
 from lmkit.channel.candidates.trie import WordTrie
 from lmkit.channel.candidates.wordtable import WordTable
 from lmkit.channel.groups import best_of_groups
@@ -50,7 +50,8 @@ POOR = -24.0
 """Where log p(typed | word) p(word) of all near candidates of an unknown word is below this, the
 trie is searched."""
 POOR_ASKED = -20.0
-"""The same for a word that somebody asks about."""
+BEAM_ASKED = 64
+"""The same for a word that somebody asks about, and the hypotheses of that search."""
 BEHIND = 14.0
 """A candidate so many nats behind the best, context left out, is dropped."""
 _REACH = np.array([0, 2_000, 5_000, 10_000, 25_000, 60_000, MOST_INDEXED])
@@ -140,7 +141,8 @@ class CandidateFinder:
         limit = POOR_ASKED if self.thorough else POOR
         far = np.flatnonzero((best < limit) & (own < 0) & (typed.lengths > 2))
         if len(far):
-            of_far, found = self.search.find([words[i] for i in far.tolist()])
+            beam = BEAM_ASKED if self.thorough else BEAM
+            of_far, found = self.search.find([words[i] for i in far.tolist()], beam)
             new = ~np.isin((far[of_far] << 32) | found, (queries << 32) | rows)
             more = self._scored(words, typed, far[of_far[new]], found[new], own)
             queries = np.concatenate((queries, more[0]))
@@ -183,7 +185,7 @@ class CandidateFinder:
                 lookup = self._scan.lookup
             else:
                 if self._index is None:
-                    self._index = DeletionIndex(self._table)
+                    self._index = DeletionIndex(self._table, self.threads)
                 lookup = self._index.lookup
         return lookup(typed, reach)
 

@@ -48,9 +48,14 @@ class WordScan:
         missing = ~self._letters[:most]
         missing &= letters
         rows = np.flatnonzero(_few(missing))
-        rows = rows[_few(self._letters[rows] & ~letters)]
+        more = self._letters[rows] & ~letters
+        near = _few(more.copy())
+        rows, more = rows[near], more[near]
+        # A letter that one of the words is longer by is an edit too, but may be in both.
         apart: NDArray[np.int64] = self._lengths[rows] - length
-        return rows[np.abs(apart) <= MOST_EDITS]
+        near = _count(more) + np.maximum(-apart, 0) <= MOST_EDITS
+        near &= _count(letters & ~self._letters[rows]) + np.maximum(apart, 0) <= MOST_EDITS
+        return rows[near]
 
     def _sets(self, words: WordTable) -> NDArray[np.uint32]:
         """The letters of each of ``words``, which have the table's alphabet: [N]."""
@@ -67,3 +72,9 @@ def _few(sets: NDArray[np.uint32]) -> NDArray[np.bool_]:
     for _ in range(MOST_EDITS):
         sets &= sets - np.uint32(1)
     return sets == 0
+
+
+def _count(sets: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """How many bits each of ``sets`` has, which are at most two."""
+    some = sets != 0
+    return some.astype(np.int64) + ((sets & (sets - some)) != 0)

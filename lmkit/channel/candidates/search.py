@@ -74,7 +74,9 @@ class TrieSearch:
         # 0 is the rank of no letter and of those that no edit begins with.
         self._ranks = np.zeros(len(self._trie.alphabet) + 1, np.int64)
 
-    def find(self, typed: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def find(
+        self, typed: Sequence[str], beam: int = BEAM
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Pairs (place in ``typed``, place in the words): at most `MOST_FOUND` for each."""
         table = WordTable.of(typed, self._trie.alphabet)
         lengths = table.lengths
@@ -86,9 +88,9 @@ class TrieSearch:
         for place in range(longest + 1):
             if not fronts[place]:
                 continue
-            front = self._pruned(_Front.joined(fronts[place]))
+            front = self._pruned(_Front.joined(fronts[place]), beam)
             (lost,) = self._expand(front, typed, place, (0,))
-            front = self._pruned(_Front.joined([front, lost]))
+            front = self._pruned(_Front.joined([front, lost]), beam)
             ended = front.at(lengths[front.query] == place)
             found.append(ended.at(self._trie.word_at[ended.node] >= 0))
             front = front.at(lengths[front.query] > place)
@@ -108,8 +110,8 @@ class TrieSearch:
         best = best_of_groups(found.query, value, MOST_FOUND)
         return found.query[best], words[best]
 
-    def _pruned(self, front: _Front) -> _Front:
-        """The best `BEAM` hypotheses of each typed word, no two at one node."""
+    def _pruned(self, front: _Front, beam: int) -> _Front:
+        """The best ``beam`` hypotheses of each typed word, no two at one node."""
         if not len(front.query):
             return front
         place = (front.query << 32) | front.node
@@ -119,7 +121,7 @@ class TrieSearch:
         place, score = place[begins], np.maximum.reduceat(front.score[order], begins)
         front = _Front(place >> 32, place & 0xFFFFFFFF, score)
         rank = front.score + self._trie.best[front.node]
-        return front.at(best_of_groups(front.query, rank, BEAM))
+        return front.at(best_of_groups(front.query, rank, beam))
 
     def _expand(
         self, front: _Front, typed: Sequence[str], place: int, sizes: Sequence[int]

@@ -31,6 +31,7 @@ class PackedWords(Sequence[str]):
     def __init__(self, table: WordTable, order: NDArray[np.integer] | None = None) -> None:
         self.table = table
         self._order = order
+        self._size = len(table)
         self._asked = 0
         self._list: list[str] | None = None
 
@@ -40,7 +41,7 @@ class PackedWords(Sequence[str]):
         return words if isinstance(words, PackedWords) else cls(WordTable.of(words))
 
     def __len__(self) -> int:
-        return len(self.table)
+        return self._size
 
     @overload
     def __getitem__(self, place: int) -> str: ...

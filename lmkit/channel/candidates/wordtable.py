@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from lmkit.channel.groups import stretches
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WordTable:
     """``codes`` [C] of all words behind each other, ``starts`` [N + 1] into them, and the
     ``alphabet``: the table's code points, ascending."""
@@ -48,7 +49,7 @@ class WordTable:
     def __len__(self) -> int:
         return len(self.starts) - 1
 
-    @property
+    @cached_property
     def lengths(self) -> NDArray[np.int64]:
         """Number of characters of each word: [N]."""
         return np.diff(self.starts)
