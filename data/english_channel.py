@@ -7,15 +7,17 @@ learns from those lists but for the words of Norvig's test set, on which the res
 measured, and writes ``lmkit/channel/edits/english/<channel>.tsv``. Other lists may be named
 instead.
 
-Only figures are kept: how often which letters became which. An edit that was found fewer than
-`FEWEST` times in all would say more of the words it comes from than of how people type, and is
-cut; what it explained is then left to shorter ones by one more round of EM.
+Only figures are kept: how often which letters became which, errors of one word counting less the
+more there are of them. An edit that was found fewer than `FEWEST` times in all would say more of
+the words it comes from than of how people type, and is cut; what it explained is then left to
+shorter ones by one more round of EM.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 from lmkit.channel.edits.counts import Counts
@@ -27,8 +29,8 @@ from lmkit.registry import names, resolve
 
 LISTS = ("birkbeck", "codespell", "toefl-spell")
 LEFT_OUT = "norvig-spelling"
-FEWEST = 3.0
-LEAST = 0.5
+FEWEST = 2.0
+LEAST = 0.3
 """Counts of single letters below this are noise of the expectation."""
 
 
@@ -67,7 +69,8 @@ def main() -> None:
 def learnt(name: str, pairs: Pairs) -> Counts:
     """The counts of one channel, without what is rare."""
     channel = resolve("channel", name)
-    counts, _ = learn(pairs, channel.plan, channel.smoothing)
+    pairs = pairs.damped(channel.plan.damping)
+    counts, _ = learn(pairs, replace(channel.plan, damping=0.0), channel.smoothing)
     counts = without_rare(counts, FEWEST)
     counts = one_round(pairs, counts, channel.smoothing).counts
     counts.spaces[:] = 0.0
