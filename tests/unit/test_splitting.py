@@ -239,6 +239,7 @@ def test_the_best_way_through_each_part_is_found(sizes: list[int], seed: int):
         ("wOrd", MIXED, 1),
         ("McDonaldHouse", MIXED, 2),
         ("O'Neill", TITLE, 0),
+        ("d'Amico", TITLE, 0),
         ("BIll", MIXED, 0),
         ("don't", LOWER, 0),
         ("DON'T", UPPER, 0),

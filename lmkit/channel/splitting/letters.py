@@ -73,8 +73,8 @@ class Letters:
             [LOWER, TITLE, UPPER],
             MIXED,
         )
-        # O'Neill, D'Arcy
-        title = (capitals == 2) & self.upper[start] & self.is_elided(start, length)
+        # O'Neill, d'Amico
+        title = (capitals == 1 + self.upper[start]) & self.is_elided(start, length)
         return np.where(title, TITLE, pattern), rises * ~title
 
     def is_elided(self, start: NDArray[np.int64], length: NDArray[np.int64]) -> NDArray[np.bool_]:

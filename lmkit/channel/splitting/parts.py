@@ -26,7 +26,7 @@ from lmkit.channel.splitting.ways import Ways
 from lmkit.model import UNK
 
 LONGEST_WORD = 24
-HOPELESS = 12.0
+HOPELESS = 8.0
 """Parts are left out whose best way is so much worse than the best one, by the priors."""
 SLIPS = (3, 16)
 """Lengths of what is read as a word with a slip."""
