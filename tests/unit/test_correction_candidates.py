@@ -181,6 +181,16 @@ def test_the_search_finds_what_is_too_far_for_the_index():
     assert (1, 2) in pairs
 
 
+def test_a_narrow_search_finds_some_of_what_a_wide_one_does():
+    words = ["accommodation", "academic", "acorn", "acoustic", "the"]
+    prior = np.log([0.001, 0.3, 0.3, 0.3, 0.099])
+    search = TrieSearch(trie_of(words, prior), Damerau())
+    narrow, wide = (search.find(["acomodatoin"], beam)[1].tolist() for beam in (1, 64))
+    assert words.index("accommodation") in wide
+    assert words.index("accommodation") not in narrow
+    assert set(narrow) <= set(wide)
+
+
 def check_children(words: list[str]) -> None:
     table = WordTable.of(words)
     trie = WordTrie(table, np.zeros(len(words)), alphabetical(table))

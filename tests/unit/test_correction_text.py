@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 import lmkit
+from lmkit.channel.candidates.finder import SLIPS_ASKED, CandidateFinder
 from lmkit.channel.candidates.folding import _read_columns, _read_lines, fold, read_word_list
 from lmkit.channel.candidates.lexicon import Lexicon
 from lmkit.channel.corrector import Corrector
@@ -250,6 +252,34 @@ def test_the_lexicon_is_sorted_by_its_prior_and_knows_the_source(corrector: Corr
     for word, row in lexicon.rows.items():
         number = lexicon.ids[0, row]
         assert (fold(tokens[number]) == word) if number else word == "zebra"
+
+
+def test_a_list_counts_for_more_where_words_stand_alone(corrector: Corrector):
+    """Without context: (1 - 2 mix) p_source + 2 mix p_list; mix p_list beside the source."""
+    without = Lexicon.of(corrector.source)
+    lexicon = Lexicon.of(corrector.source, {"zebra": 1.0, "the": 3.0}, mix=0.1)
+    row, the = lexicon.rows["zebra"], lexicon.rows["the"]
+    source = np.exp(without.log_prior[without.rows["the"]])
+    assert np.exp(lexicon.log_prior[row]) == pytest.approx(0.2 * 0.25)
+    assert np.exp(lexicon.log_prior[the]) == pytest.approx(0.8 * source + 0.2 * 0.75)
+    assert np.exp(lexicon.log_list[the]) == pytest.approx(0.1 * 0.75)
+
+
+def test_who_asks_slips_less(corrector: Corrector):
+    finder = CandidateFinder(corrector.lexicon, corrector.channel, slips=0.3)
+    asked = finder.thorough_one()
+    assert (finder.slips, asked.slips) == (0.3, SLIPS_ASKED)
+    never = CandidateFinder(corrector.lexicon, corrector.channel)
+    assert never.thorough_one().slips == 0.0
+    row = corrector.lexicon.rows["house"]
+    prices = [
+        float(np.exp(found.log_channel[found.rows == row][0]))
+        for found in (f.find(["hpuse"]) for f in (never.thorough_one(), asked, finder))
+    ]
+    # A mixture of what was learnt and of slips, at parts of 0, the least and 0.3.
+    parts = np.array([0.0, SLIPS_ASKED, 0.3])
+    slope = (prices[2] - prices[0]) / parts[2]
+    assert prices == pytest.approx(prices[0] + slope * parts)
 
 
 @pytest.mark.parametrize(
