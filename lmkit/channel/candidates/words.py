@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from lmkit.channel.candidates.wordtable import WordTable
 
-FEW = 16
+FEW = 64
 """When a word in so many has been looked for one by one, a dictionary is made."""
 FENCE = 64
 
