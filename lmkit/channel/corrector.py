@@ -22,7 +22,7 @@ from lmkit.channel.candidates.finder import CandidateFinder
 from lmkit.channel.candidates.folding import fold, read_word_list
 from lmkit.channel.candidates.lexicon import Lexicon
 from lmkit.channel.corrections import Change, Correction, Suggestion
-from lmkit.channel.decoding.building import LatticeBuilder, Weights, pieces_of
+from lmkit.channel.decoding.building import LatticeBuilder, pieces_of
 from lmkit.channel.decoding.changes import ChangeReader, corrected
 from lmkit.channel.decoding.decoder import BEAM, BEHIND, BeamSearch, Pricing, Search
 from lmkit.channel.decoding.lattice import Lattice
@@ -31,6 +31,7 @@ from lmkit.channel.decoding.readings import Readings
 from lmkit.channel.decoding.suggesting import suggestions
 from lmkit.channel.decoding.surface import Line, Surface
 from lmkit.channel.threads import shared, threads_here
+from lmkit.channel.weights import Weights
 from lmkit.errors import UnsupportedError
 from lmkit.model import UNK, LanguageModel
 from lmkit.registry import resolve

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from lmkit.channel.candidates.finder import CandidateFinder
 from lmkit.channel.candidates.lexicon import Lexicon
-from lmkit.channel.decoding.building import LatticeBuilder, Piece, Weights
+from lmkit.channel.decoding.building import LatticeBuilder, Piece
 from lmkit.channel.decoding.decoder import BeamSearch, Pricing
 from lmkit.channel.decoding.lattice import Lattice
 from lmkit.channel.decoding.readings import Readings
 from lmkit.channel.decoding.surface import Line, Surface
+from lmkit.channel.weights import Weights
 
 BEAM = 16
 BATCH_TOKENS = 20_000
@@ -36,7 +37,7 @@ class ForwardScorer:
         self._lexicon = Lexicon.of(source).case_sensitive()
         self._surface = Surface(source, self._lexicon)
         readings = Readings(source, CandidateFinder(self._lexicon, channel), spell_all=True)
-        weights = Weights(keep=channel.keep, unknown=0.0, name=0.0)
+        weights = Weights.exact(channel.keep)
         self._builder = LatticeBuilder(self._surface, readings, weights, all_pay=True)
         tokens = source.vocabulary.tokens
         self._as_spelt = np.array(

@@ -19,14 +19,13 @@ from numpy.typing import NDArray
 from lmkit.channel.base import ErrorModel
 from lmkit.channel.candidates.stock import Stock
 from lmkit.channel.candidates.stored import StoredStock
+from lmkit.channel.weights import CHANNEL, SOURCE
 from lmkit.errors import UnsupportedError
 from lmkit.measures import Perplexity
 from lmkit.model import EOS, Batch, Generated, LanguageModel, State
 from lmkit.sampling import Sampling
 from lmkit.store.components import Component
 
-WEIGHTS = {"source": 1.0, "channel": 1.0}
-"""Powers of p(y) and p(x|y) where texts are corrected; scores have none."""
 WHOLE = "a noisy channel can only score whole sentences: it has no next token"
 HINT = "lmkit perplexity or lmkit score; lmkit generate also draws from it"
 
@@ -71,7 +70,7 @@ class NoisyChannelModel(LanguageModel):
         self.runs = list(runs)
         self.embed = embed
         self._stock = stock
-        self._weights = dict(WEIGHTS)
+        self._weights = {"source": SOURCE, "channel": CHANNEL}
         self.encoder = self.source.encoder
         self.unit = self.source.unit
         self.context_length = None

@@ -15,10 +15,11 @@ import numpy as np
 
 from lmkit.channel.base import EditRow
 from lmkit.channel.corrector import Corrector
-from lmkit.channel.decoding.building import Weights, pieces_of
+from lmkit.channel.decoding.building import pieces_of
 from lmkit.channel.decoding.lattice import CHANGED, KEPT, STEP, Lattice
 from lmkit.channel.edits.edit_model import EditModel
 from lmkit.channel.edits.pairs import collected
+from lmkit.channel.weights import Weights
 from lmkit.errors import TextError
 from lmkit.text.reading import Source, iter_line_blocks, source_name
 
@@ -115,7 +116,7 @@ class TextReader:
     """Finds what may have been meant in noisy text."""
 
     def __init__(self, model: NoisyChannelModel, channel: EditModel) -> None:
-        weights = Weights(keep=channel.keep)
+        weights = Weights(channel=1.0, keep=channel.keep, caution=0.0)
         self._corrector = Corrector(model.source, channel=channel, weights=weights)
 
     def read(self, lines: list[str], found: Found) -> float:

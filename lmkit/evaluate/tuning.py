@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from lmkit.channel.corrector import Corrector
-from lmkit.channel.decoding.building import Weights
+from lmkit.channel.weights import Weights
 from lmkit.errors import TextError
 from lmkit.evaluate.correction import CorrectionFigures, evaluate_text
 

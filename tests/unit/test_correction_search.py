@@ -11,13 +11,14 @@ import pytest
 
 import lmkit
 from lmkit.channel.corrector import Corrector
-from lmkit.channel.decoding.building import Weights, pieces_of
+from lmkit.channel.decoding.building import pieces_of
 from lmkit.channel.decoding.decoder import BeamSearch, Pricing
 from lmkit.channel.decoding.joining import Parts, joined
 from lmkit.channel.decoding.lattice import Lattice
 from lmkit.channel.decoding.noise import reweighted
 from lmkit.channel.edits.damerau import Damerau
 from lmkit.channel.forward import sentence_log_probs
+from lmkit.channel.weights import Weights
 from lmkit.model import EOS, Batch, LanguageModel
 
 TEXT = """the cat sat on the mat
@@ -104,7 +105,13 @@ def test_the_best_text_is_that_of_brute_force_over_all_texts(source: LanguageMod
     channel = Damerau()
     channel.keep = 0.9
     corrector = Corrector(
-        source, channel=channel, beam=1000, behind=np.inf, levels=False, slips=0.0
+        source,
+        channel=channel,
+        weights=Weights.exact(0.9),
+        beam=1000,
+        behind=np.inf,
+        levels=False,
+        slips=0.0,
     )
     typed = ["teh", "czt", "sat"]
     words = [w for w in source.vocabulary.tokens[3:] if len(w) in (2, 3, 4)]

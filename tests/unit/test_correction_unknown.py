@@ -10,6 +10,7 @@ from lmkit.channel.corrector import Corrector
 from lmkit.channel.decoding.surface import Token
 from lmkit.channel.decoding.unknown import COMPOUND, FOREIGN, FOREIGN_LETTER, SLIP, UnknownWords
 from lmkit.channel.edits.damerau import Damerau
+from lmkit.channel.weights import Weights
 from lmkit.model import LanguageModel
 from lmkit.text.settings import TextSettings
 
@@ -74,3 +75,14 @@ def test_two_words_of_content_may_be_one_but_words_of_grammar_are_run_together(
     assert price(corrector, "videocamera") == pytest.approx(compound)
     letters = FOREIGN + FOREIGN_LETTER * 9 + share
     assert price(corrector, "withthis") == pytest.approx(max(letters, spelt(corrector, "withthis")))
+
+
+def test_caution_is_a_price_of_every_change(source: LanguageModel):
+    bold, careful = (
+        Corrector(source, channel=Damerau(), weights=Weights(caution=caution))
+        for caution in (0.0, 30.0)
+    )
+    line = "teh audio of teh recording andthere"
+    assert bold.correct([line])[0].corrected == "the audio of the recording and there"
+    assert careful.correct([line])[0].corrected == line
+    assert Weights(keep=0.9, caution=2.0).log_change == pytest.approx(np.log(0.1) - 2.0)

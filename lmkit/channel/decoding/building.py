@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from lmkit.channel.decoding.lattice import CHANGED, FIXED, KEPT, STEP, Arcs, Lat
 from lmkit.channel.decoding.readings import LIKELY_PART, Readings
 from lmkit.channel.decoding.surface import Line, Surface
 from lmkit.channel.groups import stretches
+from lmkit.channel.weights import Weights
 from lmkit.model import EOS, UNK
 from lmkit.text.growing import GrowingArray
 
@@ -31,29 +32,6 @@ TO_NAME = 0.5
 _INSIDE = frozenset((",", "-", "‐", "‑", "(", "&"))
 """Behind these, as behind a word, a capital is no beginning of a sentence."""
 _ENDS = frozenset((".", "!", "?", ";", ":", "...", "…"))
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """How the parts of a correction's score are weighted.
-
-    ``source`` and ``channel`` multiply log p(y) and log p(x|y) of the edits; ``keep`` is the
-    probability that a word was typed as it was meant; ``unknown`` is added to log p(<unk> | h)
-    (None: so that the source expects as many new words as it had words seen once); ``name`` is
-    the price of changing a capitalised word, which is mostly a name.
-    """
-
-    source: float = 1.0
-    channel: float = 1.0
-    keep: float = 0.97
-    unknown: float | None = None
-    name: float = 14.0
-
-    @classmethod
-    def of(cls, stored: Mapping[str, float] | None, keep: float) -> Weights:
-        """The weights that a model has ``stored`` by name, with its channel's ``keep``."""
-        known = {field.name for field in fields(cls)}
-        return cls(**{"keep": keep, **{k: v for k, v in (stored or {}).items() if k in known}})
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +161,7 @@ class LatticeBuilder:
             cost += np.where(kind == KEPT, readings.log_channel.values[reading], 0.0)
         changed = np.flatnonzero(kind == CHANGED)
         cost[changed] = (
-            np.log1p(-weights.keep)
-            + weights.channel * readings.log_channel.values[reading[changed]]
+            weights.log_change + weights.channel * readings.log_channel.values[reading[changed]]
         )
         cost[changed] -= (
             weights.name
@@ -252,9 +229,7 @@ class LatticeBuilder:
         owner = np.repeat(np.arange(len(first)), sizes)
         middle = len(time) + np.arange(len(reading))
         node = typed.node[owner]
-        cost = (
-            np.log1p(-weights.keep) + weights.channel * (readings.split_log_channel.values[reading])
-        )
+        cost = weights.log_change + weights.channel * (readings.split_log_channel.values[reading])
         cost -= weights.name * self._like_a_name(typed)[owner]
         cost += np.where(typed.gap[owner], self._channel.log_space, 0.0)
         rows = readings.split_rows.values.reshape(-1, 2)[reading]
@@ -305,7 +280,7 @@ class LatticeBuilder:
         owner = np.array(owners, np.int64)
         likely = np.flatnonzero(self._lexicon.log_prior[row] > LIKELY_PART)
         row, log_channel, owner = row[likely], log_channel[likely], owner[likely]
-        cost = np.log1p(-self._weights.keep) + self._weights.channel * log_channel
+        cost = self._weights.log_change + self._weights.channel * log_channel
         cost += np.where(typed.gap[owner], self._channel.log_space, 0.0)
         node = typed.node[owner]
         return self._words(node, node + 2, row, typed.inside[owner], cost, owner)
