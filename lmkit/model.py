@@ -151,8 +151,6 @@ class LanguageModel(ABC):
     """What made the model, the earliest first: rows of the table ``runs`` of its file."""
     normalised: bool = True
     """Whether the next-token distributions sum to one (stupid backoff's do not)."""
-    concurrent: ClassVar[bool] = False
-    """Whether several threads may ask it at once."""
     lower_bound: bool = False
     """Whether scores are bounds from below, as a search leaves out what is unlikely."""
 

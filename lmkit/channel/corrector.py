@@ -11,7 +11,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +29,7 @@ from lmkit.channel.decoding.noise import read_at_levels
 from lmkit.channel.decoding.readings import Readings
 from lmkit.channel.decoding.suggesting import suggestions
 from lmkit.channel.decoding.surface import Line, Surface
-from lmkit.channel.threads import shared, threads_here
+from lmkit.channel.threads import threads_here
 from lmkit.channel.weights import Weights
 from lmkit.errors import UnsupportedError
 from lmkit.model import UNK, LanguageModel
@@ -46,8 +45,6 @@ ELSEWHERE = 4.0
 """So many times as many unknown words are expected as in more text of the source's own kind."""
 BATCH_TOKENS = 40_000
 """About how many tokens are searched together."""
-FEWEST_TOKENS = 2_000
-"""Fewer are not worth another thread."""
 
 
 class Corrector:
@@ -61,7 +58,7 @@ class Corrector:
     of the model's. ``explain``: changes come with their candidates and edits. ``split_words``:
     spaces are put into text that has lost them, and nothing else is changed. ``levels``:
     sentences may be noisier or cleaner than the average (`lmkit.channel.decoding.noise`).
-    ``threads`` share the work, one a core if not given; the answers do not depend on them.
+    ``threads`` share the look-up of new words, one a core if not given; the answers do not depend on them.
 
     Raises `UnsupportedError` for a source model whose tokens are no words.
     """
@@ -177,15 +174,8 @@ class Corrector:
         if block:
             yield from splitter.split(block)
 
-    def _correct(self, lines: list[Line]) -> Iterator[Correction]:
-        # Readings are numbered; only what they are used for is shared by threads.
-        self.builder.learn()
-        parts = _parts(lines, self._threads if self.source.concurrent else 1)
-        for corrections in shared(self._corrections, parts, self._threads):
-            yield from corrections
-
-    def _corrections(self, lines: Sequence[Line]) -> list[Correction]:
-        """What ``lines``, whose tokens have their readings, were meant to be."""
+    def _correct(self, lines: Sequence[Line]) -> list[Correction]:
+        """What ``lines`` were meant to be."""
         pieces = [
             p for number, line in enumerate(lines) for p in pieces_of(line, number, self.surface)
         ]
@@ -249,12 +239,3 @@ class Corrector:
             return 0.0
         learnt = float(self.source.log_probs_of(self.source.start(1), np.array([[UNK]]))[0, 0])
         return max(0.0, float(np.log(ELSEWHERE * once / counts.sum())) - learnt)
-
-
-def _parts(lines: Sequence[Line], most: int) -> list[Sequence[Line]]:
-    """``lines`` in at most so many parts with about as many tokens."""
-    ends = np.cumsum([len(line.tokens) for line in lines], dtype=np.int64)
-    total = int(ends[-1]) if len(ends) else 0
-    many = max(min(most, total // FEWEST_TOKENS), 1)
-    cuts = np.searchsorted(ends, total * np.arange(1, many) / many).tolist()
-    return [lines[a:b] for a, b in pairwise((0, *cuts, len(lines)))]

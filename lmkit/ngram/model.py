@@ -32,7 +32,6 @@ class NgramModel(LanguageModel):
     """
 
     backend: ClassVar[str] = "ngram"
-    concurrent: ClassVar[bool] = True
 
     def __init__(
         self, trie: Trie, encoder: Encoder, facts: dict[str, Any], runs: list[dict[str, Any]]
