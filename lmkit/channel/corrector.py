@@ -58,7 +58,8 @@ class Corrector:
     of the model's. ``explain``: changes come with their candidates and edits. ``split_words``:
     spaces are put into text that has lost them, and nothing else is changed. ``levels``:
     sentences may be noisier or cleaner than the average (`lmkit.channel.decoding.noise`).
-    ``threads`` share the look-up of new words, one a core if not given; the answers do not depend on them.
+    ``threads`` share the look-up of new words, one a core if not given; the answers do not depend
+    on them.
 
     Raises `UnsupportedError` for a source model whose tokens are no words.
     """
