@@ -198,7 +198,7 @@ class Lmkit(Speller):
         self._splitter = Corrector(loaded, lexicon=lexicon, split_words=True)
 
     def suggest(self, word: str) -> Sequence[str]:
-        return [one.text for one in self._corrector.suggest(word, n=10)]
+        return [one.text.lower() for one in self._corrector.suggest(word, n=10)]
 
     def knows(self, word: str) -> bool:
         raise NotImplementedError("it corrects whole lines")

@@ -30,6 +30,12 @@ class Weights:
     caution: float = 1.8
 
     @property
+    def channel_alone(self) -> float:
+        """The channel's weight for words without a context, beside priors: 1 by default, as these
+        are less sure of themselves than a source that reads a sentence."""
+        return self.channel / CHANNEL
+
+    @property
     def log_change(self) -> float:
         """What any change of a word costs, before the edits: log-probability."""
         return math.log1p(-self.keep) - self.caution

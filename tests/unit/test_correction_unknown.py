@@ -85,4 +85,6 @@ def test_caution_is_a_price_of_every_change(source: LanguageModel):
     line = "teh audio of teh recording andthere"
     assert bold.correct([line])[0].corrected == "the audio of the recording and there"
     assert careful.correct([line])[0].corrected == line
+    assert Weights().channel_alone == 1.0
+    assert Weights(channel=1.6).channel_alone == pytest.approx(2.0)
     assert Weights(keep=0.9, caution=2.0).log_change == pytest.approx(np.log(0.1) - 2.0)

@@ -49,7 +49,7 @@ def _alone(corrector: Corrector, line: Line, n: int) -> list[Suggestion]:
         (readings.log_channel.values[first + 1 : last], readings.split_log_channel.values[low:high])
     ) + np.log1p(-corrector.weights.keep)
     log_source = np.concatenate((lexicon.log_prior[rows], lexicon.log_prior[pairs].sum(axis=1)))
-    value = corrector.weights.source * log_source + corrector.weights.channel * log_channel
+    value = corrector.weights.source * log_source + corrector.weights.channel_alone * log_channel
     kept = np.log(corrector.weights.keep) + (
         lexicon.log_prior[token.row] if token.row >= 0 else -np.inf
     )
