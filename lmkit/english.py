@@ -43,6 +43,8 @@ PER_BILLION = 1e9
 PUNCTUATION = {".": 0.05, ",": 0.05, "'": 0.005, '"': 0.01, "?": 0.005, "!": 0.002, ":": 0.002,
                ";": 0.002, "-": 0.005, "(": 0.002, ")": 0.002, "</s>": 0.05}  # fmt: skip
 """How often these stand in running text, roughly; wordfreq counts words only."""
+UNSEEN = 0.01
+"""Part of running text that is none of these words: names, mostly."""
 
 BETTER_CORPUS = "lmkit data get big"
 BETTER_WORDS = "pip install 'lmkit[wordfreq]'"
@@ -110,7 +112,14 @@ def _wordfreq_version() -> str | None:
 
 def _fingerprint(used: list[str]) -> str:
     """Changes with what the model is made of, and with how."""
-    made = [used, ORDER, WORDS, VERSION, {name: one.as_dict() for name, one in CORPORA.items()}]
+    made = [
+        used,
+        ORDER,
+        WORDS,
+        UNSEEN,
+        VERSION,
+        {name: one.as_dict() for name, one in CORPORA.items()},
+    ]
     digest = hashlib.sha256(json.dumps(made).encode())
     digest.update((FOLDER / f"{CHANNEL}.tsv").read_bytes())
     return digest.hexdigest()[:12]
@@ -143,7 +152,7 @@ def _train_on_words(path: Path, progress: Progress | None) -> None:
         with counts.open("w", encoding="utf-8") as file:
             for word, count in _frequencies():
                 file.write(f"{word}\t{count}\n")
-            for mark, part in PUNCTUATION.items():
+            for mark, part in {**PUNCTUATION, "<unk>": UNSEEN}.items():
                 file.write(f"{mark}\t{round(part * PER_BILLION)}\n")
         import_model(counts, kind="counts", output=path, settings=TextSettings("word"),
                      order=1, progress=progress)  # fmt: skip

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import lmkit
+from lmkit.channel.candidates.lexicon import Lexicon
 from lmkit.channel.corrector import Corrector
 from lmkit.channel.decoding.surface import Token
 from lmkit.channel.decoding.unknown import COMPOUND, FOREIGN, FOREIGN_LETTER, SLIP, UnknownWords
@@ -88,3 +91,22 @@ def test_caution_is_a_price_of_every_change(source: LanguageModel):
     assert Weights().channel_alone == 1.0
     assert Weights(channel=1.6).channel_alone == pytest.approx(2.0)
     assert Weights(keep=0.9, caution=2.0).log_change == pytest.approx(np.log(0.1) - 2.0)
+
+
+def test_where_no_rare_words_taught_spelling_letters_are_drawn_one_by_one(tmp_path: Path):
+    counts = tmp_path / "counts.tsv"
+    counts.write_text("the\t1000\nhouse\t100\n<unk>\t10\n")
+    source = lmkit.import_model(counts, kind="counts", order=1, settings=TextSettings("word"))
+    corrector = Corrector(source, channel=Damerau())
+    assert price(corrector, "Szczecin") == pytest.approx(FOREIGN + FOREIGN_LETTER * 9)
+
+
+def test_words_are_certain_that_are_no_small_part_of_their_text(tmp_path: Path):
+    counts = tmp_path / "counts.tsv"
+    counts.write_text("the\t1000000000\nreceived\t300000\nrecieved\t900\n")
+    source = lmkit.import_model(counts, kind="counts", order=1, settings=TextSettings("word"))
+    lexicon = Lexicon.of(source)
+    certain = dict(zip(lexicon.words, lexicon.certain.tolist(), strict=True))
+    assert certain == {"the": True, "received": True, "recieved": False}
+    corrector = Corrector(source)
+    assert corrector.correct(["recieved"])[0].corrected == "received"

@@ -33,8 +33,9 @@ ALONE = 2.0
 """So many times that weight where a word stands alone: the source says less there."""
 UNKNOWN_SHARES = {"list": 0.5, "dictionary": 0.2, "spelling": 0.3}
 """What an unknown word is, where all of these are there."""
-CERTAIN = 10
-"""A word that the source has so often is no typing error of its text."""
+CERTAIN, CERTAIN_PART = 10, 1.5e-6
+"""A word that the source has so often, and as such a part of its text, is no typing error of it:
+in a billion words there are thousands of the common ones."""
 
 RARE_FACE = 0.05
 """Within a sentence, a word with other capitals counts as the same where it is not as rare."""
@@ -124,7 +125,7 @@ class Lexicon:
                 np.log(given_unknown)[order],
                 np.log(mix * of_list)[order],
                 stock.capitals,
-                ((counts >= CERTAIN) | is_own)[order],
+                ((counts >= max(CERTAIN, CERTAIN_PART * counts.sum())) | is_own)[order],
                 shares["spelling"],
                 mix,
                 frozenset(own),

@@ -46,15 +46,15 @@ class UnknownWords:
         words = [token.spelling for token in tokens]
         lengths = np.array([len(word) + 1 for word in words], float)
         spelling = self._source.encoder.spelling_log_probs(words)
-        if spelling is None:
-            return PER_LETTER * lengths
-        prices = np.array(spelling, float)
+        spelt = spelling is not None
+        prices = np.array(spelling, float) if spelt else PER_LETTER * lengths
         if not self._exact:
-            self._allow_marks(prices, tokens)
+            if spelt:
+                self._allow_marks(prices, tokens)
             np.maximum(prices, FOREIGN + FOREIGN_LETTER * lengths, out=prices)
             compounds = np.array([self._compound(token) for token in tokens])
             np.maximum(prices, COMPOUND + compounds, out=prices)
-        return prices + np.log(self._lexicon.spelling_share)
+        return prices + np.log(self._lexicon.spelling_share) if spelt else prices
 
     def _allow_marks(self, prices: NDArray[np.float64], tokens: Sequence[Token]) -> None:
         """Accents that the source's text never had make no word less likely to be one, but those

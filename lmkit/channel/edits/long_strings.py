@@ -19,8 +19,9 @@ MARGIN = 4
 
 
 def long_log_prob(typed: str, intended: str, table: EditTable, keep: float) -> float:
-    """log p(typed | intended), from below: what both strings begin and end with is kept; what is
-    between is summed over, or, where that is long too, deleted and typed anew."""
+    """log p(typed | intended), nearly: what both strings begin and end with is kept; what is
+    between is summed over as a word of its own, or, where that is long too, deleted and typed
+    anew. Less than all of the sum, but for what edits cost at the ends of that part."""
     before = max(_common(typed, intended) - MARGIN, 0)
     shorter = min(len(typed), len(intended)) - before
     after = max(min(_common(typed[::-1], intended[::-1]), shorter) - MARGIN, 0)
