@@ -76,6 +76,8 @@ def test_errors_are_corrected_and_nothing_else_changes(
         "the TEH code",
         "the B2B teh2 1st",
         "12 345.6 1,000",
+        "the אteh cаtt",  # an alef, and a Cyrillic letter
+        "не teh͝x",
     ],
 )
 def test_addresses_code_numbers_and_capitals_are_left_alone(corrector: Corrector, text: str):

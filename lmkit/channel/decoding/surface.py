@@ -120,7 +120,7 @@ class Surface:
         folded, spelling = fold(text), self._normalize(text) if self._normalize else text
         pattern = pattern_of(text)
         word = len(folded) <= LONGEST and is_word(folded) and folded not in self._own
-        word = word and not self._scripts.isdisjoint(map(_script, folded))
+        word = word and set(map(_script, folded)) <= self._scripts
         row = self._lexicon.rows.get(folded, -1) if word or folded in self._own else -1
         source_id = self._id_of(spelling)
         if source_id == UNK and row >= 0:
@@ -183,13 +183,13 @@ def _script(letter: str) -> str:
 
 
 def _scripts_of(lexicon: Lexicon) -> frozenset[str]:
-    """The scripts that the likeliest words of ``lexicon`` are written in. A word that has no
-    letter of theirs is of another language, and is no typing error."""
+    """The scripts that the likeliest words of ``lexicon`` are written in. A word with
+    letters of another one is of another language, and is no typing error. Marks have no script."""
     counts: Counter[str] = Counter()
     for letter, count in Counter("".join(lexicon.words[:LIKELIEST])).items():
         counts[_script(letter)] += count
     del counts[""]
-    return frozenset(name for name, count in counts.items() if count > FEW * counts.total())
+    return frozenset(["", *(name for name, n in counts.items() if n > FEW * counts.total())])
 
 
 def is_code(chunk: str) -> bool:
