@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+import lmkit
 from lmkit.ngram.backend import NgramBackend
 from lmkit.ngram.model import NgramModel
 from lmkit.ngram.state import NgramState
@@ -47,6 +49,14 @@ def train(
     if valid is not None:
         held_out = held_out_corpus(valid, corpus)
     return NgramBackend.train(corpus, held_out, order=order, smoothing=smoothing, **options)
+
+
+def saved_bigrams(folder: Path, lines: Sequence[str]) -> Path:
+    """A model file in ``folder``, trained on ``lines`` as a text file with the defaults."""
+    text = folder / "text.txt"
+    text.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    lmkit.train(text, output=folder / "source.lm", order=2)
+    return folder / "source.lm"
 
 
 def state_after(model: NgramModel, context: Sequence[str]) -> NgramState:

@@ -16,6 +16,8 @@ from lmkit.channel.corrector import Corrector
 from lmkit.channel.model import NoisyChannelModel
 from lmkit.errors import ModelFileError, TextError
 
+from ..small_models import saved_bigrams
+
 TEXT = [
     "The cat sat on the mat",
     "The dog sat on the log",
@@ -32,10 +34,7 @@ ARRAYS = ("log_prior", "ids", "log_given_unknown", "log_list", "capitals", "cert
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    text = tmp_path / "text.txt"
-    text.write_text("".join(f"{line}\n" for line in TEXT), encoding="utf-8")
-    lmkit.train(text, output=tmp_path / "source.lm", order=2)
-    return tmp_path / "source.lm"
+    return saved_bigrams(tmp_path, TEXT)
 
 
 @pytest.fixture

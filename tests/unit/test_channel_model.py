@@ -15,6 +15,8 @@ from lmkit.errors import ModelFileError, TextError, UnsupportedError, UsageError
 from lmkit.store.components import component
 from lmkit.text.settings import TextSettings
 
+from ..small_models import saved_bigrams
+
 TEXT = ["the cat sat on the mat", "the dog sat on the log", "a cat and a dog", "the phone"] * 3
 PAIRS = "teh\tthe\t9\nfone\tphone\t3\nsta\tsat\ncatt\tcat\nog\ton\n"
 TYPED = ["teh", "fone", "ofthe", "xqz", ""]
@@ -23,10 +25,7 @@ INTENDED = ["the", "phone", "of the", "dog", "a"]
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    text = tmp_path / "text.txt"
-    text.write_text("".join(f"{line}\n" for line in TEXT), encoding="utf-8")
-    lmkit.train(text, output=tmp_path / "source.lm", order=2)
-    return tmp_path / "source.lm"
+    return saved_bigrams(tmp_path, TEXT)
 
 
 @pytest.fixture
