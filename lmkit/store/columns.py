@@ -12,7 +12,6 @@ import errno
 import os
 import sqlite3
 import tempfile
-import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -29,8 +28,6 @@ BLOCK_BYTES = 1 << 16
 at 64 KiB with 16 KiB pages both are near their best (docs/performance.md)."""
 
 CACHED_BLOCKS = 256
-_READING = threading.RLock()
-"""Held while a model file is read: threads may share a model."""
 
 
 class Column(Protocol):
@@ -212,8 +209,7 @@ class StoredColumn:
             return np.empty(0, self._dtype)
         first, last = start // self._per_block, (stop - 1) // self._per_block
         base = first * self._per_block
-        with _READING:
-            values = self._block(first) if first == last else self._fetch(first, last)
+        values = self._block(first) if first == last else self._fetch(first, last)
         return values[start - base : stop - base]
 
     def _fetch(self, first: int, last: int) -> NDArray[Any]:
@@ -238,11 +234,10 @@ class StoredColumn:
 
     def take(self, rows: NDArray[np.integer]) -> NDArray[Any]:
         if self._array is None:
-            with _READING:
-                if len(rows) * 64 > self._length or self._fetched * 2 > self._blocks:
-                    self.array()
-                else:
-                    return self._take_by_block(rows)
+            if len(rows) * 64 > self._length or self._fetched * 2 > self._blocks:
+                self.array()
+            else:
+                return self._take_by_block(rows)
         assert self._array is not None
         return self._array[rows]
 
@@ -258,10 +253,9 @@ class StoredColumn:
         return values
 
     def array(self) -> NDArray[Any]:
-        with _READING:
-            if self._array is None:
-                self._array = self._fetch(0, self._blocks - 1) if self._length else self.read(0, 0)
-                self._cache.clear()
+        if self._array is None:
+            self._array = self._fetch(0, self._blocks - 1) if self._length else self.read(0, 0)
+            self._cache.clear()
         return self._array
 
 
