@@ -18,7 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from lmkit.api import import_model, train, train_channel
-from lmkit.channel.candidates.folding import LONGEST, fold, is_word
+from lmkit.channel.candidates.folding import add_word
 from lmkit.channel.candidates.stored import VERSION
 from lmkit.channel.edits.english import FOLDER
 from lmkit.datasets.catalogue import catalogue
@@ -139,9 +139,7 @@ def _listed() -> dict[str, float]:
     """The same as a lexicon has them."""
     listed: dict[str, float] = {}
     for word, count in _frequencies():
-        folded = fold(word)
-        if len(folded) <= LONGEST and is_word(folded):
-            listed[folded] = listed.get(folded, 0.0) + count
+        add_word(listed, word, count)
     return listed
 
 

@@ -113,7 +113,6 @@ class Corrector:
         self._levels = levels
         self._batch_tokens = batch_tokens
         self._unknown = self._expected_unknown()
-        self._own = own
         self._splitter: Splitter | None = None
         self._thorough: CandidateFinder | None = None
         self.surface = Surface(self.source, self.lexicon, own)

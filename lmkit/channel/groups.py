@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, Self
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +15,21 @@ FEW = 64
 """Fewer entries are sorted as they are."""
 MARGIN = 1e-6
 BINS, BINS_A_NAT = 128, 4
+
+
+class Columns:
+    """What a dataclass with slots has whose fields are arrays of one length."""
+
+    __slots__: tuple[str, ...] = ()
+
+    def at(self, places: NDArray[Any]) -> Self:
+        """The entries at ``places``, or where they are true."""
+        return type(self)(*(getattr(self, name)[places] for name in self.__slots__))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The entries of all ``parts`` behind each other."""
+        return cls(*(np.concatenate([getattr(p, name) for p in parts]) for name in cls.__slots__))
 
 
 def stretches(starts: NDArray[np.integer], sizes: NDArray[np.integer]) -> NDArray[np.int64]:

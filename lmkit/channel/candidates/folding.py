@@ -52,6 +52,13 @@ def is_word(folded: str) -> bool:
     )
 
 
+def add_word(counts: dict[str, float], word: str, count: float) -> None:
+    """Add ``count`` to that of ``word``, folded, in a word list, if it is spelt like a word."""
+    folded = fold(word)
+    if len(folded) <= LONGEST and is_word(folded):
+        counts[folded] = counts.get(folded, 0.0) + count
+
+
 def read_word_list(path: str | Path) -> dict[str, float]:
     """The words of a list, folded, with their counts: one a line, a count behind a tab or
     spaces, else 1. Counts of words that fold to one are added. What is not spelt like a word is
@@ -81,9 +88,7 @@ def _read_lines(text: str, path: str | Path, first: int, found: dict[str, float]
                 count = 1.0
             if not 0 <= count < float("inf"):
                 raise TextError(f"{path}, line {number}: the count {rest[0]} makes no sense")
-        folded = fold(word)
-        if len(folded) <= LONGEST and is_word(folded):
-            found[folded] = found.get(folded, 0.0) + count
+        add_word(found, word, count)
 
 
 def _read_columns(data: bytes) -> dict[str, float] | None:

@@ -15,7 +15,7 @@ personal dictionary, and of the source's spelling model of unknown words, which 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -77,6 +77,15 @@ class Lexicon:
     def table(self, most: int | None = None) -> WordTable:
         """The likeliest ``most`` words as arrays of letters."""
         return self.words.table if most is None else self.words.table.first(most)
+
+    def halves(self, word: str, shortest: int = 1) -> Iterator[tuple[int, int, int]]:
+        """Where ``word`` can be cut into two words of ``shortest`` letters or more: the place, and
+        the rows of both."""
+        for cut in range(shortest, len(word) - shortest + 1):
+            left = self.rows.get(word[:cut], -1)
+            right = self.rows.get(word[cut:], -1) if left >= 0 else -1
+            if right >= 0:
+                yield cut, left, right
 
     def case_sensitive(self) -> Lexicon:
         """The same with each word in lower case, where the source has it so, and no other."""

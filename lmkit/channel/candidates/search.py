@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from lmkit.channel.base import CONTEXTS, ErrorModel
 from lmkit.channel.candidates.trie import WordTrie
 from lmkit.channel.candidates.wordtable import WordTable
-from lmkit.channel.groups import best_of_groups, stretches
+from lmkit.channel.groups import Columns, best_of_groups, stretches
 from lmkit.text.growing import GrowingArray
 
 BEAM = 24
@@ -35,23 +35,12 @@ DEAREST = -12.0
 
 
 @dataclass(slots=True)
-class _Front:
+class _Front(Columns):
     """Hypotheses: the typed word, the node of the trie and the log-probability of each."""
 
     query: NDArray[np.int64]
     node: NDArray[np.int64]
     score: NDArray[np.float64]
-
-    @classmethod
-    def joined(cls, parts: Sequence[_Front]) -> _Front:
-        return cls(
-            np.concatenate([part.query for part in parts]),
-            np.concatenate([part.node for part in parts]),
-            np.concatenate([part.score for part in parts]),
-        )
-
-    def at(self, places: NDArray[np.integer] | NDArray[np.bool_]) -> _Front:
-        return _Front(self.query[places], self.node[places], self.score[places])
 
 
 class TrieSearch:

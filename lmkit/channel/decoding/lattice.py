@@ -17,12 +17,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lmkit.channel.groups import Columns
+
 STEP = 16
 """Time of a typed token; a word may be split into at most as many."""
 
 
 @dataclass(frozen=True, slots=True)
-class Arcs:
+class Arcs(Columns):
     """``source`` and ``target``: nodes. ``token``: of the source model; ``twin``: the same word
     with other capitals, whose probability is added, 0 for none. ``log_unknown``: log of
     what multiplies the source's probability: p(spelling | <unk>) for a word that it does not know,
@@ -43,15 +45,6 @@ class Arcs:
 
     def __len__(self) -> int:
         return len(self.source)
-
-    def at(self, places: NDArray[np.integer]) -> Arcs:
-        return Arcs(*(getattr(self, name)[places] for name in self.__slots__))
-
-    @classmethod
-    def joined(cls, parts: list[Arcs]) -> Arcs:
-        return cls(
-            *(np.concatenate([getattr(part, name) for part in parts]) for name in cls.__slots__)
-        )
 
 
 FIXED, KEPT, CHANGED = 0, 1, 2

@@ -188,13 +188,14 @@ class Readings:
             word = tokens[i].folded
             if len(word) > LONGEST:
                 continue
-            found = []
-            for cut in range(1, len(word)):
-                left = self.lexicon.rows.get(word[:cut], -1)
-                right = self.lexicon.rows.get(word[cut:], -1) if left >= 0 else -1
-                if right >= 0 and self._may_be_part(left) and self._may_be_part(right):
-                    found.append((float(prior[left] + prior[right]), left, right, cut))
-            found.sort(reverse=True)
+            found = sorted(
+                (
+                    (float(prior[left] + prior[right]), left, right, cut)
+                    for cut, left, right in self.lexicon.halves(word)
+                    if self._may_be_part(left) and self._may_be_part(right)
+                ),
+                reverse=True,
+            )
             for _, left, right, cut in found[:MOST_SPLITS]:
                 counts[i] += 1
                 typed.append(word)

@@ -73,14 +73,10 @@ class UnknownWords:
 
     def _compound(self, token: Token) -> float:
         """log p of the likeliest two words that the token may be made of, -inf for none."""
-        best, word = -np.inf, token.folded
-        if not token.correctable:
-            return best
-        rows, prior = self._lexicon.rows, self._lexicon.log_prior
+        best, prior = -np.inf, self._lexicon.log_prior
         rarest, commonest = COMPOUNDED
-        for cut in range(SHORTEST_PART, len(word) - SHORTEST_PART + 1):
-            left = rows.get(word[:cut], -1)
-            right = rows.get(word[cut:], -1) if left >= 0 else -1
-            if right >= 0 and all(rarest < prior[row] < commonest for row in (left, right)):
-                best = max(best, float(prior[left] + prior[right]))
+        if token.correctable:
+            for _, *parts in self._lexicon.halves(token.folded, SHORTEST_PART):
+                if all(rarest < prior[row] < commonest for row in parts):
+                    best = max(best, float(prior[parts].sum()))
         return best

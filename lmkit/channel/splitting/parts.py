@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.channel.candidates.lexicon import Lexicon
-from lmkit.channel.groups import best_of_groups
+from lmkit.channel.groups import Columns, best_of_groups
 from lmkit.channel.splitting.hashing import WordHashes
 from lmkit.channel.splitting.lettering import Lettering
 from lmkit.channel.splitting.letters import LOWER, MIXED, UPPER, Letters
@@ -39,7 +39,7 @@ IMPOSSIBLE = -30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Columns):
     """``start`` and ``length`` in letters; ``row`` in the lexicon, -1 for an unknown word;
     ``token`` of the source model, ``log_unknown``, ``log_list`` and ``cost`` as in `Arcs`;
     ``prior``: what all that is worth without context. All [P]."""
@@ -52,13 +52,6 @@ class Parts:
     log_list: NDArray[np.float64]
     cost: NDArray[np.float64]
     prior: NDArray[np.float64]
-
-    def at(self, places: NDArray[np.integer]) -> Parts:
-        return Parts(*(getattr(self, name)[places] for name in self.__slots__))
-
-    @classmethod
-    def joined(cls, parts: Sequence[Parts]) -> Parts:
-        return cls(*(np.concatenate([getattr(p, name) for p in parts]) for name in cls.__slots__))
 
 
 class PartFinder:
