@@ -29,8 +29,8 @@ from lmkit.channel.decoding.noise import read_at_levels
 from lmkit.channel.decoding.readings import Readings
 from lmkit.channel.decoding.suggesting import suggestions
 from lmkit.channel.decoding.surface import Line, Surface
-from lmkit.channel.threads import threads_here
 from lmkit.channel.weights import Weights
+from lmkit.cores import available_cores
 from lmkit.errors import UnsupportedError
 from lmkit.model import UNK, LanguageModel
 from lmkit.registry import resolve
@@ -101,7 +101,7 @@ class Corrector:
         own = frozenset(map(fold, dictionary or ()))
         stock = getattr(model, "stock", None)
         self.lexicon = Lexicon.of(self.source, lexicon, sorted(own), stock=stock)
-        self._threads = threads or threads_here()
+        self._threads = threads or available_cores()
         self.finder = CandidateFinder(
             self.lexicon, self.channel, slips=slips, threads=self._threads
         )

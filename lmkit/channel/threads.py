@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-MOST_THREADS = 4
-"""More of them wait for the interpreter for most of the time."""
-
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-
-def threads_here() -> int:
-    """How many threads are of use on this machine."""
-    if hasattr(os, "sched_getaffinity"):
-        return min(len(os.sched_getaffinity(0)), MOST_THREADS)
-    return min(os.cpu_count() or 1, MOST_THREADS)
 
 
 def shared(task: Callable[[Item], Result], items: Sequence[Item], threads: int) -> list[Result]:

@@ -15,11 +15,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from lmkit.cores import available_cores
 from lmkit.model import EOS, UNK, Batch, Encoder, Generated, LanguageModel
 from lmkit.neural.arrays import Array
 from lmkit.neural.blas import one_thread
 from lmkit.neural.network import Network, States
-from lmkit.neural.options import available_cores
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.scoring import Scorer
 from lmkit.neural.state import NeuralState

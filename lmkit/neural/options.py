@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from lmkit.cores import available_cores
 from lmkit.errors import UsageError
 from lmkit.neural.dropout import Dropout
 from lmkit.neural.network import Objective
@@ -211,14 +211,6 @@ def make_options(
     if "time_budget" in chosen and "epochs" not in chosen:
         values["epochs"] = None
     return Options(**values)
-
-
-def available_cores() -> int:
-    """How many threads to train with: one a core that this process may use, four at most, since
-    each has a gradient of its own."""
-    if hasattr(os, "sched_getaffinity"):
-        return min(len(os.sched_getaffinity(0)), 4)
-    return min(os.cpu_count() or 1, 4)
 
 
 def suitable_preset(unit: str, tokens: int) -> str:

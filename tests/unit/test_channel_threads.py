@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from lmkit.channel.threads import MOST_THREADS, shared, threads_here
+from lmkit.channel.threads import shared
+from lmkit.cores import MOST_THREADS, available_cores
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
@@ -57,4 +58,4 @@ def test_an_interruption_comes_through() -> None:
 
 
 def test_as_many_threads_as_there_are_cores_but_not_too_many() -> None:
-    assert 1 <= threads_here() <= MOST_THREADS
+    assert 1 <= available_cores() <= MOST_THREADS
