@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from lmkit.channel.splitting.splitter import Splitter
 
 DEFAULT_CHANNEL = "brill-moore"
-SLIPS = 0.2
+SLIPS = 0.3
 """Part of the errors that are slips of any kind, unlike what the channel has learnt."""
 ELSEWHERE = 4.0
 """So many times as many unknown words are expected as in more text of the source's own kind."""

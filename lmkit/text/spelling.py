@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 ORDER = 5
 MOST_WORDS = 100_000
-"""Training takes a sample, evenly spread, of more words than this."""
+"""Training takes a sample, evenly spread, of more words than this, if not told otherwise."""
 _ESCAPE, _BEGIN, _END, _FIRST_CHARACTER = 0, 1, 2, 3
 _MOST_BINS = 8_000_000
 _LITERAL = "<unk>"
@@ -68,6 +68,7 @@ class SpellingModel:
         *,
         unknowns: int | None = None,
         order: int = ORDER,
+        most_words: int = MOST_WORDS,
     ) -> SpellingModel:
         """A model of ``words``, one count each.
 
@@ -76,8 +77,8 @@ class SpellingModel:
         words seen once are the usual estimate of that, hence the default, their number).
         """
         expected = max(len(words) if unknowns is None else unknowns, 1)
-        if len(words) > MOST_WORDS:
-            spread = np.linspace(0, len(words) - 1, MOST_WORDS).astype(np.int64)
+        if len(words) > most_words:
+            spread = np.linspace(0, len(words) - 1, most_words).astype(np.int64)
             words = [words[i] for i in spread.tolist()]
         points, lengths = _code_points(words)
         characters = _distinct(points)

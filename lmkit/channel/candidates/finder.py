@@ -35,7 +35,7 @@ MOST_SCORED = 50
 """Candidates of a typed word that the channel looks at."""
 MOST_ASKED = 120
 """The same of one that somebody asks about."""
-MOST_OF_KNOWN = 14
+MOST_OF_KNOWN = 25
 """The same of one that is a word itself: only likely words can be meant by another word."""
 MOST_KEPT = 30
 """Candidates of a typed word that reach the lattice."""

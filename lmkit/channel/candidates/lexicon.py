@@ -11,6 +11,10 @@ The price of a word in context is
 where for a word that the source does not know p_source(w | h) = p(<unk> | h) p(w | <unk>), and
 p(w | <unk>) is itself mixed: of the word list's counts over the words that the source lacks, of the
 personal dictionary, and of the source's spelling model of unknown words, which covers all strings.
+
+A word that the source does know but that is more frequent, or less, in the list than there is worth
+more, or less, in all contexts: a power of the ratio of its two frequencies (fast marginal adaptation:
+Kneser, Peters & Klakow 1997, without its normalisation, as words compete for one place).
 """
 
 from __future__ import annotations
@@ -27,10 +31,17 @@ from lmkit.channel.candidates.words import PackedWords, WordRows
 from lmkit.channel.candidates.wordtable import WordTable
 from lmkit.model import UNK, LanguageModel
 
-MIX = 0.2
+MIX = 0.1
 """Weight of the word list's own distribution, beside the source."""
-ALONE = 2.0
+ALONE = 4.0
 """So many times that weight where a word stands alone: the source says less there."""
+ADAPTED, MOST_ADAPTED = 0.35, 1.4
+"""The power of the ratio of a word's frequencies in the list and in the source by which its
+probability is changed, and the most that this makes, in nats: a source is of one time and kind of
+text, a list mostly of others."""
+UNLISTED, UNCOUNTED = 1e-8, 1e-7
+"""The frequency that is added to a word's in the list and in the source for this: that of a word
+too rare to be there."""
 UNKNOWN_SHARES = {"list": 0.5, "dictionary": 0.2, "spelling": 0.3}
 """What an unknown word is, where all of these are there."""
 CERTAIN, CERTAIN_PART = 10, 1.5e-6
@@ -49,7 +60,8 @@ class Lexicon:
     most often, ``twin`` [N]: the one that it has next, 0 for none, and ``twin_inside`` [N]: the
     same where that is no rare one. ``log_given_unknown`` [N]: log
     p(word | <unk>) from lists, -inf without; ``log_list`` [N]: log of ``mix`` times the list's
-    probability, -inf without. ``spelling_share`` is what the spelling model has of the unknown
+    probability, -inf without; ``log_adapted`` [N]: what is added to the source's log p(word | h) for the
+    word's frequency in the list. ``spelling_share`` is what the spelling model has of the unknown
     words; ``capitals`` [N] says which words the source has only capitalised, ``certain`` [N]
     which are surely words, not errors of the text they are from. ``own`` are the words of the
     personal dictionary.
@@ -65,6 +77,7 @@ class Lexicon:
     twin_inside: NDArray[np.int64]
     log_given_unknown: NDArray[np.float64]
     log_list: NDArray[np.float64]
+    log_adapted: NDArray[np.float64]
     capitals: NDArray[np.bool_]
     certain: NDArray[np.bool_]
     spelling_share: float
@@ -133,6 +146,7 @@ class Lexicon:
                 *_faces(stock.ids, stock.token_counts),
                 np.log(given_unknown)[order],
                 np.log(mix * of_list)[order],
+                _adaptation(stock),
                 stock.capitals,
                 ((counts >= max(CERTAIN, CERTAIN_PART * counts.sum())) | is_own)[order],
                 shares["spelling"],
@@ -161,6 +175,19 @@ def _faces(
     common = others.max(axis=0) > RARE_FACE * known.max(axis=0)
     faces[:, some] = token, twin, np.where(common, twin, 0)
     return faces[0], faces[1], faces[2]
+
+
+def _adaptation(stock: Stock) -> NDArray[np.float64]:
+    """`Lexicon.log_adapted` of the words of ``stock``: 0 for what the source does not know, and of
+    all words without a list."""
+    if not stock.listing.any():
+        return np.zeros(len(stock.words))
+    listed, counted = (
+        np.log(_normalised(counts) + unseen)
+        for counts, unseen in ((stock.listing, UNLISTED), (stock.counts, UNCOUNTED))
+    )
+    adapted = np.clip(ADAPTED * (listed - counted), -MOST_ADAPTED, MOST_ADAPTED)
+    return np.where(stock.ids[0] == UNK, 0.0, adapted)
 
 
 def _shares(source: LanguageModel, listed: bool, own: bool) -> dict[str, float]:

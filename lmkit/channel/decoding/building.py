@@ -24,7 +24,7 @@ from lmkit.text.growing import GrowingArray
 
 LONGEST_SENTENCE = 150
 """Longer lines are searched in pieces of at most so many tokens."""
-FIRST_WORD, FIRST_KNOWN = 0.35, 0.15
+FIRST_WORD, FIRST_KNOWN = 0.5, 0.15
 """A capital that begins a sentence says so much less of a name than one within it, where the word
 is unknown, and where it is a word of the lexicon."""
 TO_NAME = 0.5
@@ -168,6 +168,7 @@ class LatticeBuilder:
             * self._like_a_name(typed)[owner[changed]]
             * np.where(self._lexicon.capitals[label[changed]], TO_NAME, 1.0)
         )
+        cost += weights.source * readings.log_adapted.values[reading]
         cost += np.where(typed.gap[owner], self._channel.log_space, 0.0)
         source = typed.node[owner]
         return Arcs(
@@ -254,6 +255,7 @@ class LatticeBuilder:
         unknown = np.where(token == UNK, lexicon.log_given_unknown[rows], 0.0)
         kind = np.full(len(rows), CHANGED, np.int8)
         log_list = lexicon.log_list[rows]
+        cost = cost + self._weights.source * lexicon.log_adapted[rows]
         return Arcs(source, target, token, twin, unknown, log_list, cost, kind, rows, typed)
 
     def _merged(self, lines: Sequence[Line], pieces: Sequence[Piece], typed: Typed) -> Arcs:

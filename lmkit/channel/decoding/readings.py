@@ -40,7 +40,7 @@ class Readings:
     """Readings of numbered tokens. ``starts`` [T + 1] into the arrays of single words,
     ``split_starts`` [T + 1] into those of several words.
 
-    ``token``, ``twin``, ``log_unknown``, ``log_list``: as in `Arcs`; ``twin_inside``: the twin
+    ``token``, ``twin``, ``log_unknown``, ``log_list``: as in `Arcs`; ``log_adapted``: as in `Lexicon`; ``twin_inside``: the twin
     where a word is not the first of its sentence; ``log_channel``: log p(typed | word), of the
     edits alone (the word is known not to be typed as it is), or the doubt in what is kept;
     ``label``: row in the lexicon, -1 for the token itself; ``kind`` as in `Arcs`. All [R].
@@ -65,6 +65,7 @@ class Readings:
         self.twin_inside = GrowingArray(np.int64)
         self.log_unknown = GrowingArray(np.float64)
         self.log_list = GrowingArray(np.float64)
+        self.log_adapted = GrowingArray(np.float64)
         self.log_channel = GrowingArray(np.float64)
         self.label = GrowingArray(np.int64)
         self.kind = GrowingArray(np.int8)
@@ -93,7 +94,7 @@ class Readings:
         patterns = np.array([token.pattern for token in tokens], np.int64)
         token, twin, twin_inside = (np.zeros(total, np.int64) for _ in range(3))
         label = np.full(total, -1, np.int64)
-        log_unknown, log_channel = np.zeros(total), np.zeros(total)
+        log_unknown, log_channel, log_adapted = (np.zeros(total) for _ in range(3))
         log_list = np.full(total, -np.inf)
         kind = np.full(total, CHANGED, np.int8)
         token[starts] = [t.source_id for t in tokens]
@@ -103,6 +104,7 @@ class Readings:
         label[where] = found.rows
         log_channel[where] = found.log_channel - np.log1p(-self.channel.keep)
         log_list[where] = self.lexicon.log_list[found.rows]
+        log_adapted[where] = self.lexicon.log_adapted[found.rows]
         unknown = token[where] == UNK
         log_unknown[where[unknown]] = self.lexicon.log_given_unknown[found.rows[unknown]]
         kind[starts] = np.where(correctable, KEPT, FIXED)
@@ -114,6 +116,7 @@ class Readings:
             twin_inside[starts[known]] = self.lexicon.twin_inside[rows[known]]
         known = np.flatnonzero(rows >= 0)
         log_list[starts[known]] = self.lexicon.log_list[rows[known]]
+        log_adapted[starts[known]] = self.lexicon.log_adapted[rows[known]]
         log_unknown[starts] = self._kept_prices(tokens, rows)
         log_channel[starts] = self._doubt(rows, owner, found.rows, log_channel[where])
         for name, values in (
@@ -123,6 +126,7 @@ class Readings:
             ("label", label),
             ("log_unknown", log_unknown),
             ("log_list", log_list),
+            ("log_adapted", log_adapted),
             ("log_channel", log_channel),
             ("kind", kind),
             ("pattern", patterns),

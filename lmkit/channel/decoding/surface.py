@@ -22,7 +22,8 @@ from lmkit.model import BOS, EOS, UNK, LanguageModel
 from lmkit.text.normalization import normalizer
 from lmkit.text.tokenizers.word import WordTokenizer
 
-_CODE = re.compile(r"[@#\\_={}|~^`$<>/]|\w[.(]\w|::|\d")
+_CODE = re.compile(r"[@#\\_={}|~^$<>/]|(?<!`)`(?!`)|\w[.(]\w|::|\d")
+"""A single backtick marks code; two are quotation marks."""
 _CUTS = re.compile(r"([-‐‑]|['’][sS]$)")
 _ENDING = re.compile("'[a-z]{1,2}|n't")
 """What a tokenizer cuts off words, and nobody types alone."""
@@ -196,7 +197,7 @@ def is_code(chunk: str) -> bool:
     """Whether a stretch without white space is no prose."""
     if not _CODE.search(chunk):
         return False
-    if re.search(r"[@#\\_={}|~^`$<>\d]|::", chunk):
+    if re.search(r"[@#\\_={}|~^$<>\d]|(?<!`)`(?!`)|::", chunk):
         return True
     if "/" in chunk and (chunk.startswith("/") or chunk.count("/") > 1 or "." in chunk.strip(".")):
         return True

@@ -2,12 +2,14 @@
 
 The source's spelling model has learnt from the rare words of its text. Text from elsewhere has
 names and words of other languages, accents, and new compounds, of which it knows nothing; without
-them, anything strange would be taken for an error of something known.
+them, anything strange would be taken for an error of something known. A word list has many words of
+those kinds, and how they are spelt tells more of those that even the list lacks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +17,19 @@ from numpy.typing import NDArray
 from lmkit.channel.candidates.folding import without_marks
 from lmkit.channel.candidates.lexicon import Lexicon
 from lmkit.channel.decoding.surface import Token
-from lmkit.model import LanguageModel
+from lmkit.model import UNK, LanguageModel
+from lmkit.text.spelling import SpellingModel
 
 PER_LETTER = float(np.log(1 / 64))
 """Spelling of a word where the source has no model of spellings."""
 FOREIGN, FOREIGN_LETTER = float(np.log(0.1)), -2.9
 """Part (log) of the unknown words that are of other languages, and a letter of theirs: letters
 drawn one by one from a text have some 2.9 nats."""
+LISTED = float(np.log(0.5))
+"""Part (log) of the unknown words that are spelt like those of a word list that the source lacks."""
+LISTED_ORDER = 6
+FEWEST_LISTED, MOST_LISTED = 1000, 300_000
+"""Of so many words of a list their spelling can be learnt, and of no more it is."""
 SLIP = 30.0
 """What accents cost on a word that everybody writes without them."""
 COMPOUND = float(np.log(0.1))
@@ -52,9 +60,22 @@ class UnknownWords:
             if spelt:
                 self._allow_marks(prices, tokens)
             np.maximum(prices, FOREIGN + FOREIGN_LETTER * lengths, out=prices)
+            if self._of_list is not None:
+                folded = [token.folded for token in tokens]
+                np.maximum(prices, LISTED + self._of_list.log_probs(folded), out=prices)
             compounds = np.array([self._compound(token) for token in tokens])
             np.maximum(prices, COMPOUND + compounds, out=prices)
         return prices + np.log(self._lexicon.spelling_share) if spelt else prices
+
+    @cached_property
+    def _of_list(self) -> SpellingModel | None:
+        """How the words of the word list are spelt that the source lacks."""
+        stock = self._lexicon.stock
+        rows = np.flatnonzero((stock.ids[0] == UNK) & (stock.listing > 0))
+        if len(rows) < FEWEST_LISTED:
+            return None
+        words = stock.words.at(rows)
+        return SpellingModel.train(words, order=LISTED_ORDER, most_words=MOST_LISTED)
 
     def _allow_marks(self, prices: NDArray[np.float64], tokens: Sequence[Token]) -> None:
         """Accents that the source's text never had make no word less likely to be one, but those
