@@ -27,7 +27,7 @@ class Weights:
     keep: float = 0.97
     unknown: float | None = None
     name: float = 14.0
-    caution: float = 1.5
+    caution: float = 1.4
 
     @property
     def channel_alone(self) -> float:

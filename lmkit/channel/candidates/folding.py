@@ -3,7 +3,9 @@ of words in files."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ LONGEST = 40
 """Longer words are never candidates, and are left alone when typed."""
 PATTERNS = ("lower", "title", "upper", "mixed")
 """How a word is capitalised; an index into `Lexicon.ids`."""
+_WITH_MARKS = re.compile(r"LATIN SMALL LETTER ([A-Z]) WITH ")
 _CHUNK_BYTES = 1 << 24
 _TAB, _NEWLINE = 9, 10
 
@@ -27,10 +30,16 @@ def fold(word: str) -> str:
 
 def without_marks(word: str) -> str:
     """``word`` without its accents."""
-    if word.isascii():
-        return word
-    marked = unicodedata.normalize("NFD", word)
-    return "".join(c for c in marked if not unicodedata.combining(c)) or word
+    return word if word.isascii() else "".join(map(_plain, word)) or word
+
+
+@lru_cache(4096)
+def _plain(letter: str) -> str:
+    """``letter`` without its marks; nothing for a mark alone."""
+    plain = "".join(c for c in unicodedata.normalize("NFD", letter) if not unicodedata.combining(c))
+    # Strokes are no marks to Unicode.
+    found = _WITH_MARKS.match(unicodedata.name(plain, "")) if len(plain) == 1 else None
+    return found[1].lower() if found else plain
 
 
 def pattern_of(word: str) -> int:

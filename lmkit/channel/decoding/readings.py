@@ -16,6 +16,7 @@ from lmkit.channel.base import ErrorModel
 from lmkit.channel.candidates.finder import CandidateFinder
 from lmkit.channel.candidates.folding import LONGEST
 from lmkit.channel.candidates.lexicon import Lexicon
+from lmkit.channel.candidates.marks import find_candidates
 from lmkit.channel.decoding.lattice import CHANGED, FIXED, KEPT
 from lmkit.channel.decoding.surface import Token
 from lmkit.channel.decoding.unknown import UnknownWords
@@ -84,7 +85,7 @@ class Readings:
         correctable = np.array([token.correctable or token.shouted for token in tokens], bool)
         changing = correctable if asked is None else correctable & asked
         places = np.flatnonzero(changing)
-        found = self._finder.find([tokens[i].folded for i in places.tolist()])
+        found = find_candidates(self._finder, [tokens[i].folded for i in places.tolist()])
         sizes = np.ones(len(tokens), np.int64)
         sizes[places] += np.diff(found.starts)
         starts = np.cumsum(sizes) - sizes

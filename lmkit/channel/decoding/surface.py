@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from copy import copy
@@ -25,6 +26,8 @@ from lmkit.text.tokenizers.word import WordTokenizer
 _CODE = re.compile(r"[@#\\_={}|~^$<>/]|(?<!`)`(?!`)|\w[.(]\w|::|\d")
 """A single backtick marks code; two are quotation marks."""
 _CUTS = re.compile(r"([-‐‑]|['’][sS]$)")
+_INITIAL = re.compile(r"(?<!\w)[^\W\d_](?=\.)")
+"""A letter that stands for a name or a word: the J of J. Smith."""
 _ENDING = re.compile("'[a-z]{1,2}|n't")
 """What a tokenizer cuts off words, and nobody types alone."""
 LIKELIEST = 2000
@@ -107,6 +110,10 @@ class Surface:
             opened = [tokens[n].correctable or tokens[n].shouted for n in numbers]
         if _CODE.search(text):
             self._close(text, numbers, offsets, opened)
+        for found in _INITIAL.finditer(text):
+            place = bisect_left(offsets, found.start())
+            if offsets[place : place + 1] == [found.start()]:
+                opened[place] = False
         return Line(text, numbers, offsets, opened)
 
     def number(self, text: str) -> int:

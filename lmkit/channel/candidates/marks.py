@@ -1,0 +1,69 @@
+"""Candidates of typed words with accents and other marks, as what they are without them too.
+
+A channel that has learnt from a language without marks takes a letter with one for any of the
+letters of Unicode. But `diệd` is `died` with a mark on it: what may have been meant by the letters
+alone may have been meant by the word, at the price of its marks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmkit.channel.candidates.finder import BEHIND, MOST_KEPT, CandidateFinder, Candidates
+from lmkit.channel.candidates.folding import without_marks
+from lmkit.channel.groups import best_of_groups
+
+MARK = -4.0
+"""Price (log) of a mark that was not meant."""
+
+
+def find_candidates(finder: CandidateFinder, typed: Sequence[str]) -> Candidates:
+    """The candidates of ``typed`` words [T] that ``finder`` finds, with or without their marks."""
+    found = finder.find(typed)
+    marked = [(i, plain) for i, word in enumerate(typed) if (plain := without_marks(word)) != word]
+    if not marked:
+        return found
+    places, plain = [i for i, _ in marked], [word for _, word in marked]
+    prices = np.array([MARK * _marks(typed[i], word) for i, word in marked])
+    more = finder.find(plain)
+    own = finder.lexicon.rows.of(plain)
+    known = np.flatnonzero(own >= 0)
+    everyone = np.arange(len(typed))
+    of_plain = np.repeat(np.arange(len(plain)), np.diff(more.starts))
+    # The word without its marks is another one, and has itself for a candidate.
+    of_plain = np.concatenate([of_plain, known])
+    log_channel = np.concatenate(
+        [more.log_channel, np.full(len(known), np.log1p(-finder.channel.keep))]
+    )
+    query = np.concatenate(
+        [np.repeat(everyone, np.diff(found.starts)), np.array(places, np.int64)[of_plain]]
+    )
+    rows = np.concatenate([found.rows, more.rows, own[known]])
+    scores = np.concatenate([found.log_channel, log_channel + prices[of_plain]])
+    return _merged(finder, query, rows, scores, len(typed))
+
+
+def _marks(word: str, plain: str) -> int:
+    """How many letters of ``word`` have marks that ``plain`` has not."""
+    return sum(a != b for a, b in zip(word, plain, strict=True)) if len(word) == len(plain) else 1
+
+
+def _merged(
+    finder: CandidateFinder,
+    query: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    many: int,
+) -> Candidates:
+    """The likelier one of two candidates of a word that are the same, and of all the best."""
+    order = np.lexsort((-scores, rows, query))
+    query, rows, scores = query[order], rows[order], scores[order]
+    new = np.ones(len(order), bool)
+    new[1:] = (query[1:] != query[:-1]) | (rows[1:] != rows[:-1])
+    query, rows, scores = query[new], rows[new], scores[new]
+    best = best_of_groups(query, scores + finder.lexicon.log_prior[rows], MOST_KEPT, BEHIND)
+    query, rows, scores = query[best], rows[best], scores[best]
+    return Candidates(np.searchsorted(query, np.arange(many + 1)), rows, scores)
