@@ -28,7 +28,7 @@ from lmkit.model import UNK
 LONGEST_WORD = 24
 HOPELESS = 8.0
 """Parts are left out whose best way is so much worse than the best one, by the priors."""
-SLIPS = (3, 16)
+SLIPS = (2, 16)
 """Lengths of what is read as a word with a slip."""
 SLACK = 6.0
 """How much more than that a way with a slip may be behind before its word is known."""
@@ -69,9 +69,9 @@ class PartFinder:
         self.mix = prices.mix if lexicon.mix else 0.0
         self.log_list = lexicon.log_list + np.log(prices.mix / (lexicon.mix or prices.mix))
         lengths = table.lengths
-        common = lexicon.log_prior > prices.slip_prior
-        common &= (lengths > SLIPS[0]) | ((lengths == SLIPS[0]) & (lexicon.log_prior > -9.0))
-        self._slips = SlipFinder(points, table, np.flatnonzero(common & (lengths < SLIPS[1])))
+        rarest = prices.rarest_with_slip(lengths)
+        common = (lexicon.log_prior > rarest) & (lengths < SLIPS[1])
+        self._slips = SlipFinder(points, table, np.flatnonzero(common))
         best = np.full(LONGEST_WORD + 2, -np.inf)
         np.maximum.at(best, np.minimum(lengths, LONGEST_WORD + 1), lexicon.log_prior)
         self._best_prior = best

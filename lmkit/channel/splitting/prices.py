@@ -44,7 +44,9 @@ class Prices:
 
     ``possessive``: 's behind a word that is known without it; ``possessive_s``: an apostrophe
     behind its s; ``quote``: an apostrophe that is a quotation mark. ``slip``: a word with a typing
-    error in it; ``slip_prior``: the log-prior of the rarest words that are looked for.
+    error in it; ``slip_prior``: the log-prior of the rarest words that are looked for, and
+    ``short_slip_prior`` the same of words of one, two and three letters, since almost any letters
+    are one of these with a slip.
     """
 
     mix: float = 0.3
@@ -75,6 +77,7 @@ class Prices:
     quote: float = -7.0
     slip: float = -3.75
     slip_prior: float = -14.0
+    short_slip_prior: tuple[float, float, float] = (-5.0, -6.0, -7.0)
 
     def of_words(self, lexicon: Lexicon) -> NDArray[np.float64]:
         """What each word of ``lexicon`` costs in each pattern of capitals [4, N], and the same
@@ -99,6 +102,10 @@ class Prices:
         start = np.where(known, 0.0, listed)
         title[single] += self.lone_title
         return np.stack([lower, title, upper, mixed, lower + self.lower_start, start, upper, mixed])
+
+    def rarest_with_slip(self, lengths: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The log-prior of the rarest words of each of these ``lengths`` that are looked for."""
+        return np.array([0.0, *self.short_slip_prior, self.slip_prior])[np.minimum(lengths, 4)]
 
     def are_rare_letters(self, lexicon: Lexicon) -> NDArray[np.bool_]:
         """Which words of ``lexicon`` are single letters that are hardly ever words [N]."""
