@@ -319,6 +319,16 @@ def test_tokens_that_are_given_with_spaces_come_back_without_loss(text: str):
         "well-known; pre-Beatles",
         "H2O at 20 °C".replace(" °", "°"),
         "the T52 and the AD 98",
+        "SR 56 and US 2, TV3 and an R80",
+        "the 335e of 50 m, the 883f and 14 km² of it",
+        "501(c)(3) and 2010 (ninth)",
+        "a B.A. in art, an M.F.A., her Ph.D. of 1990 and B.Sc. then",
+        "J. R. R. Tolkien and W. H. Auden",
+        "the line <br> ends here </ref>",
+        "AT&T for US$36 or $5",
+        "the 1960's, \"Pollstar\"'s list",
+        "third- and fourth-year pupils, hit-and-run",
+        "2012 Open – Singles and Games - Doubles race",
         "either/or — neither".replace(" — ", "—"),
         "it is (very) good [sic]!",
     ],
@@ -327,7 +337,7 @@ def test_spaces_are_those_of_edited_text(text: str):
     import regex
 
     parts, line = [], ""
-    for token in regex.findall(r"\d+|[\p{L}]+|\S", text):
+    for token in regex.findall(r"'s\b|\d+|[\p{L}]+|\S", text):
         parts.append((len(line), len(line) + len(token)))
         line += token
     wanted = spaces(line, parts)
