@@ -242,6 +242,9 @@ def test_the_best_way_through_each_part_is_found(sizes: list[int], seed: int):
         ("McDonaldHouse", MIXED, 2),
         ("O'Neill", TITLE, 0),
         ("d'Amico", TITLE, 0),
+        ("McHugh", TITLE, 0),
+        ("McHughTown", MIXED, 2),
+        ("l'homme", LOWER, 0),
         ("BIll", MIXED, 0),
         ("don't", LOWER, 0),
         ("DON'T", UPPER, 0),
@@ -251,6 +254,13 @@ def test_how_a_word_is_written(word: str, pattern: int, rises: int):
     letters = Letters(["x", word, "Y"], [True, False, False])
     found = letters.patterns(np.array([1]), np.array([len(word)]))
     assert [int(values[0]) for values in found] == [pattern, rises]
+
+
+def test_an_article_without_its_vowel_belongs_to_the_next_word():
+    letters = Letters(["l'homme", "t'homme", "o'Neill", "l'h"], [True] * 4)
+    start = np.array([0, 7, 14, 21])
+    elided = letters.is_elided(start, letters.room[start])
+    assert elided.tolist() == [True, False, True, False]
 
 
 def test_letters_lose_their_marks_and_strokes():

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 LOWER, TITLE, UPPER, MIXED = range(4)
 """How a part is written, as in `PATTERNS` of the lexicon; a plural as CPUs is in capitals."""
+_ARTICLES = (ord("d"), ord("l"))
+"""What loses its vowel before another one in French and Italian."""
 _WITH_MARKS = re.compile(r"LATIN SMALL LETTER ([A-Z]) WITH ")
 
 
@@ -73,15 +75,26 @@ class Letters:
             [LOWER, TITLE, UPPER],
             MIXED,
         )
-        # O'Neill, d'Amico
+        # O'Neill, d'Amico; McHugh
         title = (capitals == 1 + self.upper[start]) & self.is_elided(start, length)
+        title |= (capitals == 2) & self._is_of_clan(start, length)
         return np.where(title, TITLE, pattern), rises * ~title
 
     def is_elided(self, start: NDArray[np.int64], length: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which parts [P] are a letter, an apostrophe, and a word with a capital: d'Amico."""
+        """Which parts [P] are a letter, an apostrophe, and a word with a capital, or any behind
+        an article: O'Neill, d'Amico, l'homme."""
         last = len(self) - 1
         second, third = np.minimum(start + 1, last), np.minimum(start + 2, last)
-        return (length > 3) & self.apostrophe[second] & self.upper[third]
+        article = np.isin(self.folded[start], _ARTICLES)
+        return (length > 3) & self.apostrophe[second] & (self.upper[third] | article)
+
+    def _is_of_clan(self, start: NDArray[np.int64], length: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which parts [P] are Mc and a word with a capital."""
+        last = len(self) - 1
+        second, third = np.minimum(start + 1, last), np.minimum(start + 2, last)
+        found = self.upper[start] & (self.folded[start] == ord("m"))
+        found &= ~self.upper[second] & (self.folded[second] == ord("c"))
+        return (length > 4) & found & self.upper[third]
 
 
 def _sums(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
