@@ -18,7 +18,17 @@ from lmkit.channel.corrector import Corrector
 from lmkit.channel.edits.damerau import Damerau
 from lmkit.channel.splitting.hashing import HashedText, WordHashes
 from lmkit.channel.splitting.lettering import DISCOUNT, ORDER, Lettering
-from lmkit.channel.splitting.letters import LOWER, MIXED, TITLE, UPPER, Letters
+from lmkit.channel.splitting.letters import (
+    INSIDE,
+    LOWER,
+    MIXED,
+    SMALL,
+    START,
+    TITLE,
+    UPPER,
+    Letters,
+)
+from lmkit.channel.splitting.prices import Prices
 from lmkit.channel.splitting.reading import LONGEST_PIECE, quietened, suffix_price
 from lmkit.channel.splitting.slips import SlipFinder
 from lmkit.channel.splitting.spacing import spaces
@@ -251,23 +261,23 @@ def test_the_best_way_through_each_part_is_found(sizes: list[int], seed: int):
     ],
 )
 def test_how_a_word_is_written(word: str, pattern: int, rises: int):
-    letters = Letters(["x", word, "Y"], [True, False, False])
+    letters = Letters(["x", word, "Y"], [START, INSIDE, INSIDE])
     found = letters.patterns(np.array([1]), np.array([len(word)]))
     assert [int(values[0]) for values in found] == [pattern, rises]
 
 
 def test_an_article_without_its_vowel_belongs_to_the_next_word():
-    letters = Letters(["l'homme", "t'homme", "o'Neill", "l'h"], [True] * 4)
+    letters = Letters(["l'homme", "t'homme", "o'Neill", "l'h"], [INSIDE] * 4)
     start = np.array([0, 7, 14, 21])
     elided = letters.is_elided(start, letters.room[start])
     assert elided.tolist() == [True, False, True, False]
 
 
 def test_letters_lose_their_marks_and_strokes():
-    letters = Letters(["ÉŁø’İ"], [True])
-    assert "".join(map(chr, letters.plain)) == "elo'i"
-    assert letters.at_start.tolist() == [1, 0, 0, 0, 0]
-    assert letters.room.tolist() == [5, 4, 3, 2, 1]
+    letters = Letters(["ÉŁø’İ", "ab"], [START, SMALL])
+    assert "".join(map(chr, letters.plain)) == "elo'iab"
+    assert letters.place.tolist() == [START, *[INSIDE] * 4, SMALL, SMALL]
+    assert letters.room.tolist() == [5, 4, 3, 2, 1, 2, 1]
 
 
 # Numbers
@@ -378,6 +388,16 @@ def test_words_are_found(corrector: Corrector, text: str):
     (correction,) = corrector.correct([text.replace(" ", "")])
     assert correction.corrected == text
     assert all(0.5 <= change.posterior <= 1 + 1e-9 for change in correction.changes)
+
+
+def test_small_letters_cost_nothing_in_a_line_without_capitals(corrector: Corrector):
+    prices = Prices()
+    costs = prices.of_words(corrector.lexicon)
+    row = corrector.lexicon.rows["london"]
+    lower = {place: costs[LOWER + 4 * place, row] for place in (INSIDE, START, SMALL)}
+    assert lower[SMALL] == 0.0 > lower[START]
+    # Only a source that tells capitals apart knows that there is no london.
+    assert lower[INSIDE] == prices.lower_odd * corrector.lexicon.capitals[row]
 
 
 def test_spaces_that_are_there_stay(corrector: Corrector):

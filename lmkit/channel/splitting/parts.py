@@ -158,7 +158,7 @@ class PartFinder:
         lexicon, prices = self._lexicon, self._prices
         pattern, rises = letters.patterns(start, length)
         more = prices.mixed_more * np.maximum(rises - 1, 0) * (pattern == MIXED)
-        of_word = np.where(row >= 0, self._case[pattern + 4 * letters.at_start[start], row], 0.0)
+        of_word = np.where(row >= 0, self._case[pattern + 4 * letters.place[start], row], 0.0)
         of_unknown = prices.of_unknown(pattern)
         of_unknown[(length == 1) & (pattern == LOWER)] = prices.lone_lower
         share = np.log(max(lexicon.spelling_share, 1e-9)) + prices.unknown
@@ -245,7 +245,7 @@ class PartFinder:
         part, row, log_slip = self._slips.find(letters.plain, start, length)
         start, length = start[part], length[part]
         pattern, rises = letters.patterns(start, length)
-        cost = self._case[pattern + 4 * letters.at_start[start], row] + log_slip + prices.slip
+        cost = self._case[pattern + 4 * letters.place[start], row] + log_slip + prices.slip
         cost += prices.mixed_more * np.maximum(rises - 1, 0) * (pattern == MIXED)
         token = lexicon.ids[pattern, row].astype(np.int64)
         unknown = np.where(token == UNK, lexicon.log_given_unknown[row], 0.0)

@@ -80,14 +80,15 @@ class Prices:
     short_slip_prior: tuple[float, float, float] = (-5.0, -6.0, -7.0)
 
     def of_words(self, lexicon: Lexicon) -> NDArray[np.float64]:
-        """What each word of ``lexicon`` costs in each pattern of capitals [4, N], and the same
-        where a sentence may begin: [8, N]."""
+        """What each word of ``lexicon`` costs in each pattern of capitals [4, N], the same where a
+        sentence may begin, and in a line without capitals: [12, N]."""
         known = lexicon.ids[0] != UNK
         lengths = lexicon.words.table.lengths
         short = np.concatenate([[0, 0], self.short, [0]])[np.minimum(lengths, 5)]
         single = self.are_rare_letters(lexicon)
         lower = np.where(known, self.lower_odd * lexicon.capitals, self.listed_lower + short)
-        lower[single] = self.lone_lower
+        small = np.where(known, 0.0, self.listed_lower + short)
+        lower[single] = small[single] = self.lone_lower
         listed = self.listed_title + short / 2
         title = np.full(len(lexicon), self.title)
         if lexicon.capitals.any():
@@ -101,7 +102,9 @@ class Prices:
         mixed = np.full(len(lexicon), self.mixed)
         start = np.where(known, 0.0, listed)
         title[single] += self.lone_title
-        return np.stack([lower, title, upper, mixed, lower + self.lower_start, start, upper, mixed])
+        inside = [lower, title, upper, mixed]
+        at_start = [lower + self.lower_start, start, upper, mixed]
+        return np.stack([*inside, *at_start, small, title, upper, mixed])
 
     def rarest_with_slip(self, lengths: NDArray[np.int64]) -> NDArray[np.float64]:
         """The log-prior of the rarest words of each of these ``lengths`` that are looked for."""

@@ -229,11 +229,17 @@ def _is_apart_from_point(texts: Sequence[str], place: int) -> bool:
     # Of a state, an abbreviation in small letters, or a person's, who has a name as well.
     if before.islower() or f"{before}.{right}" in _STATES:
         return False
-    while len(texts[place]) == 1 and texts[place].isupper() and texts[place + 1 : place + 2] == ["."]:
+    behind = _behind_initials(texts, place)
+    return behind < len(texts) and texts[behind][0].isupper()
+
+
+def _behind_initials(texts: Sequence[str], place: int) -> int:
+    """Where the capitals with points behind them end that begin at ``place``."""
+    while texts[place + 1 : place + 2] == ["."] and len(texts[place]) == 1:
+        if not texts[place].isupper():
+            break
         place += 2
-        if place == len(texts):
-            return False
-    return texts[place][0].isupper()
+    return place
 
 
 def _is_ampersand_inside(texts: Sequence[str], place: int) -> bool:
