@@ -95,7 +95,7 @@ class PartFinder:
         for letter, size, entry in entries:
             if size <= letters.room[letter]:
                 price[size, letter] = max(price[size, letter], entry)
-        slips = self._with_slips(letters, rows, Ways(price, letters.room))
+        slips = self._with_slips(letters, Ways(price, letters.room))
         np.maximum.at(price, (slips.length, slips.start), slips.prior)
         ways = Ways(price, letters.room)
         parts = Parts.joined([parts, slips])
@@ -226,17 +226,15 @@ class PartFinder:
         doubt[asked] = -np.logaddexp(0.0, np.log(self._prices.joined) + explained - frequency)
         return doubt
 
-    def _with_slips(self, letters: Letters, rows: NDArray[np.int32], ways: Ways) -> Parts:
-        """Words with a slip that may be on a promising way, but for those that are right as words
-        of the source."""
+    def _with_slips(self, letters: Letters, ways: Ways) -> Parts:
+        """Words with a slip that may be on a promising way, be the part a word itself or not: a
+        source knows many rare ones that are far less likely here than a slip."""
         prices, lexicon = self._prices, self._lexicon
         starts, lengths = [], []
         for size in range(*SLIPS):
             start = np.flatnonzero(letters.room >= size)
             best = float(self._best_prior[size - 1 : size + 2].max()) + prices.slip
             start = start[ways.behind_best(start, size, best) >= -HOPELESS - SLACK]
-            row = rows[size, start]
-            start = start[(row < 0) | ~self._known[row]]
             starts.append(start)
             lengths.append(np.full(len(start), size))
         start, length = np.concatenate(starts), np.concatenate(lengths)

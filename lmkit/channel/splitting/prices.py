@@ -65,7 +65,7 @@ class Prices:
     mixed: float = -11.0
     mixed_more: float = -3.0
     mixed_unknown: float = -2.0
-    split_capitals: float = -3.0
+    split_capitals: float = -5.0
     listed_lower: float = -0.25
     listed_title: float = -0.25
     short: tuple[float, float, float] = (-4.0, -2.5, -2.5)
