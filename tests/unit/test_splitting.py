@@ -28,6 +28,7 @@ from lmkit.channel.splitting.letters import (
     UPPER,
     Letters,
 )
+from lmkit.channel.splitting.parts import PartFinder
 from lmkit.channel.splitting.prices import Prices
 from lmkit.channel.splitting.reading import LONGEST_PIECE, quietened, suffix_price
 from lmkit.channel.splitting.slips import SlipFinder
@@ -408,6 +409,21 @@ def test_spaces_that_are_there_stay(corrector: Corrector):
 def test_a_word_with_a_slip_is_one(corrector: Corrector):
     (correction,) = corrector.correct(["thecatwenttherefromteh house"])
     assert correction.corrected == "the cat went there from teh house"
+
+
+@pytest.mark.parametrize("text", ["the house og the man", "the man of te house"])
+def test_a_short_word_with_a_slip_is_one(corrector: Corrector, text: str):
+    (correction,) = corrector.correct([text.replace(" ", "")])
+    assert correction.corrected == text
+
+
+def test_a_rare_word_may_be_a_common_one_with_a_slip(tmp_path: Path):
+    path = tmp_path / "text.txt"
+    path.write_text(TEXT + "tha cot .\n")
+    lexicon = Corrector(lmkit.train(path, order=2), channel=Damerau()).lexicon
+    parts = PartFinder(lexicon, Prices()).find(Letters(["tha"], [INSIDE]), [])
+    whole = parts.row[(parts.start == 0) & (parts.length == 3)]
+    assert {lexicon.words[row] for row in whole.tolist() if row >= 0} >= {"tha", "the"}
 
 
 def test_words_run_together_in_a_list_are_no_words(tmp_path: Path):
