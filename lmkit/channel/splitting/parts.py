@@ -26,12 +26,11 @@ from lmkit.channel.splitting.ways import Ways
 from lmkit.model import UNK
 
 LONGEST_WORD = 24
-HOPELESS = 8.0
-"""Parts are left out whose best way is so much worse than the best one, by the priors."""
+HOPELESS = 7.0
+"""Parts are left out whose best way is so much worse than the best one, by the priors. More than
+that changes nothing but the time it takes."""
 SLIPS = (2, 16)
 """Lengths of what is read as a word with a slip."""
-SLACK = 6.0
-"""How much more than that a way with a slip may be behind before its word is known."""
 MOST_SLIPS = 3
 """Words with a slip that one part is read as."""
 IMPOSSIBLE = -30.0
@@ -234,7 +233,7 @@ class PartFinder:
         for size in range(*SLIPS):
             start = np.flatnonzero(letters.room >= size)
             best = float(self._best_prior[size - 1 : size + 2].max()) + prices.slip
-            start = start[ways.behind_best(start, size, best) >= -HOPELESS - SLACK]
+            start = start[ways.behind_best(start, size, best) >= -HOPELESS]
             starts.append(start)
             lengths.append(np.full(len(start), size))
         start, length = np.concatenate(starts), np.concatenate(lengths)
