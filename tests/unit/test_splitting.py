@@ -175,16 +175,18 @@ def spelt(words: list[str], word: str) -> float:
 WORDS = ["abba", "ab", "baab", "cab", "bac"]
 
 
-def test_spellings_are_priced_by_letters_as_by_the_definition():
-    lettering = Lettering(*points_of(WORDS))
-    text = "abcabbaab"
+@pytest.mark.parametrize(
+    ("words", "text"), [(WORDS, "abcabbaab"), (["a"], "aaaaaaa"), (["ab", "b"], "abaabbaab")]
+)
+def test_spellings_are_priced_by_letters_as_by_the_definition(words: list[str], text: str):
+    lettering = Lettering(*points_of(words))
     priced = lettering.log_probs(lettering.symbols(codes(text)), room_of(text), 7)
     for length, start in itertools.product(range(1, 8), range(len(text))):
         part = text[start : start + length]
         if len(part) < length:
             assert priced[length, start] == -np.inf
         else:
-            assert priced[length, start] == pytest.approx(math.log(spelt(WORDS, part)), rel=1e-5)
+            assert priced[length, start] == pytest.approx(math.log(spelt(words, part)), rel=1e-5)
 
 
 def test_all_spellings_sum_to_one_at_most():

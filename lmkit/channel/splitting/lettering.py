@@ -136,6 +136,7 @@ class Lettering:
 
 def _grams(symbols: NDArray[np.int64], size: int) -> NDArray[np.int64]:
     """The n-gram that ends at each but the first of ``symbols``; what stands before a word is 0."""
+    symbols = np.concatenate([np.zeros(ORDER - 1, np.int64), symbols])
     grams = symbols.copy()
     inside = np.ones(len(symbols), bool)
     for back in range(1, ORDER):
@@ -143,7 +144,7 @@ def _grams(symbols: NDArray[np.int64], size: int) -> NDArray[np.int64]:
             inside[back:] &= symbols[1 : len(symbols) - back + 1] > 0
         before = np.where(inside[back:], symbols[: len(symbols) - back], 0)
         grams[back:] += size**back * before
-    return grams[1:]
+    return grams[ORDER:]
 
 
 def _totals(
