@@ -17,11 +17,21 @@ from lmkit.channel.candidates.wordtable import WordTable
 from lmkit.channel.corrector import Corrector
 from lmkit.channel.edits.damerau import Damerau
 from lmkit.channel.splitting.hashing import HashedText, WordHashes
-from lmkit.channel.splitting.lettering import ORDER, Lettering
-from lmkit.channel.splitting.letters import LOWER, MIXED, TITLE, UPPER, Letters
+from lmkit.channel.splitting.lettering import DISCOUNT, ORDER, Lettering
+from lmkit.channel.splitting.letters import (
+    INSIDE,
+    LOWER,
+    MIXED,
+    SMALL,
+    START,
+    TITLE,
+    UPPER,
+    Letters,
+)
+from lmkit.channel.splitting.parts import PartFinder
+from lmkit.channel.splitting.prices import Prices
 from lmkit.channel.splitting.reading import LONGEST_PIECE, quietened, suffix_price
 from lmkit.channel.splitting.slips import SlipFinder
-from lmkit.channel.splitting.spacing import spaces
 from lmkit.channel.splitting.ways import Ways
 from lmkit.text.settings import TextSettings
 
@@ -136,43 +146,47 @@ def test_a_slip_is_as_likely_as_any_of_its_kind():
 
 
 def spelt(words: list[str], word: str) -> float:
-    """p(``word``) by interpolated Witten-Bell, straight from the definition."""
-    seen: Counter[tuple[str, str]] = Counter()
+    """p(``word``) by interpolated Kneser-Ney, straight from the definition."""
+    start = "^" * (ORDER - 1)
+    seen: Counter[str] = Counter()
     for known in words:
-        for place, letter in enumerate([*known, "."]):
-            before = ("^" * (ORDER - 1) + known)[place : place + ORDER - 1]
-            for size in range(len(before) + 1):
-                seen[before[len(before) - size :], letter] += 1
+        text = start + known + "."
+        seen.update(text[end - ORDER : end] for end in range(ORDER, len(text) + 1))
+    tables = {ORDER: dict(seen)}
+    for order in range(ORDER - 1, 0, -1):
+        tables[order] = Counter(gram[1:] for gram in tables[order + 1])
     symbols = len(set("".join(words))) + 2
 
     def conditional(before: str, letter: str) -> float:
-        lower = 1 / symbols if not before else conditional(before[1:], letter)
-        if not before:
-            after = {c: n for (b, c), n in seen.items() if b == ""}
-        else:
-            after = {c: n for (b, c), n in seen.items() if b == before}
-        total, types = sum(after.values()), len(after)
-        return (after.get(letter, 0) + types * lower) / (total + types) if total else lower
+        table = tables[len(before) + 1]
+        after = {gram[-1]: n for gram, n in table.items() if gram[:-1] == before}
+        lower = conditional(before[1:], letter) if before else 1 / symbols
+        if not after:
+            return lower
+        mass = DISCOUNT * len(after) * lower + max(after.get(letter, 0) - DISCOUNT, 0)
+        return mass / sum(after.values())
 
     result = 1.0
     for place, letter in enumerate([*word, "."]):
-        result *= conditional(("^" * (ORDER - 1) + word)[place : place + ORDER - 1], letter)
+        result *= conditional((start + word)[place : place + ORDER - 1], letter)
     return result
 
 
 WORDS = ["abba", "ab", "baab", "cab", "bac"]
 
 
-def test_spellings_are_priced_by_letters_as_by_the_definition():
-    lettering = Lettering(*points_of(WORDS))
-    text = "abcabbaab"
+@pytest.mark.parametrize(
+    ("words", "text"), [(WORDS, "abcabbaab"), (["a"], "aaaaaaa"), (["ab", "b"], "abaabbaab")]
+)
+def test_spellings_are_priced_by_letters_as_by_the_definition(words: list[str], text: str):
+    lettering = Lettering(*points_of(words))
     priced = lettering.log_probs(lettering.symbols(codes(text)), room_of(text), 7)
     for length, start in itertools.product(range(1, 8), range(len(text))):
         part = text[start : start + length]
         if len(part) < length:
             assert priced[length, start] == -np.inf
         else:
-            assert priced[length, start] == pytest.approx(math.log(spelt(WORDS, part)), rel=1e-5)
+            assert priced[length, start] == pytest.approx(math.log(spelt(words, part)), rel=1e-5)
 
 
 def test_all_spellings_sum_to_one_at_most():
@@ -182,7 +196,7 @@ def test_all_spellings_sum_to_one_at_most():
     priced = lettering.log_probs(lettering.symbols(codes(text)), room_of(*texts), 7)
     sizes = np.array([len(t) for t in texts])
     total = np.exp(priced[sizes, np.cumsum(sizes) - sizes].astype(float)).sum()
-    assert 0.8 < total < 1.0
+    assert 0.7 < total < 1.0
 
 
 # Ways
@@ -240,22 +254,32 @@ def test_the_best_way_through_each_part_is_found(sizes: list[int], seed: int):
         ("McDonaldHouse", MIXED, 2),
         ("O'Neill", TITLE, 0),
         ("d'Amico", TITLE, 0),
+        ("McHugh", TITLE, 0),
+        ("McHughTown", MIXED, 2),
+        ("l'homme", LOWER, 0),
         ("BIll", MIXED, 0),
         ("don't", LOWER, 0),
         ("DON'T", UPPER, 0),
     ],
 )
 def test_how_a_word_is_written(word: str, pattern: int, rises: int):
-    letters = Letters(["x", word, "Y"], [True, False, False])
+    letters = Letters(["x", word, "Y"], [START, INSIDE, INSIDE])
     found = letters.patterns(np.array([1]), np.array([len(word)]))
     assert [int(values[0]) for values in found] == [pattern, rises]
 
 
+def test_an_article_without_its_vowel_belongs_to_the_next_word():
+    letters = Letters(["l'homme", "t'homme", "o'Neill", "l'h"], [INSIDE] * 4)
+    start = np.array([0, 7, 14, 21])
+    elided = letters.is_elided(start, letters.room[start])
+    assert elided.tolist() == [True, False, True, False]
+
+
 def test_letters_lose_their_marks_and_strokes():
-    letters = Letters(["ÉŁø’İ"], [True])
-    assert "".join(map(chr, letters.plain)) == "elo'i"
-    assert letters.at_start.tolist() == [1, 0, 0, 0, 0]
-    assert letters.room.tolist() == [5, 4, 3, 2, 1]
+    letters = Letters(["ÉŁø’İ", "ab"], [START, SMALL])
+    assert "".join(map(chr, letters.plain)) == "elo'iab"
+    assert letters.place.tolist() == [START, *[INSIDE] * 4, SMALL, SMALL]
+    assert letters.room.tolist() == [5, 4, 3, 2, 1, 2, 1]
 
 
 # Numbers
@@ -284,57 +308,6 @@ def test_what_cannot_belong_to_a_number(number: str, suffix: str):
     assert suffix_price(number, suffix) is None
 
 
-# Spaces
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        'He said , "Yes ." Then he left .',
-        "It 's ' quoted ' here",
-        'the " Beds "( 1990 - 95 ) are',
-        "Church – Turing thesis",
-    ],
-)
-def test_tokens_that_are_given_with_spaces_come_back_without_loss(text: str):
-    pieces = text.split(" ")
-    parts = list(itertools.pairwise([0, *np.cumsum([len(p) for p in pieces]).tolist()]))
-    assert len(spaces("".join(pieces), parts)) == len(pieces)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        'He said, "Yes." Then he left.',
-        'the "Beds" (1990-95) are',
-        'binding occur within the sample being classified"',
-        "Church–Turing thesis",
-        "she was – at first – alone",
-        "21 August 1903 – 6 March 1978",
-        "the 1980–81 season, 2010–11 League",
-        "W. B. Yeats was in the U.S. then, e.g. here",
-        "about 50% of $ 3".replace("$ ", "$"),
-        "at 18:30: nothing",
-        "R&B and Hall & Oates",
-        "well-known; pre-Beatles",
-        "H2O at 20 °C".replace(" °", "°"),
-        "the T52 and the AD 98",
-        "either/or — neither".replace(" — ", "—"),
-        "it is (very) good [sic]!",
-    ],
-)
-def test_spaces_are_those_of_edited_text(text: str):
-    import regex
-
-    parts, line = [], ""
-    for token in regex.findall(r"\d+|[\p{L}]+|\S", text):
-        parts.append((len(line), len(line) + len(token)))
-        line += token
-    wanted = spaces(line, parts)
-    found = "".join(" " * space + line[a:b] for space, (a, b) in zip(wanted, parts, strict=True))
-    assert found == text
-
-
 # The whole
 
 
@@ -358,6 +331,16 @@ def test_words_are_found(corrector: Corrector, text: str):
     assert all(0.5 <= change.posterior <= 1 + 1e-9 for change in correction.changes)
 
 
+def test_small_letters_cost_nothing_in_a_line_without_capitals(corrector: Corrector):
+    prices = Prices()
+    costs = prices.of_words(corrector.lexicon)
+    row = corrector.lexicon.rows["london"]
+    lower = {place: costs[LOWER + 4 * place, row] for place in (INSIDE, START, SMALL)}
+    assert lower[SMALL] == 0.0 > lower[START]
+    # Only a source that tells capitals apart knows that there is no london.
+    assert lower[INSIDE] == prices.lower_odd * corrector.lexicon.capitals[row]
+
+
 def test_spaces_that_are_there_stay(corrector: Corrector):
     (correction,) = corrector.correct(["  the cat\tsatonthe  mat "])
     assert correction.corrected == "  the cat\tsat on the  mat "
@@ -366,6 +349,21 @@ def test_spaces_that_are_there_stay(corrector: Corrector):
 def test_a_word_with_a_slip_is_one(corrector: Corrector):
     (correction,) = corrector.correct(["thecatwenttherefromteh house"])
     assert correction.corrected == "the cat went there from teh house"
+
+
+@pytest.mark.parametrize("text", ["the house og the man", "the man of te house"])
+def test_a_short_word_with_a_slip_is_one(corrector: Corrector, text: str):
+    (correction,) = corrector.correct([text.replace(" ", "")])
+    assert correction.corrected == text
+
+
+def test_a_rare_word_may_be_a_common_one_with_a_slip(tmp_path: Path):
+    path = tmp_path / "text.txt"
+    path.write_text(TEXT + "tha cot .\n")
+    lexicon = Corrector(lmkit.train(path, order=2), channel=Damerau()).lexicon
+    parts = PartFinder(lexicon, Prices()).find(Letters(["tha"], [INSIDE]), [])
+    whole = parts.row[(parts.start == 0) & (parts.length == 3)]
+    assert {lexicon.words[row] for row in whole.tolist() if row >= 0} >= {"tha", "the"}
 
 
 def test_words_run_together_in_a_list_are_no_words(tmp_path: Path):

@@ -15,24 +15,29 @@ from numpy.typing import NDArray
 
 LOWER, TITLE, UPPER, MIXED = range(4)
 """How a part is written, as in `PATTERNS` of the lexicon; a plural as CPUs is in capitals."""
+INSIDE, START, SMALL = range(3)
+"""Where a letter stands: in a sentence, where one may begin, and in a line without capitals, which
+says nothing about them."""
+_ARTICLES = (ord("d"), ord("l"))
+"""What loses its vowel before another one in French and Italian."""
 _WITH_MARKS = re.compile(r"LATIN SMALL LETTER ([A-Z]) WITH ")
 
 
 class Letters:
-    """``room`` [n]: letters from each to the end of its stretch; ``at_start`` [n]: the first one
-    of a stretch that a sentence may begin with. ``folded`` and ``plain`` [n]: code points in small
-    letters, with and without their marks; ``upper``, ``mark``, ``apostrophe`` [n]: which are that;
-    ``behind_capital`` [n]: capitals behind another one."""
+    """``room`` [n]: letters from each to the end of its stretch; ``place`` [n]: `INSIDE`, `START`
+    for the first one of a stretch that a sentence may begin with, or `SMALL`. ``folded`` and
+    ``plain`` [n]: code points in small letters, with and without their marks; ``upper``, ``mark``,
+    ``apostrophe`` [n]: which are that; ``behind_capital`` [n]: capitals behind another one."""
 
-    def __init__(self, texts: Sequence[str], starts: Sequence[bool]) -> None:
-        """``texts``: the stretches, none of them empty; ``starts``: whether a sentence may begin
-        with each."""
+    def __init__(self, texts: Sequence[str], places: Sequence[int]) -> None:
+        """``texts``: the stretches, none of them empty; ``places``: where each begins."""
         points = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32)
         sizes = np.fromiter(map(len, texts), np.int64, len(texts))
         self.first = np.cumsum(sizes) - sizes
         self.room = np.repeat(self.first + sizes, sizes) - np.arange(len(points))
-        self.at_start = np.zeros(len(points), np.int64)
-        self.at_start[self.first] = starts
+        begins = np.array(places, np.int64)
+        self.place = np.repeat(np.where(begins == SMALL, SMALL, INSIDE), sizes)
+        self.place[self.first] = begins
         distinct, place = np.unique(points, return_inverse=True)
         known = [_properties(chr(point)) for point in distinct.tolist()]
         columns = np.array(known, np.uint32).reshape(-1, 5)[place].T
@@ -73,15 +78,26 @@ class Letters:
             [LOWER, TITLE, UPPER],
             MIXED,
         )
-        # O'Neill, d'Amico
+        # O'Neill, d'Amico; McHugh
         title = (capitals == 1 + self.upper[start]) & self.is_elided(start, length)
+        title |= (capitals == 2) & self._is_of_clan(start, length)
         return np.where(title, TITLE, pattern), rises * ~title
 
     def is_elided(self, start: NDArray[np.int64], length: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which parts [P] are a letter, an apostrophe, and a word with a capital: d'Amico."""
+        """Which parts [P] are a letter, an apostrophe, and a word with a capital, or any behind
+        an article: O'Neill, d'Amico, l'homme."""
         last = len(self) - 1
         second, third = np.minimum(start + 1, last), np.minimum(start + 2, last)
-        return (length > 3) & self.apostrophe[second] & self.upper[third]
+        article = np.isin(self.folded[start], _ARTICLES)
+        return (length > 3) & self.apostrophe[second] & (self.upper[third] | article)
+
+    def _is_of_clan(self, start: NDArray[np.int64], length: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which parts [P] are Mc and a word with a capital."""
+        last = len(self) - 1
+        second, third = np.minimum(start + 1, last), np.minimum(start + 2, last)
+        found = self.upper[start] & (self.folded[start] == ord("m"))
+        found &= ~self.upper[second] & (self.folded[second] == ord("c"))
+        return (length > 4) & found & self.upper[third]
 
 
 def _sums(flags: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -26,12 +26,11 @@ from lmkit.channel.splitting.ways import Ways
 from lmkit.model import UNK
 
 LONGEST_WORD = 24
-HOPELESS = 8.0
-"""Parts are left out whose best way is so much worse than the best one, by the priors."""
-SLIPS = (3, 16)
+HOPELESS = 7.0
+"""Parts are left out whose best way is so much worse than the best one, by the priors. More than
+that changes nothing but the time it takes."""
+SLIPS = (2, 16)
 """Lengths of what is read as a word with a slip."""
-SLACK = 6.0
-"""How much more than that a way with a slip may be behind before its word is known."""
 MOST_SLIPS = 3
 """Words with a slip that one part is read as."""
 IMPOSSIBLE = -30.0
@@ -69,9 +68,9 @@ class PartFinder:
         self.mix = prices.mix if lexicon.mix else 0.0
         self.log_list = lexicon.log_list + np.log(prices.mix / (lexicon.mix or prices.mix))
         lengths = table.lengths
-        common = lexicon.log_prior > prices.slip_prior
-        common &= (lengths > SLIPS[0]) | ((lengths == SLIPS[0]) & (lexicon.log_prior > -9.0))
-        self._slips = SlipFinder(points, table, np.flatnonzero(common & (lengths < SLIPS[1])))
+        rarest = prices.rarest_with_slip(lengths)
+        common = (lexicon.log_prior > rarest) & (lengths < SLIPS[1])
+        self._slips = SlipFinder(points, table, np.flatnonzero(common))
         best = np.full(LONGEST_WORD + 2, -np.inf)
         np.maximum.at(best, np.minimum(lengths, LONGEST_WORD + 1), lexicon.log_prior)
         self._best_prior = best
@@ -95,7 +94,7 @@ class PartFinder:
         for letter, size, entry in entries:
             if size <= letters.room[letter]:
                 price[size, letter] = max(price[size, letter], entry)
-        slips = self._with_slips(letters, rows, Ways(price, letters.room))
+        slips = self._with_slips(letters, Ways(price, letters.room))
         np.maximum.at(price, (slips.length, slips.start), slips.prior)
         ways = Ways(price, letters.room)
         parts = Parts.joined([parts, slips])
@@ -158,7 +157,7 @@ class PartFinder:
         lexicon, prices = self._lexicon, self._prices
         pattern, rises = letters.patterns(start, length)
         more = prices.mixed_more * np.maximum(rises - 1, 0) * (pattern == MIXED)
-        of_word = np.where(row >= 0, self._case[pattern + 4 * letters.at_start[start], row], 0.0)
+        of_word = np.where(row >= 0, self._case[pattern + 4 * letters.place[start], row], 0.0)
         of_unknown = prices.of_unknown(pattern)
         of_unknown[(length == 1) & (pattern == LOWER)] = prices.lone_lower
         share = np.log(max(lexicon.spelling_share, 1e-9)) + prices.unknown
@@ -226,17 +225,15 @@ class PartFinder:
         doubt[asked] = -np.logaddexp(0.0, np.log(self._prices.joined) + explained - frequency)
         return doubt
 
-    def _with_slips(self, letters: Letters, rows: NDArray[np.int32], ways: Ways) -> Parts:
-        """Words with a slip that may be on a promising way, but for those that are right as words
-        of the source."""
+    def _with_slips(self, letters: Letters, ways: Ways) -> Parts:
+        """Words with a slip that may be on a promising way, be the part a word itself or not: a
+        source knows many rare ones that are far less likely here than a slip."""
         prices, lexicon = self._prices, self._lexicon
         starts, lengths = [], []
         for size in range(*SLIPS):
             start = np.flatnonzero(letters.room >= size)
             best = float(self._best_prior[size - 1 : size + 2].max()) + prices.slip
-            start = start[ways.behind_best(start, size, best) >= -HOPELESS - SLACK]
-            row = rows[size, start]
-            start = start[(row < 0) | ~self._known[row]]
+            start = start[ways.behind_best(start, size, best) >= -HOPELESS]
             starts.append(start)
             lengths.append(np.full(len(start), size))
         start, length = np.concatenate(starts), np.concatenate(lengths)
@@ -245,7 +242,7 @@ class PartFinder:
         part, row, log_slip = self._slips.find(letters.plain, start, length)
         start, length = start[part], length[part]
         pattern, rises = letters.patterns(start, length)
-        cost = self._case[pattern + 4 * letters.at_start[start], row] + log_slip + prices.slip
+        cost = self._case[pattern + 4 * letters.place[start], row] + log_slip + prices.slip
         cost += prices.mixed_more * np.maximum(rises - 1, 0) * (pattern == MIXED)
         token = lexicon.ids[pattern, row].astype(np.int64)
         unknown = np.where(token == UNK, lexicon.log_given_unknown[row], 0.0)

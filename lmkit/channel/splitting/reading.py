@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import regex  # type: ignore[import-untyped, unused-ignore]
 
 from lmkit.channel.decoding.surface import Surface
+from lmkit.channel.splitting.letters import INSIDE, SMALL, START
 from lmkit.model import EOS
 
 LONGEST_STRETCH = 400
@@ -56,8 +57,8 @@ class Reading:
     """``pieces``, of ``size`` nodes together. ``start``: the first node of each that is no white
     space; ``joins``: pairs of a node behind a run before white space, and the next run's. Arcs:
     ``source``, ``target``, ``token``, ``row`` (of the lexicon, -1 for none), ``cost``. Stretches
-    of letters: ``stretch``, the node of each; its ``texts``; ``begins``, whether a sentence may
-    begin with it; ``entries``: node, length and price of what belongs to the number before."""
+    of letters: ``stretch``, the node of each; its ``texts``; ``places``, where each begins as in
+    `Letters`; ``entries``: node, length and price of what belongs to the number before."""
 
     surface: Surface
     pieces: list[Piece] = field(default_factory=list)
@@ -71,7 +72,7 @@ class Reading:
     cost: list[float] = field(default_factory=list)
     stretch: list[int] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
-    begins: list[bool] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
     entries: list[tuple[int, int, float]] = field(default_factory=list)
 
     @classmethod
@@ -94,6 +95,7 @@ class Reading:
         first = runs[0][0] if runs else piece.end
         self.start.append(piece.node + first - piece.begin)
         place = first
+        small = letters == letters.lower()
         before = line[max(0, piece.begin - _NEAR) : piece.begin].rstrip()[-1:] or " "
         for begin, end, kind in runs:
             node = piece.node + begin - piece.begin
@@ -102,7 +104,7 @@ class Reading:
             if kind == "letters":
                 self.stretch.append(node)
                 self.texts.append(letters[begin:end])
-                self.begins.append(before in _BEGINS)
+                self.places.append(SMALL if small else START if before in _BEGINS else INSIDE)
             else:
                 self._run(line, begin, end, node, kind == "number")
             place, before = end, line[end - 1]

@@ -16,7 +16,15 @@ _HYPHENS = frozenset("-‐‑")
 _STATES = frozenset(("U.S", "U.K", "U.N", "D.C", "E.U"))
 _DOMAINS = frozenset(("com", "net", "org"))
 _DEGREES = frozenset("CFNSEW")
-_ERAS = frozenset(("AD", "BC"))
+_POWERS = frozenset("²³")
+_UNITS = frozenset("aghilmpst")
+"""Small letters that are words, or units, behind a number."""
+_TITLES = frozenset(("Ph.D", "Ph.Ds", "B.Sc", "M.Sc", "D.Sc", "M.Phil", "D.Phil", "B.Ed", "M.Ed"))
+_NO_CODES = frozenset(("AD", "BC", "US", "UK"))
+_EVENTS = frozenset(("Men", "Men's", "Women", "Women's", "Boys", "Girls", "Singles", "Doubles"))
+"""Behind a dash in the name of a contest: 2008 Serbia Open – Singles."""
+_CONNECTED = frozenset(("and", "or", "to"))
+_POSSESSIVES = frozenset(("'s", "’s"))
 _WORDS = frozenset(("A", "I"))
 """Capitals that are words by themselves."""
 MOST_QUOTES = 50
@@ -103,20 +111,27 @@ def _is_apart(texts: Sequence[str], place: int, roles: dict[int, str]) -> bool:
         return False
     before, behind = left[-1], right[0]
     if of_left == CLOSE:
-        return right == "°" or not (behind in _CLOSING or _is_joint(right))
+        closed = behind in _CLOSING or _is_joint(right) or right in _POSSESSIVES
+        return right == "°" or not closed
     if of_right == OPEN:
         return not (before in _OPENING or _is_joint(left))
+    if behind in _POWERS or (right in _POSSESSIVES and before.isdigit()):
+        return False
     if before.isalnum() and behind.isalnum():
         return _words_are_apart(texts, place)
     if left in _CLOSE or right in _CLOSE:
         return False
     joint = place - 1 if _is_joint(left) else place
     if texts[joint] in _HYPHENS:
-        return not _joins(texts, joint)
+        return _hyphen_is_apart(texts, joint, place)
     if texts[joint] == "–":
         return _dash_is_apart(texts, joint)
     if behind in _CLOSING or right.startswith("..") or before in _OPENING:
         return False
+    if _is_tag(left, right) or _is_number_bracket(texts, place):
+        return False
+    if right == "$":
+        return not (left.isupper() and len(left) < 4)
     if left == "°":
         return right not in _DEGREES
     if left == ".":
@@ -132,12 +147,19 @@ def _is_joint(text: str) -> bool:
     return text in _HYPHENS or text in _CLOSE or text == "–"
 
 
-def _joins(texts: Sequence[str], place: int) -> bool:
-    """Whether the hyphen at ``place`` stands between two words."""
-    if not 0 < place < len(texts) - 1:
-        return False
-    before, behind = texts[place - 1][-1], texts[place + 1][0]
-    return (before.isalnum() or before in ')]"') and (behind.isalnum() or behind in '(["')
+def _hyphen_is_apart(texts: Sequence[str], joint: int, place: int) -> bool:
+    """Whether there is a space before ``texts[place]``, which is the hyphen at ``joint`` or behind
+    it."""
+    if not 0 < joint < len(texts) - 1:
+        return True
+    left, right = texts[joint - 1], texts[joint + 1]
+    if right in _EVENTS:
+        return True
+    before, behind = left[-1], right[0]
+    if not (before.isalnum() or before in ')]"') or not (behind.isalnum() or behind in '(["'):
+        return True
+    # Third- and fourth-year students, but hit-and-run.
+    return place > joint and right in _CONNECTED and texts[joint + 2 : joint + 3] != ["-"]
 
 
 def _words_are_apart(texts: Sequence[str], place: int) -> bool:
@@ -146,11 +168,34 @@ def _words_are_apart(texts: Sequence[str], place: int) -> bool:
     if left[-1].isdigit() == right[0].isdigit():
         return True
     if right[0].isdigit():
-        code = left.isalpha() and left.isupper() and left not in _WORDS and left not in _ERAS
-        return not (code and right.isdigit() and len(right) < 4)
+        return not _is_code(left, right)
     behind = texts[place + 1] if place + 1 < len(texts) else ""
+    if len(right) == 1 and right.islower():
+        return right in _UNITS
     letter = len(right) == 1 and right.isupper() and right not in _WORDS
     return not letter or behind == "."
+
+
+def _is_code(letters: str, number: str) -> bool:
+    """Whether the ``number`` belongs to the letters before it: R80, MP3, but SR 56 and AD 98."""
+    if not (letters.isalpha() and letters.isupper() and number.isdigit()):
+        return False
+    if len(letters) == 1:
+        return letters not in _WORDS and len(number) < 4
+    return letters not in _NO_CODES and len(number) == 1
+
+
+def _is_tag(left: str, right: str) -> bool:
+    """Whether two tokens stand together in the markup of a page: <br>, </ref>."""
+    return right == ">" or (left == "<" and (right[0].isalpha() or right == "/"))
+
+
+def _is_number_bracket(texts: Sequence[str], place: int) -> bool:
+    """Whether the bracket at ``place`` belongs to the number before it: 501(c)(3)."""
+    if texts[place] != "(" or place + 2 >= len(texts):
+        return False
+    left, inner, behind = texts[place - 1], texts[place + 1], texts[place + 2]
+    return (left[-1].isdigit() or left == ")") and behind == ")" and len(inner) == 1
 
 
 def _dash_is_apart(texts: Sequence[str], place: int) -> bool:
@@ -166,7 +211,7 @@ def _dash_is_apart(texts: Sequence[str], place: int) -> bool:
         return is_day and not is_season and behind[:1].isupper() and len(behind) > 2
     if left.isdecimal() and right[0].isupper():
         return len(left) == 4
-    if not (left[-1].isalnum() and right[0].isalnum()):
+    if not (left[-1].isalnum() and right[0].isalnum()) or right in _EVENTS:
         return True
     return not all(text[0].isupper() or text[0].isdigit() for text in (left, right))
 
@@ -176,18 +221,31 @@ def _is_apart_from_point(texts: Sequence[str], place: int) -> bool:
     before, right = texts[place - 2] if place > 1 else "", texts[place]
     if right in _DOMAINS or (right[0].isdigit() and not before):
         return False
-    behind = [*texts[place + 1 : place + 3], "", ""]
+    if f"{before}.{right}" in _TITLES:
+        return False
     initials = len(before) == len(right) == 1 and before.isalpha() and right.isalpha()
-    if not initials or behind[0] != ".":
+    if not initials or texts[place + 1 : place + 2] != ["."]:
         return True
     # Of a state, an abbreviation in small letters, or a person's, who has a name as well.
     if before.islower() or f"{before}.{right}" in _STATES:
         return False
-    return behind[1][:1].isalpha()
+    behind = _behind_initials(texts, place)
+    return behind < len(texts) and texts[behind][0].isupper()
+
+
+def _behind_initials(texts: Sequence[str], place: int) -> int:
+    """Where the capitals with points behind them end that begin at ``place``."""
+    while texts[place + 1 : place + 2] == ["."] and len(texts[place]) == 1:
+        if not texts[place].isupper():
+            break
+        place += 2
+    return place
 
 
 def _is_ampersand_inside(texts: Sequence[str], place: int) -> bool:
-    """Whether the sign at ``place`` stands between two initials, as in R&B."""
+    """Whether the sign at ``place`` stands between initials, as in R&B and AT&T."""
     if not 0 < place < len(texts) - 1:
         return False
-    return len(texts[place - 1]) == 1 and texts[place - 1].isupper() and texts[place + 1].isupper()
+    left, right = texts[place - 1], texts[place + 1]
+    few = len(left) == 1 or (len(left) == 2 and len(right) == 1)
+    return few and left.isupper() and right.isupper()

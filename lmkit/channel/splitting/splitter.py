@@ -102,7 +102,7 @@ class Splitter:
         for node, length, price in reading.entries:
             entries.setdefault(node, []).append((length, price))
         for low, high in pairwise(bounds):
-            letters = Letters(reading.texts[low:high], reading.begins[low:high])
+            letters = Letters(reading.texts[low:high], reading.places[low:high])
             stretch = reading.stretch[low:high]
             first = letters.first.tolist()
             here = [
