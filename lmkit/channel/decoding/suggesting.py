@@ -27,27 +27,24 @@ def suggestions(corrector: Corrector, word: str, left: str, right: str, n: int) 
     line = replace(line, open=[a and b for a, b in zip(line.open, within, strict=True)])
     if not any(line.open):
         return []
+    if not (left.strip() or right.strip()):
+        return _alone(corrector, line, n)
     asked = np.zeros(len(corrector.surface.tokens), bool)
     asked[[number for number, opened in zip(line.tokens, line.open, strict=True) if opened]] = True
     corrector.readings.learn(corrector.surface.tokens, asked)
-    if not (left.strip() or right.strip()):
-        return _alone(corrector, line, n)
     return _in_context(corrector, line, n)
 
 
 def _alone(corrector: Corrector, line: Line, n: int) -> list[Suggestion]:
     """By the channel and the priors of the lexicon."""
-    lexicon, readings, surface = corrector.lexicon, corrector.readings, corrector.surface
+    lexicon = corrector.lexicon
     place = _doubtful(corrector, line)
-    number = line.tokens[place]
-    token = surface.tokens[number]
-    first, last = readings.starts.values[number : number + 2].tolist()
-    low, high = readings.split_starts.values[number : number + 2].tolist()
-    rows = readings.label.values[first + 1 : last]
-    pairs = readings.split_rows.values.reshape(-1, 2)[low:high]
-    log_channel = np.concatenate(
-        (readings.log_channel.values[first + 1 : last], readings.split_log_channel.values[low:high])
-    ) + np.log1p(-corrector.weights.keep)
+    token = corrector.surface.tokens[line.tokens[place]]
+    near = corrector.finder.find([token.folded])
+    rows = near.rows
+    _, pairs, of_pairs = corrector.readings.splits([token.folded])
+    of_rows = near.log_channel - np.log1p(-corrector.channel.keep)
+    log_channel = np.concatenate((of_rows, of_pairs)) + np.log1p(-corrector.weights.keep)
     log_source = np.concatenate((lexicon.log_prior[rows], lexicon.log_prior[pairs].sum(axis=1)))
     value = corrector.weights.source * log_source + corrector.weights.channel_alone * log_channel
     kept = np.log(corrector.weights.keep) + (
