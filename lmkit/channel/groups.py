@@ -34,9 +34,10 @@ class Columns:
 
 def stretches(starts: NDArray[np.integer], sizes: NDArray[np.integer]) -> NDArray[np.int64]:
     """``starts[i], starts[i] + 1, ...``, ``sizes[i]`` of them, of all ``i`` behind each other."""
-    ends = np.cumsum(sizes)
+    ends = sizes.cumsum()
     total = int(ends[-1]) if len(ends) else 0
-    return np.repeat(np.asarray(starts) - ends + sizes, sizes) + np.arange(total)
+    places: NDArray[np.int64] = (starts - ends + sizes).repeat(sizes)
+    return places + np.arange(total)
 
 
 def best_of_groups(

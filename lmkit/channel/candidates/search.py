@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.channel.base import CONTEXTS, ErrorModel
+from lmkit.channel.candidates.one_search import EditList, OneWordSearch
 from lmkit.channel.candidates.trie import WordTrie
 from lmkit.channel.candidates.wordtable import WordTable
 from lmkit.channel.groups import Columns, best_of_groups, stretches
@@ -69,6 +70,8 @@ class TrieSearch:
         """Pairs (place in ``typed``, place in the words): at most `MOST_FOUND` for each."""
         table = WordTable.of(typed, self._trie.alphabet)
         lengths = table.lengths
+        if len(typed) == 1:
+            return self._best(_Front(*self._found_for_one(typed[0], table.codes, beam)))
         longest = int(lengths.max(initial=0))
         everyone = np.arange(len(typed))
         fronts: list[list[_Front]] = [[] for _ in range(longest + LONGEST_PIECE + 1)]
@@ -92,6 +95,59 @@ class TrieSearch:
                 for size, after in zip(sizes, taken, strict=True):
                     fronts[place + size].append(after)
         return self._best(_Front.joined(found))
+
+    def _found_for_one(
+        self, word: str, codes: NDArray[np.integer], beam: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """The same hypotheses at the end of one word, whose letters have ``codes``."""
+        places = range(len(word))
+        with self._lock:
+            sizes = range(1, LONGEST_PIECE + 1)
+            taking = [self._sets_of([word], p, size)[0] for p in places for size in sizes]
+            before = [self._sets_of([word], p, 0)[0] for p in (*places, len(word))]
+            ranks = self._ranks
+        new = sorted({code for code in codes.tolist() if code and not ranks[code]})
+        if new:
+            ranks = ranks.copy()
+            ranks[new] = ranks.max() + 1 + np.arange(len(new))
+        search = OneWordSearch(self._trie, ranks, beam)
+        node, score = search.find(
+            len(word),
+            self._listed(np.array(taking, np.int64).reshape(-1, LONGEST_PIECE), ranks, codes),
+            self._listed(np.array(before)[:, None], ranks, None),
+        )
+        ends = np.flatnonzero(self._trie.word_at[node] >= 0)
+        return np.zeros(len(ends), np.int64), node[ends], score[ends]
+
+    def _listed(
+        self,
+        sets: NDArray[np.int64],
+        ranks: NDArray[np.int64],
+        codes: NDArray[np.integer] | None,
+    ) -> EditList:
+        """The edits of ``sets`` [places, sizes], from one letter typed on or, without ``codes``,
+        none; with them, each of the letters typed may be kept."""
+        starts = self._set_starts.values
+        flat = sets.reshape(-1)
+        many = starts[flat + 1] - starts[flat]
+        edit = stretches(starts[flat], many)
+        place, taken = np.divmod(np.repeat(np.arange(len(flat)), many), sets.shape[1])
+        taken += codes is not None
+        meant = self._letters.values.reshape(-1, LONGEST_MEANT)[edit]
+        lengths, log_probs = self._lengths.values[edit], self._log_probs.values[edit]
+        empty = np.flatnonzero(lengths == 0)
+        lost = zip(
+            place[empty].tolist(), taken[empty].tolist(), log_probs[empty].tolist(), strict=True
+        )
+        if codes is not None:
+            kept = np.zeros((len(codes), LONGEST_MEANT), np.int64)
+            kept[:, 0] = codes
+            ones = np.ones(len(codes), np.int64)
+            place = np.concatenate((place, np.arange(len(codes))))
+            taken, lengths = np.concatenate((taken, ones)), np.concatenate((lengths, ones))
+            meant = np.concatenate((meant, kept))
+            log_probs = np.concatenate((log_probs, np.zeros(len(codes))))
+        return EditList.of(place, taken, meant, lengths, log_probs, ranks, list(lost), len(sets))
 
     def _best(self, found: _Front) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         words = self._trie.word_at[found.node]
