@@ -50,6 +50,9 @@ def best_of_groups(
     than ``behind`` below their group's best left out: groups ascending, values descending.
     Of equal values the earlier ones stay."""
     groups = np.asarray(groups)
+    if not len(groups) or groups.min() == groups.max():
+        order = (-values).argsort(kind="stable")[:most]
+        return order if behind == np.inf else order[values[order] >= values[order[:1]] - behind]
     if len(groups) < FEW or int(groups.max()) >= FEW + 8 * len(groups):
         places, behind_best = np.arange(len(groups)), -values
     else:

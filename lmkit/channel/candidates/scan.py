@@ -1,14 +1,16 @@
 """Which words of a lexicon are within two edits of a typed word, by looking at all of them.
 
 An edit brings at most one letter in and takes at most one away, so that of words within two edits
-neither has more than two letters that the other has not. The letters of each word are a set of
-bits in one number, and a few operations on the numbers of all words of about the same length
-leave some hundredth of them. Those are followed letter by letter as long as there is hope
-(`near.py`). That takes as long as a dozen of look-ups in a `DeletionIndex`, and no time to build
-it: it is for the few words of somebody who asks. ``N`` is the number of words.
+neither has more than two letters that the other has not. The letters of each word, and those that
+it has twice, are a set of bits in one number, and a few operations on the numbers of all words of
+about the same length leave some two hundredths of them. Those are followed letter by letter as long
+as there is hope (`near.py`). That takes as long as a dozen of look-ups in a `DeletionIndex`, and
+no time to build it: it is for the few words of somebody who asks. ``N`` is the number of words.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,18 +28,18 @@ class WordScan:
         self._table = table
         counts = np.bincount(table.codes, minlength=len(table.alphabet) + 1)
         # The most frequent letters have a bit of their own, the others share one.
-        self._bits = np.full(len(counts), 1 << _OWN_BITS, np.uint32)
+        self._bits = np.full(len(counts), 1 << _OWN_BITS, np.uint64)
         frequent = 1 + np.argsort(-counts[1:], kind="stable")[:_OWN_BITS]
         self._bits[frequent] = np.left_shift(
-            np.uint32(1), np.arange(len(frequent), dtype=np.uint32)
+            np.uint64(1), np.arange(len(frequent), dtype=np.uint64)
         )
         # By length; where words of each length begin.
         self._lengths = table.lengths.astype(np.int16)
         self._rows = np.argsort(self._lengths, kind="stable")
         self._starts = np.concatenate(([0], np.cumsum(np.bincount(self._lengths)))).tolist()
-        self._letters = self._sets(table)[self._rows]
         self._lengths = self._lengths[self._rows]
         self._begins = table.starts[:-1][self._rows]
+        self._letters = self._sets(table.codes, self._begins, self._lengths)
 
     def near(
         self, typed: WordTable, most: NDArray[np.integer] | None = None
@@ -48,13 +50,13 @@ class WordScan:
         wanted."""
         none = np.zeros(0, np.int64)
         rows, apart = [none], [none]
-        letters = self._sets(typed)
         for word, length in enumerate(typed.lengths.tolist()):
-            like = self._alike(letters[word], length)
+            codes = typed.codes[typed.starts[word] : typed.starts[word + 1]].tolist()
+            like = self._alike(self._set_of(codes), length)
             if most is not None:
                 like = like[self._rows[like] < int(most[word])]
             near, edits = near_words(
-                _places(typed, word),
+                _places(codes, len(typed.alphabet) + 1),
                 length,
                 self._table.codes,
                 self._begins[like],
@@ -68,7 +70,7 @@ class WordScan:
         queries = np.repeat(np.arange(len(typed)), sizes)
         return queries, np.concatenate(rows), np.concatenate(apart)
 
-    def _alike(self, letters: np.uint32, length: int) -> NDArray[np.int64]:
+    def _alike(self, letters: np.uint64, length: int) -> NDArray[np.int64]:
         """Where by length the words stand, the longest first, that have about the same ``letters``
         and about as many as a word of ``length``."""
         found = [np.zeros(0, np.int64)]
@@ -85,30 +87,42 @@ class WordScan:
             found.append(either[both] + start)
         return np.concatenate(found)
 
-    def _sets(self, words: WordTable) -> NDArray[np.uint32]:
-        """The letters of each of ``words``, which have the table's alphabet: [N]."""
-        letters = np.zeros(len(words), np.uint32)
-        some = np.flatnonzero(words.lengths)
-        if len(some):
-            starts = words.starts[:-1][some]
-            letters[some] = np.bitwise_or.reduceat(self._bits[words.codes], starts)
-        return letters
+    def _set_of(self, codes: Sequence[int]) -> np.uint64:
+        """The letters of a word of these ``codes``, as in `_sets`."""
+        once = twice = 0
+        for letter in self._bits[codes].tolist():
+            twice |= once & letter
+            once |= letter
+        return np.uint64(twice << 32 | once)
+
+    def _sets(
+        self, codes: NDArray[np.integer], begins: NDArray[np.int64], lengths: NDArray[np.integer]
+    ) -> NDArray[np.uint64]:
+        """The letters [W] of words that begin at ``begins`` of ``codes`` and have ``lengths``,
+        which ascend: in the lower half those that each has, in the upper half those that it has
+        more than once."""
+        once, twice = np.zeros(len(begins), np.uint64), np.zeros(len(begins), np.uint64)
+        for place in range(int(lengths.max(initial=0))):
+            long = slice(int(np.searchsorted(lengths, place, side="right")), None)
+            letter = self._bits.take(codes.take(begins[long] + place))
+            twice[long] |= once[long] & letter
+            once[long] |= letter
+        return (twice << np.uint64(32)) | once
 
 
-def _places(words: WordTable, word: int) -> NDArray[np.uint64]:
-    """Where in one of ``words`` each letter of their alphabet stands, as bits."""
-    places = [0] * (len(words.alphabet) + 1)
-    begin, end = words.starts[word : word + 2].tolist()
-    for place, code in enumerate(words.codes[begin:end].tolist()):
+def _places(codes: Sequence[int], letters: int) -> NDArray[np.uint64]:
+    """Where in a word of these ``codes`` each of the ``letters`` stands, as bits."""
+    places = [0] * letters
+    for place, code in enumerate(codes):
         places[code] |= 1 << place
     return np.array(places, np.uint64)
 
 
-def _few(sets: NDArray[np.uint32], most: int) -> NDArray[np.bool_]:
+def _few(sets: NDArray[np.uint64], most: int) -> NDArray[np.bool_]:
     """Which of ``sets``, which may be overwritten, have at most ``most`` bits."""
     if hasattr(np, "bitwise_count"):
         return np.bitwise_count(sets) <= most
     for _ in range(most):
         # NumPy 1 has no such function; this takes the lowest bit away.
-        sets &= sets - (sets != 0)
+        sets &= sets - (sets != 0).astype(np.uint64)
     return sets == 0

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lmkit.channel.corrections import Suggestion
-from lmkit.channel.decoding.building import pieces_of
+from lmkit.channel.decoding.building import LatticeBuilder, pieces_of
 from lmkit.channel.decoding.changes import ChangeReader
 from lmkit.channel.decoding.lattice import CHANGED
+from lmkit.channel.decoding.readings import Readings
 from lmkit.channel.decoding.surface import Line, dressed
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 
 def suggestions(corrector: Corrector, word: str, left: str, right: str, n: int) -> list[Suggestion]:
-    """See `Corrector.suggest`. ``corrector`` has met no tokens yet: in each text others may be
-    changed."""
+    """See `Corrector.suggest`. ``corrector`` is one for this question, with a thorough finder and a
+    surface that has met no tokens yet: in each text others may be changed."""
     text = " ".join(part for part in (left, word, right) if part)
     line = corrector.surface.read(text)
     offset = len(left) + 1 if left else 0
@@ -29,9 +30,6 @@ def suggestions(corrector: Corrector, word: str, left: str, right: str, n: int) 
         return []
     if not (left.strip() or right.strip()):
         return _alone(corrector, line, n)
-    asked = np.zeros(len(corrector.surface.tokens), bool)
-    asked[[number for number, opened in zip(line.tokens, line.open, strict=True) if opened]] = True
-    corrector.readings.learn(corrector.surface.tokens, asked)
     return _in_context(corrector, line, n)
 
 
@@ -86,8 +84,13 @@ def _spliced(line: Line, place: int, replacement: str, whole: str) -> str:
 
 def _in_context(corrector: Corrector, line: Line, n: int) -> list[Suggestion]:
     """By the channel and the source model."""
+    readings = Readings(corrector.source, corrector.finder)
+    asked = np.zeros(len(corrector.surface.tokens), bool)
+    asked[[number for number, opened in zip(line.tokens, line.open, strict=True) if opened]] = True
+    readings.learn(corrector.surface.tokens, asked)
+    builder = LatticeBuilder(corrector.surface, readings, corrector.weights)
     pieces = pieces_of(line, 0, corrector.surface)
-    lattice = corrector.builder.build([line], pieces)
+    lattice = builder.build([line], pieces)
     search = corrector.search(lattice, beam=SUGGESTION_BEAM, behind=SUGGESTION_BEHIND)
     reader = ChangeReader(corrector, lattice, search)
     place = _doubtful(corrector, line)
@@ -97,10 +100,10 @@ def _in_context(corrector: Corrector, line: Line, n: int) -> list[Suggestion]:
     here = np.flatnonzero((lattice.arcs.typed == typed) & (lattice.arcs.kind == CHANGED))
     if not len(here):
         return []
-    readings = [r for r in reader.readings(int(here[0]), 0.0) if lattice.arcs.kind[r[0]] == CHANGED]
+    found = [r for r in reader.readings(int(here[0]), 0.0) if lattice.arcs.kind[r[0]] == CHANGED]
     return [
         Suggestion(one.text, one.log_channel, one.log_source, one.posterior)
-        for one in reader.candidates(line, place, readings[:n], number, edits=False)
+        for one in reader.candidates(line, place, found[:n], number, edits=False)
     ]
 
 

@@ -106,10 +106,10 @@ class EditModel(ErrorModel):
             for n in np.flatnonzero(np.isnan(values)).tolist()
             if max(len(typed[n]), len(intended[n])) <= LONG
         ]
-        for grid in grids(
-            [typed[n] for n in others], [intended[n] for n in others], self.table, keep
-        ):
-            values[np.array(others)[grid.pairs]] = totals(grid, forward(grid))
+        if others:
+            x, y = [typed[n] for n in others], [intended[n] for n in others]
+            for grid in grids(x, y, self.table, keep):
+                values[np.array(others)[grid.pairs]] = totals(grid, forward(grid))
         # Too long, or too unlikely for a product of numbers.
         for n in np.flatnonzero(~np.isfinite(values)).tolist():
             values[n] = long_log_prob(typed[n], intended[n], self.table, keep)

@@ -136,10 +136,10 @@ class _OneTyped:
         edited *= (1 - self._keep) * self._table.stop
         if self._keep:
             for p, word in enumerate(words):
-                size = len(word)
-                for j in range(self._M - size + 1):
-                    if self._typed.startswith(word, j):
-                        edited[p, j + size] += reached[p, j] * self._keep * self._scale**size
+                size, j = len(word), self._typed.find(word)
+                while j >= 0:
+                    edited[p, j + size] += reached[p, j] * self._keep * self._scale**size
+                    j = self._typed.find(word, j + 1)
         return edited
 
     def _edited(self, meant: _Meant, reached: Floats) -> Floats:
