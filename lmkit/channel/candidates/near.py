@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 MOST_EDITS = 2
 FEW = 128
 """So few words are followed to their ends."""
+LOOKED = (3, 4, 6, 9, 13, 20)
+"""After so many letters those without hope are dropped."""
 
 Bits = NDArray[np.unsignedinteger]
 
@@ -37,23 +39,24 @@ def near_words(
     state = np.empty((MOST_EDITS + 1, len(place)), kind)
     state[:] = [[1], [3], [7]]
     before, match = np.zeros((MOST_EDITS, len(place)), kind), np.zeros(len(place), kind)
-    found = [(place[:0], place[:0])]
-    ends = np.searchsorted(-lengths, -np.arange(int(lengths.max(initial=-1)) + 1))
-    for letter, many in enumerate(ends.tolist()):
-        many = int(np.searchsorted(place, many))
-        if many < len(place):
-            near, apart = _ended(state[:, many:], last)
-            found.append((place[many:][near], apart))
-        place, state, before = place[:many], state[:, :many], before[:, :many]
-        match_before = match[:many]
-        if letter > MOST_EDITS and many > FEW:
-            going = np.flatnonzero(state[MOST_EDITS] & inside)
-            place, match_before = place.take(going), match_before.take(going)
+    places, states = [place[:0]], [state[:, :0]]
+    longer = np.searchsorted(-lengths, -np.arange(int(lengths.max(initial=-1)) + 1))
+    for letter, many in enumerate(longer.tolist()):
+        if many < len(begins):
+            # Those words that have ended, of those that are left.
+            end = int(place.searchsorted(many))
+            places.append(place[end:])
+            states.append(state[:, end:])
+            place, state, before, match = place[:end], state[:, :end], before[:, :end], match[:end]
+        if letter in LOOKED and len(place) > FEW:
+            going = (state[MOST_EDITS] & inside).nonzero()[0]
+            place, match = place.take(going), match.take(going)
             state, before = state.take(going, axis=1), before.take(going, axis=1)
-        match = mask.take(codes.take(begins.take(place) + letter))
-        state, before = _read(state, before, match, match_before), state[:MOST_EDITS]
-    near, apart = map(np.concatenate, zip(*found, strict=True))
-    return near, apart
+        read = mask.take(codes.take(begins.take(place) + letter))
+        state, before, match = _read(state, before, read, match), state[:MOST_EDITS], read
+    there = np.concatenate(states, axis=1) & last != 0
+    near = there[MOST_EDITS].nonzero()[0]
+    return np.concatenate(places)[near], MOST_EDITS - there[:MOST_EDITS, near].sum(axis=0)
 
 
 def _read(state: Bits, before: Bits, match: Bits, match_before: Bits) -> Bits:
@@ -74,10 +77,3 @@ def _read(state: Bits, before: Bits, match: Bits, match_before: Bits) -> Bits:
     after[1] |= after[0] << one
     after[2] |= after[1] << one
     return after
-
-
-def _ended(state: Bits, last: np.unsignedinteger) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Which words, at their ends, are near, and how far apart they are."""
-    there = state & last != 0
-    near = np.flatnonzero(there[MOST_EDITS])
-    return near, MOST_EDITS - there[:MOST_EDITS, near].sum(axis=0)

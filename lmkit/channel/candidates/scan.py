@@ -18,7 +18,10 @@ from numpy.typing import NDArray
 from lmkit.channel.candidates.near import MOST_EDITS, near_words
 from lmkit.channel.candidates.wordtable import WordTable
 
-_OWN_BITS = 31
+OWN, TWICE = 20, 11
+"""So many of the most frequent letters have a bit of their own, and one for standing twice: the
+numbers of all words have to fit into the processor's cache."""
+AT_ONCE = 1 << 16
 
 
 class WordScan:
@@ -27,11 +30,11 @@ class WordScan:
     def __init__(self, table: WordTable) -> None:
         self._table = table
         counts = np.bincount(table.codes, minlength=len(table.alphabet) + 1)
-        # The most frequent letters have a bit of their own, the others share one.
-        self._bits = np.full(len(counts), 1 << _OWN_BITS, np.uint64)
-        frequent = 1 + np.argsort(-counts[1:], kind="stable")[:_OWN_BITS]
+        # The other letters share a bit.
+        self._bits = np.full(len(counts), 1 << OWN, np.uint32)
+        frequent = 1 + np.argsort(-counts[1:], kind="stable")[:OWN]
         self._bits[frequent] = np.left_shift(
-            np.uint64(1), np.arange(len(frequent), dtype=np.uint64)
+            np.uint32(1), np.arange(len(frequent), dtype=np.uint32)
         )
         # By length; where words of each length begin.
         self._lengths = table.lengths.astype(np.int16)
@@ -70,7 +73,7 @@ class WordScan:
         queries = np.repeat(np.arange(len(typed)), sizes)
         return queries, np.concatenate(rows), np.concatenate(apart)
 
-    def _alike(self, letters: np.uint64, length: int) -> NDArray[np.int64]:
+    def _alike(self, letters: np.uint32, length: int) -> NDArray[np.int64]:
         """Where by length the words stand, the longest first, that have about the same ``letters``
         and about as many as a word of ``length``."""
         found = [np.zeros(0, np.int64)]
@@ -78,36 +81,36 @@ class WordScan:
         for size in range(longest, max(length - MOST_EDITS, 0) - 1, -1):
             # A letter that one of the words is longer by is an edit too, but may be in both.
             longer, shorter = max(size - length, 0), max(length - size, 0)
-            start = self._starts[size]
-            mine = self._letters[start : self._starts[size + 1]]
-            either = np.flatnonzero(_few(mine ^ letters, 2 * MOST_EDITS - longer - shorter))
-            mine = mine[either]
-            both = _few(mine & ~letters, MOST_EDITS - shorter)
-            both &= _few(~mine & letters, MOST_EDITS - longer)
-            found.append(either[both] + start)
+            end = self._starts[size + 1]
+            for start in range(self._starts[size], end, AT_ONCE):
+                mine = self._letters[start : min(start + AT_ONCE, end)]
+                either = _few(mine ^ letters, 2 * MOST_EDITS - longer - shorter).nonzero()[0]
+                mine = mine[either]
+                both = _few(mine & ~letters, MOST_EDITS - shorter)
+                both &= _few(~mine & letters, MOST_EDITS - longer)
+                found.append(either[both] + start)
         return np.concatenate(found)
-
-    def _set_of(self, codes: Sequence[int]) -> np.uint64:
-        """The letters of a word of these ``codes``, as in `_sets`."""
-        once = twice = 0
-        for letter in self._bits[codes].tolist():
-            twice |= once & letter
-            once |= letter
-        return np.uint64(twice << 32 | once)
 
     def _sets(
         self, codes: NDArray[np.integer], begins: NDArray[np.int64], lengths: NDArray[np.integer]
-    ) -> NDArray[np.uint64]:
+    ) -> NDArray[np.uint32]:
         """The letters [W] of words that begin at ``begins`` of ``codes`` and have ``lengths``,
-        which ascend: in the lower half those that each has, in the upper half those that it has
-        more than once."""
-        once, twice = np.zeros(len(begins), np.uint64), np.zeros(len(begins), np.uint64)
+        which ascend: those that each has, and in the upper bits those that it has twice."""
+        once, twice = np.zeros(len(begins), np.uint32), np.zeros(len(begins), np.uint32)
         for place in range(int(lengths.max(initial=0))):
             long = slice(int(np.searchsorted(lengths, place, side="right")), None)
             letter = self._bits.take(codes.take(begins[long] + place))
             twice[long] |= once[long] & letter
             once[long] |= letter
-        return (twice << np.uint64(32)) | once
+        return (twice << np.uint32(OWN + 1)) | once
+
+    def _set_of(self, codes: Sequence[int]) -> np.uint32:
+        """The letters of a word of these ``codes``, as in `_sets`."""
+        once = twice = 0
+        for letter in self._bits[codes].tolist():
+            twice |= once & letter
+            once |= letter
+        return np.uint32((twice & (1 << TWICE) - 1) << OWN + 1 | once)
 
 
 def _places(codes: Sequence[int], letters: int) -> NDArray[np.uint64]:
@@ -118,11 +121,11 @@ def _places(codes: Sequence[int], letters: int) -> NDArray[np.uint64]:
     return np.array(places, np.uint64)
 
 
-def _few(sets: NDArray[np.uint64], most: int) -> NDArray[np.bool_]:
+def _few(sets: NDArray[np.uint32], most: int) -> NDArray[np.bool_]:
     """Which of ``sets``, which may be overwritten, have at most ``most`` bits."""
     if hasattr(np, "bitwise_count"):
         return np.bitwise_count(sets) <= most
     for _ in range(most):
         # NumPy 1 has no such function; this takes the lowest bit away.
-        sets &= sets - (sets != 0).astype(np.uint64)
+        sets &= sets - (sets != 0).astype(np.uint32)
     return sets == 0
