@@ -96,6 +96,20 @@ def _promising(
     return places, gap[places]
 
 
+def floors(
+    groups: NDArray[np.integer], values: NDArray[np.float64], number: int, most: int
+) -> NDArray[np.float64]:
+    """Nearly the ``most``-th highest of the ``values`` [n] of each of ``number`` groups, never more
+    than that; -inf for those that have not as many."""
+    highest = np.full(number, -np.inf)
+    np.maximum.at(highest, groups, values)
+    bins = np.minimum((highest[groups] - values) * BINS_A_NAT, BINS - 1).astype(np.int64)
+    counts = np.bincount(groups * BINS + bins, minlength=number * BINS)
+    enough = counts.reshape(number, BINS)[:, :-1].cumsum(axis=1) >= most
+    last = (enough.argmax(axis=1) + 1) / BINS_A_NAT + MARGIN
+    return np.where(enough.any(axis=1), highest - last, -np.inf)
+
+
 def _sorted(groups: NDArray[np.integer], gap: NDArray[np.float64]) -> NDArray[np.int64]:
     """Places by group, in each by ``gap``; of equal ones the earlier first."""
     many = len(groups)

@@ -19,7 +19,7 @@ from lmkit.channel.base import CONTEXTS, ErrorModel
 from lmkit.channel.candidates.one_search import EditList, OneWordSearch
 from lmkit.channel.candidates.trie import WordTrie
 from lmkit.channel.candidates.wordtable import WordTable
-from lmkit.channel.groups import Columns, best_of_groups, stretches
+from lmkit.channel.groups import Columns, best_of_groups, floors, stretches
 from lmkit.text.growing import GrowingArray
 
 BEAM = 24
@@ -81,7 +81,7 @@ class TrieSearch:
             if not fronts[place]:
                 continue
             front = self._pruned(_Front.joined(fronts[place]), beam)
-            (lost,) = self._expand(front, typed, place, (0,))
+            (lost,) = self._expand(front, typed, place, (0,), beam)
             front = self._pruned(_Front.joined([front, lost]), beam)
             ended = front.at(lengths[front.query] == place)
             found.append(ended.at(self._trie.word_at[ended.node] >= 0))
@@ -91,7 +91,7 @@ class TrieSearch:
             fronts[place + 1].append(kept.at(kept.node >= 0))
             if len(front.query):
                 sizes = range(1, min(LONGEST_PIECE, longest - place) + 1)
-                taken = self._expand(front, typed, place, sizes)
+                taken = self._expand(front, typed, place, sizes, beam)
                 for size, after in zip(sizes, taken, strict=True):
                     fronts[place + size].append(after)
         return self._best(_Front.joined(found))
@@ -169,10 +169,11 @@ class TrieSearch:
         return front.at(best_of_groups(front.query, rank, beam))
 
     def _expand(
-        self, front: _Front, typed: Sequence[str], place: int, sizes: Sequence[int]
+        self, front: _Front, typed: Sequence[str], place: int, sizes: Sequence[int], beam: int
     ) -> list[_Front]:
         """What ``front`` becomes when as many of the next letters as ``sizes`` say are taken as
-        one edit: one front for each."""
+        one edit: one front for each, without all that the ``beam`` best of each surely leave
+        out."""
         queries = np.flatnonzero(np.bincount(front.query))
         with self._lock:
             words = [typed[q] for q in queries.tolist()]
@@ -196,6 +197,15 @@ class TrieSearch:
         node, parent = child[some], parent[some]
         score = front.score[parent] + self._log_probs.values[edit]
         lengths = self._lengths.values[edit]
+        # A letter is meant by one edit at most: no two of these ways are to one node.
+        group, bound = front.query[parent] * len(sizes) + of_size, score + self._trie.best[node]
+        single = np.flatnonzero(lengths == 1)
+        floor = floors(group[single], bound[single], len(typed) * len(sizes), beam)
+        hopeful = np.flatnonzero(bound >= floor[group])
+        node, parent, score, of_size = (
+            column[hopeful] for column in (node, parent, score, of_size)
+        )
+        edit, lengths = edit[hopeful], lengths[hopeful]
         letters = self._letters.values.reshape(-1, LONGEST_MEANT)
         for step in range(1, int(lengths.max(initial=0))):
             going = np.flatnonzero((lengths > step) & (node >= 0))

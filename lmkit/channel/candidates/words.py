@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from lmkit.channel.candidates.wordtable import WordTable
 
-FEW = 64
+FEW = 128
 """When a word in so many has been looked for one by one, a dictionary is made."""
 FENCE = 64
 
@@ -165,8 +165,11 @@ class WordRows(Mapping[str, int]):
             raise KeyError(word)
         return row
 
-    def get(self, word: str, default: Any = None) -> Any:
+    def __contains__(self, word: object) -> bool:
         # Texts ask so often that the detour of a Mapping is felt.
+        return self.get(word) is not None  # type: ignore[arg-type]
+
+    def get(self, word: str, default: Any = None) -> Any:
         if self._rows is not None:
             return self._rows.get(word, default)
         try:
