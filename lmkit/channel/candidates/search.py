@@ -202,10 +202,8 @@ class TrieSearch:
         single = np.flatnonzero(lengths == 1)
         floor = floors(group[single], bound[single], len(typed) * len(sizes), beam)
         hopeful = np.flatnonzero(bound >= floor[group])
-        node, parent, score, of_size = (
-            column[hopeful] for column in (node, parent, score, of_size)
-        )
-        edit, lengths = edit[hopeful], lengths[hopeful]
+        node, parent, of_size = node[hopeful], parent[hopeful], of_size[hopeful]
+        score, edit, lengths = score[hopeful], edit[hopeful], lengths[hopeful]
         letters = self._letters.values.reshape(-1, LONGEST_MEANT)
         for step in range(1, int(lengths.max(initial=0))):
             going = np.flatnonzero((lengths > step) & (node >= 0))
