@@ -3,7 +3,7 @@
 From left to right through the typed word, a hypothesis is a beginning of a word of the lexicon and
 the price of the edits so far. Each edit of the channel takes a piece of the typed word and goes
 down the trie by what may have been meant (Brill & Moore 2000, section 3). Hypotheses are ranked by
-their price and the prior of the best word below them. All typed words of a call go in step.
+their price and the prior of the best word below them. The typed words of a call go in step.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ EXTRA_LETTER = -6.0
 LONGEST_PIECE = 3
 LONGEST_MEANT = 4
 MOST_FOUND = 16
+AT_ONCE = 128
+"""Typed words that go in step: what they may become stays in the processor's cache."""
 NO_EDITS = ("", "")
 DEAREST = -12.0
 """An edit less likely than this (log) is not tried."""
@@ -68,6 +70,13 @@ class TrieSearch:
         self, typed: Sequence[str], beam: int = BEAM
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Pairs (place in ``typed``, place in the words): at most `MOST_FOUND` for each."""
+        starts = range(0, max(len(typed), 1), AT_ONCE)
+        parts = [self._find(typed[start : start + AT_ONCE], beam) for start in starts]
+        queries = [start + query for start, (query, _) in zip(starts, parts, strict=True)]
+        return np.concatenate(queries), np.concatenate([words for _, words in parts])
+
+    def _find(self, typed: Sequence[str], beam: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The same for at most `AT_ONCE` words."""
         table = WordTable.of(typed, self._trie.alphabet)
         lengths = table.lengths
         if len(typed) == 1:
