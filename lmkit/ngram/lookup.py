@@ -24,6 +24,8 @@ def find_children(
     """Rows [Q] at ``order`` (2 or more) of the n-grams that continue ``contexts`` [Q], rows of
     the order below, with ``tokens`` [Q]; -1 where there are none.
     """
+    if trie.has_keys(order) and len(contexts) > FEWEST:
+        return _search_keys(trie, order, contexts, tokens)
     if trie[order].size > 2 * trie[order - 1].size and len(contexts) >= FEW:
         # A search of sentences asks often, but not for so many at a time.
         trie.asked[order] += len(contexts)
