@@ -43,7 +43,7 @@ SLIPS = 0.2
 """Part of the errors that are slips of any kind, unlike what the channel has learnt."""
 ELSEWHERE = 4.0
 """So many times as many unknown words are expected as in more text of the source's own kind."""
-BATCH_TOKENS = 40_000
+BATCH_TOKENS = 80_000
 """About how many tokens are searched together."""
 
 

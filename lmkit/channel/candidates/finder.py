@@ -62,6 +62,8 @@ MOST_SCANNED = 500
 MOST_REMEMBERED = 1_000_000
 FEWEST_AT_ONCE, MOST_AT_ONCE = 512, 4096
 """Typed words that are looked up together."""
+LOOKED_UP = 512
+"""Of these, so many at a time in the index: most of what it finds is not near."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,10 +189,16 @@ class CandidateFinder:
         if scan and self._scan is not None:
             return self._scan.near(typed, reach)
         assert self._index is not None
-        queries, rows = self._index.lookup(typed, reach)
-        apart = distances(typed, self._table, queries, rows)
-        near = apart <= 2
-        return queries[near], rows[near], apart[near]
+        found = []
+        for start in range(0, len(typed), LOOKED_UP):
+            some = np.arange(start, min(start + LOOKED_UP, len(typed)))
+            words = typed.taken(some)
+            queries, rows = self._index.lookup(words, None if reach is None else reach[some])
+            apart = distances(words, self._table, queries, rows)
+            near = np.flatnonzero(apart <= 2)
+            found.append((queries[near] + start, rows[near], apart[near]))
+        queries, rows, apart = map(np.concatenate, zip(*found, strict=True))
+        return queries, rows, apart
 
     @property
     def search(self) -> TrieSearch:
