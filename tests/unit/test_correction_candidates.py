@@ -125,10 +125,26 @@ def test_a_scan_of_long_words(length: int):
     )
 
 
+def test_distances_of_words_of_all_lengths_together():
+    generator = np.random.default_rng(3)
+    letters = list("abcdefgh")
+    typed = ["".join(generator.choice(letters, n)) for n in (0, 1, 15, 16, 17, 31, 32, 33, 62, 63)]
+    meant = [edited(word or "a", generator, n) for word in typed for n in (0, 1, 3, 6)]
+    right = WordTable.of(meant)
+    left = WordTable.of(typed, right.alphabet)
+    rows = np.repeat(np.arange(len(typed)), len(meant))
+    columns = np.tile(np.arange(len(meant)), len(typed))
+    expected = [brute_force_distance(a, b) for a in typed for b in meant]
+    assert distances(left, right, rows, columns).tolist() == expected
+
+
 def edited(word: str, generator: np.random.Generator, edits: int) -> str:
     """``word`` after so many edits of any kind."""
     for _ in range(edits):
-        place, letter = int(generator.integers(len(word))), str(generator.choice(list("abcxyz")))
+        place, letter = (
+            int(generator.integers(len(word) + 1)),
+            str(generator.choice(list("abcxyz"))),
+        )
         kind = generator.integers(4)
         taken = 2 if kind == 3 else int(kind > 0)
         new = [letter, "", letter, word[place : place + 2][::-1]][kind]
