@@ -43,7 +43,7 @@ SLIPS = 0.3
 """Part of the errors that are slips of any kind, unlike what the channel has learnt."""
 ELSEWHERE = 4.0
 """So many times as many unknown words are expected as in more text of the source's own kind."""
-BATCH_TOKENS = 40_000
+BATCH_TOKENS = 80_000
 """About how many tokens are searched together."""
 
 
@@ -215,18 +215,12 @@ class Corrector:
         """The ``n`` likeliest readings of ``word`` other than itself, between ``left`` and
         ``right``; none for what is no word. Without any context, the lexicon's priors stand for
         the source."""
-        return suggestions(self._asked_about_words(), word, left, right, n)
-
-    def _asked_about_words(self) -> Corrector:
-        """The same corrector with a more thorough finder, and with no tokens."""
         if self._thorough is None:
             self._thorough = self.finder.thorough_one()
-        other = copy.copy(self)
-        other.finder = self._thorough
-        other.surface = self.surface.fresh()
-        other.readings = Readings(self.source, other.finder)
-        other.builder = LatticeBuilder(other.surface, other.readings, self.weights)
-        return other
+        asked = copy.copy(self)
+        asked.finder = self._thorough
+        asked.surface = self.surface.fresh()
+        return suggestions(asked, word, left, right, n)
 
     def _expected_unknown(self) -> float:
         """What to add to log p(<unk> | h): a vocabulary that was never limited has met no

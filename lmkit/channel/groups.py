@@ -34,9 +34,10 @@ class Columns:
 
 def stretches(starts: NDArray[np.integer], sizes: NDArray[np.integer]) -> NDArray[np.int64]:
     """``starts[i], starts[i] + 1, ...``, ``sizes[i]`` of them, of all ``i`` behind each other."""
-    ends = np.cumsum(sizes)
+    ends = sizes.cumsum()
     total = int(ends[-1]) if len(ends) else 0
-    return np.repeat(np.asarray(starts) - ends + sizes, sizes) + np.arange(total)
+    places: NDArray[np.int64] = (starts - ends + sizes).repeat(sizes)
+    return places + np.arange(total)
 
 
 def best_of_groups(
@@ -49,6 +50,9 @@ def best_of_groups(
     than ``behind`` below their group's best left out: groups ascending, values descending.
     Of equal values the earlier ones stay."""
     groups = np.asarray(groups)
+    if not len(groups) or groups.min() == groups.max():
+        order = (-values).argsort(kind="stable")[:most]
+        return order if behind == np.inf else order[values[order] >= values[order[:1]] - behind]
     if len(groups) < FEW or int(groups.max()) >= FEW + 8 * len(groups):
         places, behind_best = np.arange(len(groups)), -values
     else:
@@ -90,6 +94,20 @@ def _promising(
         chosen = bins <= last[groups]
         return places[chosen], gap[chosen]
     return places, gap[places]
+
+
+def floors(
+    groups: NDArray[np.integer], values: NDArray[np.float64], number: int, most: int
+) -> NDArray[np.float64]:
+    """Nearly the ``most``-th highest of the ``values`` [n] of each of ``number`` groups, never more
+    than that; -inf for those that have not as many."""
+    highest = np.full(number, -np.inf)
+    np.maximum.at(highest, groups, values)
+    bins = np.minimum((highest[groups] - values) * BINS_A_NAT, BINS - 1).astype(np.int64)
+    counts = np.bincount(groups * BINS + bins, minlength=number * BINS)
+    enough = counts.reshape(number, BINS)[:, :-1].cumsum(axis=1) >= most
+    last = (enough.argmax(axis=1) + 1) / BINS_A_NAT + MARGIN
+    return np.where(enough.any(axis=1), highest - last, -np.inf)
 
 
 def _sorted(groups: NDArray[np.integer], gap: NDArray[np.float64]) -> NDArray[np.int64]:

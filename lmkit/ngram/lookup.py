@@ -14,6 +14,8 @@ MANY = 4096
 """From how many questions on sorting them first pays, where there are no packed keys yet."""
 FEW = 64
 """Fewer are not worth sorting even then."""
+FEWEST, CHILDREN = 16, 4096
+"""So few questions are answered one by one, where contexts have no more children than that."""
 
 
 def find_children(
@@ -22,6 +24,8 @@ def find_children(
     """Rows [Q] at ``order`` (2 or more) of the n-grams that continue ``contexts`` [Q], rows of
     the order below, with ``tokens`` [Q]; -1 where there are none.
     """
+    if trie.has_keys(order) and len(contexts) > FEWEST:
+        return _search_keys(trie, order, contexts, tokens)
     if trie[order].size > 2 * trie[order - 1].size and len(contexts) >= FEW:
         # A search of sentences asks often, but not for so many at a time.
         trie.asked[order] += len(contexts)
@@ -43,6 +47,13 @@ def _search_ranges(
     asked = np.flatnonzero(low < high)
     low, high = low[asked], high[asked]
     wanted = np.asarray(tokens)[asked]
+    if len(asked) <= FEWEST and (high - low <= CHILDREN).all():
+        for place, first, last, one in zip(*map(_listed, (asked, low, high, wanted)), strict=True):
+            children = token.read(first, last)
+            child = int(children.searchsorted(one))
+            if child < len(children) and children[child] == one:
+                found[place] = first + child
+        return found
     while len(asked):
         middle = (low + high) >> 1
         here = token.take(middle)
@@ -56,6 +67,10 @@ def _search_ranges(
             asked, wanted = asked[going], wanted[going]
             low, high = low[going], high[going]
     return found
+
+
+def _listed(values: NDArray[np.integer]) -> list[int]:
+    return values.tolist()
 
 
 def _search_keys(

@@ -64,6 +64,10 @@ class Trie:
         """Bits that hold any token id."""
         return max(self.levels[0].size - 1, 1).bit_length()
 
+    def has_keys(self, order: int) -> bool:
+        """Whether `packed_keys` of ``order`` are made."""
+        return order in self._keys
+
     def packed_keys(self, order: int) -> NDArray[np.uint64]:
         """Context row and token of each n-gram of ``order`` in one ascending integer; made once."""
         if order not in self._keys:

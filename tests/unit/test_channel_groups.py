@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lmkit.channel.groups import best_of_groups
+from lmkit.channel.groups import best_of_groups, floors
 
 
 def brute_force(groups: np.ndarray, values: np.ndarray, most: int, behind: float) -> list[int]:
@@ -21,7 +21,9 @@ def brute_force(groups: np.ndarray, values: np.ndarray, most: int, behind: float
 
 
 @pytest.mark.parametrize("behind", [np.inf, 16.0, 0.5])
-@pytest.mark.parametrize(("entries", "number"), [(30, 4), (3000, 7), (3000, 900), (20_000, 40)])
+@pytest.mark.parametrize(
+    ("entries", "number"), [(30, 4), (300, 1), (3000, 7), (3000, 900), (20_000, 40)]
+)
 def test_they_are_those_of_a_sort(entries: int, number: int, behind: float) -> None:
     generator = np.random.default_rng(entries + number)
     groups = generator.integers(0, number, entries)
@@ -50,3 +52,18 @@ def test_groups_without_a_possible_entry() -> None:
 
 def test_no_entries() -> None:
     assert not len(best_of_groups(np.zeros(0, np.int64), np.zeros(0), 3))
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.floats(-50, 50)), max_size=200), st.integers(1, 20))
+def test_floors_are_never_above_the_last_of_the_best(entries: list[tuple[int, float]], most: int):
+    groups = np.array([group for group, _ in entries], np.int64)
+    values = np.array([value for _, value in entries], float)
+    for group, floor in enumerate(floors(groups, values, 4, most).tolist()):
+        mine = sorted(values[groups == group].tolist(), reverse=True)
+        if len(mine) < most:
+            assert floor == -np.inf
+        else:
+            assert floor <= mine[most - 1]
+            # The bound is close where the last one is not far behind.
+            if mine[0] - mine[most - 1] < 30:
+                assert floor > mine[most - 1] - 0.3

@@ -1,4 +1,4 @@
-"""Pairs of single words, summed in bulk: the same as over a grid of each."""
+"""Pairs of single words, summed in bulk or of one typed word: the same as over a grid of each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import pytest
 from lmkit.channel.edits import single_words
 from lmkit.channel.edits.edit_model import EditModel
 from lmkit.channel.edits.grid import grids
+from lmkit.channel.edits.one_typed import one_typed_log_probs
 from lmkit.channel.edits.single_words import word_log_probs
+from lmkit.channel.edits.table import UNSMOOTHED, EditTable
 from lmkit.channel.edits.ways import forward, totals
 from lmkit.registry import names, resolve
 
@@ -60,6 +62,49 @@ class TestSums:
         np.testing.assert_array_equal(
             word_log_probs(typed, intended, channel.table, KEEP), together
         )
+
+
+class TestOneTyped:
+    def test_sums_are_those_of_the_grid(self, channel: EditModel) -> None:
+        typed, intended = drawn(channel, 400)
+        several = [f"{a} {b}" for a, b in zip(intended[::2], intended[1::2], strict=True)]
+        scored = 0
+        for n, x in enumerate(typed[::5]):
+            meant = [x, *intended[n : n + 20], *several[n : n + 8], f"{x[:2]} {x[2:]}", "a b c"]
+            meant = [y for y in meant if all(y.split(" "))]
+            found = one_typed_log_probs(x, meant, channel.table, KEEP)
+            mine = np.isfinite(found)
+            known = bool(x) and all(channel.table.numbers[ord(letter)] for letter in x)
+            assert mine.all() if known else np.isnan(found).all()
+            scored += int(mine.sum())
+            expected = by_grid(channel, [x] * len(meant), meant)
+            np.testing.assert_allclose(found[mine], expected[mine], rtol=0, atol=1e-10)
+        assert scored > 1000
+
+    @pytest.mark.parametrize("keep", [0.0, 0.4])
+    def test_without_longer_edits_or_smoothing(self, keep: float) -> None:
+        model = EditModel()
+        tables = [
+            model.table,
+            EditTable(resolve("channel", "brill-moore").english().counts, UNSMOOTHED),
+        ]
+        meant = ["the", "tea", "t", "he", "of the", "t eh", "thé"]
+        for table in tables:
+            found = one_typed_log_probs("teh", meant, table, keep)
+            values = np.zeros(len(meant))
+            for grid in grids(["teh"] * len(meant), meant, table, keep):
+                values[grid.pairs] = totals(grid, forward(grid))
+            np.testing.assert_allclose(found, values, rtol=0, atol=1e-10)
+
+    @pytest.mark.parametrize(
+        ("typed", "intended"),
+        [("", "a"), ("щука", "pike"), ("a" * 65, "b"), ("a", "b" * 65), ("a", ""), ("ab", "a  b")],
+    )
+    def test_what_is_left_to_the_grid(self, channel: EditModel, typed: str, intended: str) -> None:
+        assert np.isnan(one_typed_log_probs(typed, [intended], channel.table, KEEP)).all()
+
+    def test_none_at_all(self, channel: EditModel) -> None:
+        assert len(one_typed_log_probs("a", [], channel.table, KEEP)) == 0
 
 
 class TestLeftToTheGrid:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lmkit.channel.candidates import near
 from lmkit.channel.candidates.deletions import DeletionIndex
 from lmkit.channel.candidates.distance import distances
 from lmkit.channel.candidates.scan import WordScan
@@ -15,6 +16,7 @@ from lmkit.channel.candidates.trie import WordTrie
 from lmkit.channel.candidates.words import PackedWords, WordRows, alphabetical
 from lmkit.channel.candidates.wordtable import WordTable
 from lmkit.channel.edits.damerau import Damerau
+from lmkit.registry import names, resolve
 
 WORDS = st.lists(st.text("abcé", min_size=1, max_size=12), min_size=1, max_size=30, unique=True)
 
@@ -58,27 +60,96 @@ def test_distances_worked_by_hand(a: str, b: str, distance: int):
     assert distances(left, right, zero, zero).tolist() == [distance]
 
 
-@pytest.mark.parametrize("kind", [DeletionIndex, WordScan])
+def brute_force_near(typed: list[str], lexicon: list[str]) -> dict[tuple[int, int], int]:
+    pairs = {
+        (q, r): brute_force_distance(word, other)
+        for q, word in enumerate(typed)
+        for r, other in enumerate(lexicon)
+    }
+    return {pair: apart for pair, apart in pairs.items() if apart < 3}
+
+
 @given(WORDS, WORDS)
-def test_all_words_within_two_edits_are_found(
-    kind: type[DeletionIndex | WordScan], lexicon: list[str], typed: list[str]
-):
+def test_all_words_within_two_edits_are_found(lexicon: list[str], typed: list[str]):
     table = WordTable.of(lexicon)
     queries = WordTable.of(typed, table.alphabet)
-    rows, found = kind(table).lookup(queries)
+    rows, found = DeletionIndex(table).lookup(queries)
     apart = distances(queries, table, rows, found)
     near = {
-        (q, r)
+        (q, r): d
         for q, r, d in zip(rows.tolist(), found.tolist(), apart.tolist(), strict=True)
         if d < 3
     }
     assert len(set(zip(rows.tolist(), found.tolist(), strict=True))) == len(rows)
-    assert near == {
-        (q, r)
-        for q, word in enumerate(typed)
-        for r, other in enumerate(lexicon)
-        if brute_force_distance(word, other) < 3
-    }
+    assert near == brute_force_near(typed, lexicon)
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_a_scan_finds_all_words_within_two_edits_and_how_far_they_are(
+    counted: bool, monkeypatch: pytest.MonkeyPatch
+):
+    if not counted:
+        # As with NumPy 1.
+        monkeypatch.delattr(np, "bitwise_count", raising=False)
+
+    @given(WORDS, WORDS, st.integers(0, 30), st.integers(0, 8))
+    def check(lexicon: list[str], typed: list[str], most: int, few: int) -> None:
+        table = WordTable.of(lexicon)
+        queries = WordTable.of(typed, table.alphabet)
+        with pytest.MonkeyPatch.context() as patch:
+            # Words are dropped on the way however few they are.
+            patch.setattr(near, "FEW", few)
+            rows, found, apart = WordScan(table).near(queries)
+            likely = WordScan(table).near(queries, np.full(len(typed), most))
+        pairs = list(zip(rows.tolist(), found.tolist(), strict=True))
+        assert pairs == sorted(pairs)
+        expected = brute_force_near(typed, lexicon)
+        assert dict(zip(pairs, apart.tolist(), strict=True)) == expected
+        likely_pairs = zip(*(part.tolist() for part in likely), strict=True)
+        assert {(q, r): d for q, r, d in likely_pairs} == {
+            pair: d for pair, d in expected.items() if pair[1] < most
+        }
+
+    check()
+
+
+@pytest.mark.parametrize("length", [14, 15, 16, 30, 31, 32, 40, 60])
+def test_a_scan_of_long_words(length: int):
+    generator = np.random.default_rng(length)
+    word = "".join(generator.choice(list("abcdefgh"), length))
+    others = sorted({word, *(edited(word, generator, n) for n in (1, 2, 3, 4) for _ in range(50))})
+    table = WordTable.of(others)
+    _, found, apart = WordScan(table).near(WordTable.of([word], table.alphabet))
+    assert {(0, r): d for r, d in zip(found.tolist(), apart.tolist(), strict=True)} == (
+        brute_force_near([word], others)
+    )
+
+
+def test_distances_of_words_of_all_lengths_together():
+    generator = np.random.default_rng(3)
+    letters = list("abcdefgh")
+    typed = ["".join(generator.choice(letters, n)) for n in (0, 1, 15, 16, 17, 31, 32, 33, 62, 63)]
+    meant = [edited(word or "a", generator, n) for word in typed for n in (0, 1, 3, 6)]
+    right = WordTable.of(meant)
+    left = WordTable.of(typed, right.alphabet)
+    rows = np.repeat(np.arange(len(typed)), len(meant))
+    columns = np.tile(np.arange(len(meant)), len(typed))
+    expected = [brute_force_distance(a, b) for a in typed for b in meant]
+    assert distances(left, right, rows, columns).tolist() == expected
+
+
+def edited(word: str, generator: np.random.Generator, edits: int) -> str:
+    """``word`` after so many edits of any kind."""
+    for _ in range(edits):
+        place, letter = (
+            int(generator.integers(len(word) + 1)),
+            str(generator.choice(list("abcxyz"))),
+        )
+        kind = generator.integers(4)
+        taken = 2 if kind == 3 else int(kind > 0)
+        new = [letter, "", letter, word[place : place + 2][::-1]][kind]
+        word = word[:place] + new + word[place + taken :]
+    return word
 
 
 @given(
@@ -92,12 +163,12 @@ def test_a_scan_finds_what_the_index_does_also_with_many_letters(
     table = WordTable.of(lexicon)
     queries = WordTable.of(typed, table.alphabet)
     reach = np.full(len(typed), most)
-    near = []
-    for kind in (DeletionIndex, WordScan):
-        rows, found = kind(table).lookup(queries, reach)
-        close = distances(queries, table, rows, found) <= 2
-        near.append((rows[close].tolist(), found[close].tolist()))
-    assert near[0] == near[1]
+    rows, found = DeletionIndex(table).lookup(queries, reach)
+    apart = distances(queries, table, rows, found)
+    close = apart <= 2
+    scanned = WordScan(table).near(queries, reach)
+    expected = (rows[close], found[close], apart[close])
+    assert [part.tolist() for part in scanned] == [part.tolist() for part in expected]
 
 
 SPELT = st.text("abzé𐐨", max_size=25)
@@ -127,6 +198,8 @@ def test_packed_words_are_the_list_and_the_dictionary_that_they_stand_for(
             assert rows.get("xyz") is None
             assert "xyz" not in rows
             assert dict(rows.unpacked if again else rows) == {w: r for r, w in enumerate(expected)}
+        for many in (0, len(expected) // 2, len(expected)):
+            assert rows.first(many) == {w: r for r, w in enumerate(expected[:many])}
         assert joined.at(np.arange(len(expected))[::-1]) == joined.unpacked[::-1] == expected[::-1]
 
 
@@ -189,6 +262,22 @@ def test_a_narrow_search_finds_some_of_what_a_wide_one_does():
     assert words.index("accommodation") in wide
     assert words.index("accommodation") not in narrow
     assert set(narrow) <= set(wide)
+
+
+@given(st.data())
+def test_a_word_alone_is_searched_for_as_among_others(data: st.DataObject):
+    letters = st.text("abcdeéß", max_size=9)
+    words = sorted(set(data.draw(st.lists(letters, min_size=1, max_size=60))))
+    generator = np.random.default_rng(data.draw(st.integers(0, 99)))
+    # No two values alike: of equal ones either may stay.
+    prior = np.log(generator.dirichlet(np.ones(len(words))))
+    channel = resolve("channel", data.draw(st.sampled_from(names("channel")))).english()
+    search = TrieSearch(trie_of(words, prior), channel)
+    beam = data.draw(st.integers(1, 12))
+    for typed in data.draw(st.lists(st.text("abcdeéžx", max_size=8), min_size=1, max_size=4)):
+        alone = search.find([typed], beam)[1]
+        queries, among = search.find([typed, "abc"], beam)
+        assert alone.tolist() == among[queries == 0].tolist()
 
 
 def check_children(words: list[str]) -> None:

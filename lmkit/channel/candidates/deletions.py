@@ -12,6 +12,7 @@ letter out is a shift. ``N`` words make up to 29 ``N`` entries.
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -33,14 +34,12 @@ class DeletionIndex:
     def __init__(self, table: WordTable, threads: int = 1) -> None:
         self._table = table
         self._smaller: dict[int, DeletionIndex] = {}
-        hashes, rows = _deletions(table)
-        hashes <<= np.uint64(32)
-        entries = hashes | rows
+        entries = _deletions(table)
         # Each thread has a range of the hashes.
         bounds = [np.uint64((k << 64) // threads) for k in range(threads)]
         ranges = [*pairwise(bounds), (bounds[-1], None)]
         parts = shared(lambda bounds: _sorted(entries, *bounds), ranges, threads)
-        self._hashes, self._rows = map(np.concatenate, zip(*parts, strict=True))
+        self._hashes, self._rows = map(_joined, zip(*parts, strict=True))
         size = len(self._hashes).bit_length()
         # About one entry a bucket, unless there are so many that buckets would take more room.
         bits = max(min(size, MOST_BITS), size - 3, 1)
@@ -90,7 +89,8 @@ class DeletionIndex:
 
     def _pairs(self, typed: WordTable) -> NDArray[np.uint64]:
         """Pairs as one number, the row of ``typed`` in its upper half; ascending and distinct."""
-        hashes, rows = _deletions(typed)
+        entries = _deletions(typed)
+        hashes, rows = entries >> np.uint64(32), entries & np.uint64(0xFFFFFFFF)
         bucket = hashes >> self._shift
         low = self._bucket_starts[bucket]
         sizes = self._bucket_starts[bucket + np.uint64(1)] - low
@@ -108,31 +108,50 @@ class DeletionIndex:
 def _sorted(
     entries: NDArray[np.uint64], low: np.uint64, high: np.uint64 | None
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    """Hashes and rows of the distinct ``entries`` from ``low`` to below ``high``, in order."""
-    mine = entries[entries >= low] if low else entries
-    if high is not None:
-        mine = mine[mine < high]
-    mine = np.sort(mine)
-    keep = np.ones(len(mine), bool)
-    np.not_equal(mine[1:], mine[:-1], out=keep[1:])
-    mine = mine[keep]
-    return (mine >> np.uint64(32)).astype(np.uint32), mine.astype(np.uint32)
+    """Hashes and rows of the ``entries`` from ``low`` to below ``high``, in order; all of them may
+    be overwritten. Memory that was never used takes longer to get than to fill."""
+    mine = entries
+    if low or high is not None:
+        mine = (
+            entries[entries >= low]
+            if high is None
+            else entries[(entries >= low) & (entries < high)]
+        )
+    mine.sort()
+    rows = mine.astype(np.uint32)
+    mine >>= np.uint64(32)
+    return mine.astype(np.uint32), rows
 
 
-def _deletions(table: WordTable) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Hash of each beginning with up to two letters left out, and the word it is of."""
+def _joined(parts: Sequence[NDArray[np.uint32]]) -> NDArray[np.uint32]:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _deletions(table: WordTable) -> NDArray[np.uint64]:
+    """Of each beginning with up to two letters left out the hash, in the upper half, and the word
+    it is of."""
     packed, lengths = _beginnings(table)
-    everyone = np.arange(len(table), dtype=np.uint64)
-    found, rows = [packed], [everyone]
-    for left_out in [*combinations(range(PREFIX), 1), *combinations(range(PREFIX), 2)]:
-        words = np.flatnonzero(lengths > left_out[-1])
+    longer = [np.flatnonzero(lengths > place) for place in range(PREFIX)]
+    left_outs = [*combinations(range(PREFIX), 1), *combinations(range(PREFIX), 2)]
+    sizes = [len(longer[left_out[-1]]) for left_out in left_outs]
+    entries = np.empty(len(table) + sum(sizes), np.uint64)
+    entries[: len(table)] = _entries(packed, np.arange(len(table)))
+    start = len(table)
+    for left_out, size in zip(left_outs, sizes, strict=True):
+        words = longer[left_out[-1]]
         shorter = packed[words]
         for place in reversed(left_out):
             shorter = _without(shorter, place)
-        found.append(shorter)
-        rows.append(everyone[words])
-    hashes = np.concatenate(found) * _MULTIPLIER
-    return hashes >> np.uint64(32), np.concatenate(rows)
+        entries[start : start + size] = _entries(shorter, words)
+        start += size
+    return entries
+
+
+def _entries(packed: NDArray[np.uint64], words: NDArray[np.int64]) -> NDArray[np.uint64]:
+    hashes = packed * _MULTIPLIER
+    hashes &= np.uint64(0xFFFFFFFF << 32)
+    hashes |= words.astype(np.uint64)
+    return hashes
 
 
 def _beginnings(table: WordTable) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:

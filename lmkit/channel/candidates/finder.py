@@ -62,6 +62,8 @@ MOST_SCANNED = 500
 MOST_REMEMBERED = 1_000_000
 FEWEST_AT_ONCE, MOST_AT_ONCE = 512, 4096
 """Typed words that are looked up together."""
+LOOKED_UP = 512
+"""Of these, so many at a time in the index: most of what it finds is not near."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +136,10 @@ class CandidateFinder:
             return
         typed = WordTable.of(words, self._table.alphabet)
         own = self.lexicon.rows.of(words)
-        queries, rows = self._near(typed, (own >= 0) & (not self.thorough))
-        queries, rows, scores = self._scored(words, typed, queries, rows, own)
+        queries, rows, apart = self._near(typed, own >= 0)
+        other = rows != own[queries]
+        queries, rows, apart = queries[other], rows[other], apart[other]
+        scores = self._scored(words, queries, rows, apart)
         best = np.full(len(words), -np.inf)
         np.maximum.at(best, queries, scores + self.lexicon.log_prior[rows])
         limit = POOR_ASKED if self.thorough else POOR
@@ -143,11 +147,14 @@ class CandidateFinder:
         if len(far):
             beam = BEAM_ASKED if self.thorough else BEAM
             of_far, found = self.search.find([words[i] for i in far.tolist()], beam)
-            new = ~np.isin((far[of_far] << 32) | found, (queries << 32) | rows)
-            more = self._scored(words, typed, far[of_far[new]], found[new], own)
-            queries = np.concatenate((queries, more[0]))
-            rows = np.concatenate((rows, more[1]))
-            scores = np.concatenate((scores, more[2]))
+            of_far = far[of_far]
+            new = ~np.isin((of_far << 32) | found, (queries << 32) | rows)
+            of_far, found = of_far[new], found[new]
+            apart = distances(typed, self._table, of_far, found)
+            more = self._scored(words, of_far, found, apart)
+            queries = np.concatenate((queries, of_far))
+            rows = np.concatenate((rows, found))
+            scores = np.concatenate((scores, more))
         value = scores + self.lexicon.log_prior[rows]
         keep = best_of_groups(queries, value, MOST_KEPT, BEHIND)
         queries, rows, scores = queries[keep], rows[keep], scores[keep]
@@ -159,35 +166,39 @@ class CandidateFinder:
     def _scored(
         self,
         words: Sequence[str],
-        typed: WordTable,
         queries: NDArray[np.int64],
         rows: NDArray[np.int64],
-        own: NDArray[np.int64],
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-        """Pairs but for those of words with themselves, and log p(typed | row) of each."""
-        other = rows != own[queries]
-        queries, rows = queries[other], rows[other]
+        apart: NDArray[np.int64],
+    ) -> NDArray[np.float64]:
+        """log p(typed | row) of each pair of words so far ``apart``."""
         intended = self.lexicon.words.at(rows)
         scores = self.channel.log_probs([words[i] for i in queries.tolist()], intended)
-        if self.slips:
-            scores = self._with_slips(typed, queries, rows, scores)
-        return queries, rows, scores
+        return self._with_slips(rows, apart, scores) if self.slips else scores
 
     def _lookup(
         self, typed: WordTable, reach: NDArray[np.integer] | None
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Pairs (typed word, row) with all that are within two edits."""
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Pairs (typed word, row) that are within two edits, and their distances."""
         with self._lock:
             self._scanned += len(typed)
-            if self.thorough or (self._index is None and self._scanned <= MOST_SCANNED):
-                if self._scan is None:
-                    self._scan = WordScan(self._table)
-                lookup = self._scan.lookup
-            else:
-                if self._index is None:
-                    self._index = DeletionIndex(self._table, self.threads)
-                lookup = self._index.lookup
-        return lookup(typed, reach)
+            scan = self.thorough or (self._index is None and self._scanned <= MOST_SCANNED)
+            if scan and self._scan is None:
+                self._scan = WordScan(self._table)
+            if not scan and self._index is None:
+                self._index = DeletionIndex(self._table, self.threads)
+        if scan and self._scan is not None:
+            return self._scan.near(typed, reach)
+        assert self._index is not None
+        found = []
+        for start in range(0, len(typed), LOOKED_UP):
+            some = np.arange(start, min(start + LOOKED_UP, len(typed)))
+            words = typed.taken(some)
+            queries, rows = self._index.lookup(words, None if reach is None else reach[some])
+            apart = distances(words, self._table, queries, rows)
+            near = np.flatnonzero(apart <= 2)
+            found.append((queries[near] + start, rows[near], apart[near]))
+        queries, rows, apart = map(np.concatenate, zip(*found, strict=True))
+        return queries, rows, apart
 
     @property
     def search(self) -> TrieSearch:
@@ -201,37 +212,35 @@ class CandidateFinder:
 
     def _near(
         self, typed: WordTable, known: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Pairs within two edits, at most `MOST_SCORED` a typed word (`MOST_OF_KNOWN` for the
-        ``known`` ones)."""
+        ``known`` ones, `MOST_ASKED` where somebody asks), and their distances."""
         reach = None if self.thorough else _REACH[np.minimum(typed.lengths, len(_REACH) - 1)]
-        queries, rows = self._lookup(typed, reach)
-        apart = distances(typed, self._table, queries, rows)
-        near = apart <= 2
-        queries, rows, apart = queries[near], rows[near], apart[near]
+        queries, rows, apart = self._lookup(typed, reach)
         value = self.lexicon.log_prior[rows] - PER_EDIT * apart
+        if self.thorough:
+            keep = best_of_groups(queries, value, MOST_ASKED)
+            return queries[keep], rows[keep], apart[keep]
         is_known = known[queries]
         keep = np.concatenate(
             [
                 some[best_of_groups(queries[some], value[some], most)]
                 for some, most in (
                     (np.flatnonzero(is_known), MOST_OF_KNOWN),
-                    (np.flatnonzero(~is_known), MOST_ASKED if self.thorough else MOST_SCORED),
+                    (np.flatnonzero(~is_known), MOST_SCORED),
                 )
             ]
         )
-        return queries[keep], rows[keep]
+        return queries[keep], rows[keep], apart[keep]
 
     def _with_slips(
         self,
-        typed: WordTable,
-        queries: NDArray[np.int64],
         rows: NDArray[np.int64],
+        apart: NDArray[np.int64],
         scores: NDArray[np.float64],
     ) -> NDArray[np.float64]:
         """``scores`` mixed with slips. A word of n letters has at most 54 (n + 1) others at one
         edit of 26 letters, and at most the square of that at two: they share what there is."""
-        apart = distances(typed, self._table, queries, rows)
         share = np.array([0.0, *SLIPS])[np.where(apart <= len(SLIPS), apart, 0)]
         with np.errstate(divide="ignore"):
             slip = np.log(share * self.slips * (1 - self.channel.keep))

@@ -19,6 +19,8 @@ Kneser, Peters & Klakow 1997, without its normalisation, as words compete for on
 
 from __future__ import annotations
 
+import operator
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -91,12 +93,17 @@ class Lexicon:
         """The likeliest ``most`` words as arrays of letters."""
         return self.words.table if most is None else self.words.table.first(most)
 
-    def halves(self, word: str, shortest: int = 1) -> Iterator[tuple[int, int, int]]:
-        """Where ``word`` can be cut into two words of ``shortest`` letters or more: the place, and
-        the rows of both."""
+    def halves(
+        self, word: str, shortest: int = 1, rarest: float = -np.inf
+    ) -> Iterator[tuple[int, int, int]]:
+        """Where ``word`` can be cut into two words of ``shortest`` letters or more, both with a
+        log-prior above ``rarest``: the place, and the rows of both."""
+        rows: Mapping[str, int] = self.rows
+        if rarest > self.log_prior[-1:].max(initial=-np.inf):
+            rows = self.rows.first(bisect_left(self.log_prior, -rarest, key=operator.neg))
         for cut in range(shortest, len(word) - shortest + 1):
-            left = self.rows.get(word[:cut], -1)
-            right = self.rows.get(word[cut:], -1) if left >= 0 else -1
+            left = rows.get(word[:cut], -1)
+            right = rows.get(word[cut:], -1) if left >= 0 else -1
             if right >= 0:
                 yield cut, left, right
 

@@ -3,7 +3,7 @@
 From left to right through the typed word, a hypothesis is a beginning of a word of the lexicon and
 the price of the edits so far. Each edit of the channel takes a piece of the typed word and goes
 down the trie by what may have been meant (Brill & Moore 2000, section 3). Hypotheses are ranked by
-their price and the prior of the best word below them. All typed words of a call go in step.
+their price and the prior of the best word below them. The typed words of a call go in step.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.channel.base import CONTEXTS, ErrorModel
+from lmkit.channel.candidates.one_search import EditList, OneWordSearch
 from lmkit.channel.candidates.trie import WordTrie
 from lmkit.channel.candidates.wordtable import WordTable
-from lmkit.channel.groups import Columns, best_of_groups, stretches
+from lmkit.channel.groups import Columns, best_of_groups, floors, stretches
 from lmkit.text.growing import GrowingArray
 
 BEAM = 24
@@ -29,6 +30,8 @@ EXTRA_LETTER = -6.0
 LONGEST_PIECE = 3
 LONGEST_MEANT = 4
 MOST_FOUND = 16
+AT_ONCE = 128
+"""Typed words that go in step: what they may become stays in the processor's cache."""
 NO_EDITS = ("", "")
 DEAREST = -12.0
 """An edit less likely than this (log) is not tried."""
@@ -67,8 +70,17 @@ class TrieSearch:
         self, typed: Sequence[str], beam: int = BEAM
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Pairs (place in ``typed``, place in the words): at most `MOST_FOUND` for each."""
+        starts = range(0, max(len(typed), 1), AT_ONCE)
+        parts = [self._find(typed[start : start + AT_ONCE], beam) for start in starts]
+        queries = [start + query for start, (query, _) in zip(starts, parts, strict=True)]
+        return np.concatenate(queries), np.concatenate([words for _, words in parts])
+
+    def _find(self, typed: Sequence[str], beam: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The same for at most `AT_ONCE` words."""
         table = WordTable.of(typed, self._trie.alphabet)
         lengths = table.lengths
+        if len(typed) == 1:
+            return self._best(_Front(*self._found_for_one(typed[0], table.codes, beam)))
         longest = int(lengths.max(initial=0))
         everyone = np.arange(len(typed))
         fronts: list[list[_Front]] = [[] for _ in range(longest + LONGEST_PIECE + 1)]
@@ -78,7 +90,7 @@ class TrieSearch:
             if not fronts[place]:
                 continue
             front = self._pruned(_Front.joined(fronts[place]), beam)
-            (lost,) = self._expand(front, typed, place, (0,))
+            (lost,) = self._expand(front, typed, place, (0,), beam)
             front = self._pruned(_Front.joined([front, lost]), beam)
             ended = front.at(lengths[front.query] == place)
             found.append(ended.at(self._trie.word_at[ended.node] >= 0))
@@ -88,10 +100,63 @@ class TrieSearch:
             fronts[place + 1].append(kept.at(kept.node >= 0))
             if len(front.query):
                 sizes = range(1, min(LONGEST_PIECE, longest - place) + 1)
-                taken = self._expand(front, typed, place, sizes)
+                taken = self._expand(front, typed, place, sizes, beam)
                 for size, after in zip(sizes, taken, strict=True):
                     fronts[place + size].append(after)
         return self._best(_Front.joined(found))
+
+    def _found_for_one(
+        self, word: str, codes: NDArray[np.integer], beam: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """The same hypotheses at the end of one word, whose letters have ``codes``."""
+        places = range(len(word))
+        with self._lock:
+            sizes = range(1, LONGEST_PIECE + 1)
+            taking = [self._sets_of([word], p, size)[0] for p in places for size in sizes]
+            before = [self._sets_of([word], p, 0)[0] for p in (*places, len(word))]
+            ranks = self._ranks
+        new = sorted({code for code in codes.tolist() if code and not ranks[code]})
+        if new:
+            ranks = ranks.copy()
+            ranks[new] = ranks.max() + 1 + np.arange(len(new))
+        search = OneWordSearch(self._trie, ranks, beam)
+        node, score = search.find(
+            len(word),
+            self._listed(np.array(taking, np.int64).reshape(-1, LONGEST_PIECE), ranks, codes),
+            self._listed(np.array(before)[:, None], ranks, None),
+        )
+        ends = np.flatnonzero(self._trie.word_at[node] >= 0)
+        return np.zeros(len(ends), np.int64), node[ends], score[ends]
+
+    def _listed(
+        self,
+        sets: NDArray[np.int64],
+        ranks: NDArray[np.int64],
+        codes: NDArray[np.integer] | None,
+    ) -> EditList:
+        """The edits of ``sets`` [places, sizes], from one letter typed on or, without ``codes``,
+        none; with them, each of the letters typed may be kept."""
+        starts = self._set_starts.values
+        flat = sets.reshape(-1)
+        many = starts[flat + 1] - starts[flat]
+        edit = stretches(starts[flat], many)
+        place, taken = np.divmod(np.repeat(np.arange(len(flat)), many), sets.shape[1])
+        taken += codes is not None
+        meant = self._letters.values.reshape(-1, LONGEST_MEANT)[edit]
+        lengths, log_probs = self._lengths.values[edit], self._log_probs.values[edit]
+        empty = np.flatnonzero(lengths == 0)
+        lost = zip(
+            place[empty].tolist(), taken[empty].tolist(), log_probs[empty].tolist(), strict=True
+        )
+        if codes is not None:
+            kept = np.zeros((len(codes), LONGEST_MEANT), np.int64)
+            kept[:, 0] = codes
+            ones = np.ones(len(codes), np.int64)
+            place = np.concatenate((place, np.arange(len(codes))))
+            taken, lengths = np.concatenate((taken, ones)), np.concatenate((lengths, ones))
+            meant = np.concatenate((meant, kept))
+            log_probs = np.concatenate((log_probs, np.zeros(len(codes))))
+        return EditList.of(place, taken, meant, lengths, log_probs, ranks, list(lost), len(sets))
 
     def _best(self, found: _Front) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         words = self._trie.word_at[found.node]
@@ -113,10 +178,11 @@ class TrieSearch:
         return front.at(best_of_groups(front.query, rank, beam))
 
     def _expand(
-        self, front: _Front, typed: Sequence[str], place: int, sizes: Sequence[int]
+        self, front: _Front, typed: Sequence[str], place: int, sizes: Sequence[int], beam: int
     ) -> list[_Front]:
         """What ``front`` becomes when as many of the next letters as ``sizes`` say are taken as
-        one edit: one front for each."""
+        one edit: one front for each, without all that the ``beam`` best of each surely leave
+        out."""
         queries = np.flatnonzero(np.bincount(front.query))
         with self._lock:
             words = [typed[q] for q in queries.tolist()]
@@ -140,6 +206,13 @@ class TrieSearch:
         node, parent = child[some], parent[some]
         score = front.score[parent] + self._log_probs.values[edit]
         lengths = self._lengths.values[edit]
+        # A letter is meant by one edit at most: no two of these ways are to one node.
+        group, bound = front.query[parent] * len(sizes) + of_size, score + self._trie.best[node]
+        single = np.flatnonzero(lengths == 1)
+        floor = floors(group[single], bound[single], len(typed) * len(sizes), beam)
+        hopeful = np.flatnonzero(bound >= floor[group])
+        node, parent, of_size = node[hopeful], parent[hopeful], of_size[hopeful]
+        score, edit, lengths = score[hopeful], edit[hopeful], lengths[hopeful]
         letters = self._letters.values.reshape(-1, LONGEST_MEANT)
         for step in range(1, int(lengths.max(initial=0))):
             going = np.flatnonzero((lengths > step) & (node >= 0))

@@ -84,7 +84,7 @@ class WordTrie:
         of each."""
         first = self._first_child[nodes]
         sizes = self._first_child[nodes + 1] - first
-        return stretches(first, sizes), np.repeat(np.arange(len(nodes)), sizes)
+        return stretches(first, sizes), np.arange(len(nodes)).repeat(sizes)
 
     @cached_property
     def _bits(self) -> NDArray[np.uint64]:
@@ -115,7 +115,7 @@ class WordTrie:
         before = there & (np.left_shift(np.uint64(1), bit) - np.uint64(1))
         has = (there >> bit) & np.uint64(1)
         found = np.where(has > 0, self._first_child[nodes] + _ones(before), -1)
-        rare = np.flatnonzero(there >> np.uint64(SHARED))
+        rare = (there >> np.uint64(SHARED)).nonzero()[0]
         if len(rare):
             found[rare] = self._search(nodes[rare], np.asarray(letters)[rare])
         return found

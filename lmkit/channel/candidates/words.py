@@ -8,7 +8,7 @@ such a dictionary, over a `WordTable`. Both become what they stand for when much
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise, repeat
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from lmkit.channel.candidates.wordtable import WordTable
 
-FEW = 64
+FEW = 128
 """When a word in so many has been looked for one by one, a dictionary is made."""
 FENCE = 64
 
@@ -68,9 +68,7 @@ class PackedWords(Sequence[str]):
         """The words in ``rows``."""
         self._asked += len(rows)
         if self._list is None and 4 * self._asked <= len(self):
-            table = self.table.taken(rows)
-            text = self._decoded(table.codes)
-            return [text[a:b] for a, b in pairwise(table.starts.tolist())]
+            return self._words_in(rows)
         words = self.unpacked
         return [words[row] for row in rows.tolist()]
 
@@ -94,6 +92,11 @@ class PackedWords(Sequence[str]):
         points = np.zeros(len(self.table.alphabet) + 1, np.uint8 if latin else "<u4")
         points[1:] = self.table.alphabet
         return points
+
+    def _words_in(self, rows: NDArray[np.integer]) -> list[str]:
+        table = self.table.taken(rows)
+        text = self._decoded(table.codes)
+        return [text[a:b] for a, b in pairwise(table.starts.tolist())]
 
     def _decoded(self, codes: NDArray[np.integer]) -> str:
         letters = self._letters[codes]
@@ -126,18 +129,10 @@ class PackedWords(Sequence[str]):
 
     def place_of(self, word: str) -> tuple[int, bool]:
         """Where ``word`` stands, or would, in alphabetical order, and whether it is there."""
-        block = bisect_right(self._fence, word)
-        low, high = max(block - 1, 0) * FENCE, min(block * FENCE, len(self))
-        while low < high:
-            middle = (low + high) // 2
-            here = self[int(self.order[middle])]
-            if here == word:
-                return middle, True
-            if here < word:
-                low = middle + 1
-            else:
-                high = middle
-        return low, False
+        low = max(bisect_right(self._fence, word) - 1, 0) * FENCE
+        near = self._words_in(self.order[low : low + FENCE])
+        place = bisect_left(near, word)
+        return low + place, near[place : place + 1] == [word]
 
 
 class WordRows(Mapping[str, int]):
@@ -147,6 +142,8 @@ class WordRows(Mapping[str, int]):
         self._words = words
         self._asked = 0
         self._rows: dict[str, int] | None = None
+        self._found: dict[str, int] = {}
+        self._first: dict[int, dict[str, int]] = {}
 
     def __len__(self) -> int:
         return len(self._words)
@@ -157,16 +154,22 @@ class WordRows(Mapping[str, int]):
     def __getitem__(self, word: str) -> int:
         if self._rows is not None:
             return self._rows[word]
-        self._asked += 1
-        if FEW * self._asked > len(self):
-            return self.unpacked[word]
-        place, found = self._words.place_of(word)
-        if not found:
+        row = self._found.get(word)
+        if row is None:
+            self._asked += 1
+            if FEW * self._asked > len(self):
+                return self.unpacked[word]
+            place, found = self._words.place_of(word)
+            row = self._found[word] = int(self._words.order[place]) if found else -1
+        if row < 0:
             raise KeyError(word)
-        return int(self._words.order[place])
+        return row
+
+    def __contains__(self, word: object) -> bool:
+        # Texts ask so often that the detour of a Mapping is felt.
+        return self.get(word) is not None  # type: ignore[arg-type]
 
     def get(self, word: str, default: Any = None) -> Any:
-        # Texts ask so often that the detour of a Mapping is felt.
         if self._rows is not None:
             return self._rows.get(word, default)
         try:
@@ -180,6 +183,14 @@ class WordRows(Mapping[str, int]):
         if self._rows is None:
             self._rows = {word: row for row, word in enumerate(self._words.unpacked)}
         return self._rows
+
+    def first(self, most: int) -> dict[str, int]:
+        """The rows of the first ``most`` words, as a dictionary, which is kept: few words are
+        looked for sooner there than one by one in all of them."""
+        if most not in self._first:
+            words = self._words.at(np.arange(most))
+            self._first[most] = {word: row for row, word in enumerate(words)}
+        return self._first[most]
 
     def of(self, words: Sequence[str]) -> NDArray[np.int64]:
         """The row of each of ``words``, -1 where it is none."""

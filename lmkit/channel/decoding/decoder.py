@@ -262,8 +262,7 @@ class BeamSearch:
     ) -> NDArray[np.float64]:
         """What each ``arc`` costs [n] behind stream ``rows[i]``, ascending, of ``state``."""
         arcs = self._lattice.arcs
-        log_probs = log_probs_of_pairs(self._source, state, rows, arcs.token[arc])
-        self._add_twins(log_probs, state, rows, arcs.twin[arc])
+        log_probs = self._log_probs(state, rows, arcs.token[arc], arcs.twin[arc])
         unknown = arcs.token[arc] == UNK
         log_probs += np.where(unknown, arcs.log_unknown[arc] + self._pricing.unknown, 0.0)
         if self._pricing.mix:
@@ -271,18 +270,27 @@ class BeamSearch:
             log_probs = np.logaddexp(log_probs, arcs.log_list[arc])
         return self._pricing.source * log_probs + arcs.cost[arc]
 
-    def _add_twins(
+    def _log_probs(
         self,
-        log_probs: NDArray[np.float64],
         state: Any,
         rows: NDArray[np.int64],
+        tokens: NDArray[np.int64],
         twins: NDArray[np.int64],
-    ) -> None:
-        """Add to ``log_probs`` those of the words with other capitals."""
-        asked = np.flatnonzero(twins)
-        if len(asked):
-            more = log_probs_of_pairs(self._source, state, rows[asked], twins[asked])
-            log_probs[asked] = np.logaddexp(log_probs[asked], more)
+    ) -> NDArray[np.float64]:
+        """log p [n] of ``tokens`` behind streams ``rows`` of ``state``, with those of the same
+        words with other capitals."""
+        doubled = twins.nonzero()[0]
+        if state.keys() is not None:
+            # One question is cheaper than two; streams have to ascend only where there are no keys.
+            rows = np.concatenate((rows, rows[doubled]))
+            asked = np.concatenate((tokens, twins[doubled]))
+            log_probs = log_probs_of_pairs(self._source, state, rows, asked)
+            log_probs, more = log_probs[: len(tokens)], log_probs[len(tokens) :]
+        else:
+            log_probs = log_probs_of_pairs(self._source, state, rows, tokens)
+            more = log_probs_of_pairs(self._source, state, rows[doubled], twins[doubled])
+        log_probs[doubled] = np.logaddexp(log_probs[doubled], more)
+        return log_probs
 
     def _step(self, time: int) -> None:
         """Make hypotheses of the ways that lead to nodes of ``time``, and follow their arcs."""

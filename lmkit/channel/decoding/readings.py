@@ -184,20 +184,34 @@ class Readings:
         return prices
 
     def _learn_splits(self, tokens: Sequence[Token], correctable: NDArray[np.bool_]) -> None:
-        counts = np.zeros(len(tokens), np.int64)
+        words = [
+            token.folded if may_change else ""
+            for token, may_change in zip(tokens, correctable.tolist(), strict=True)
+        ]
+        counts, rows, scores = self.splits(words)
+        self.split_log_channel.extend(scores)
+        self.split_rows.extend(rows.reshape(-1))
+        self.split_starts.extend(self.split_starts.values[-1] + np.cumsum(counts))
+
+    def splits(
+        self, words: Sequence[str]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """Readings of each of ``words`` [T] as two words: how many [T], the `split_rows` [W, 2] of
+        all, and their `split_log_channel` [W]."""
+        counts = np.zeros(len(words), np.int64)
         typed: list[str] = []
         intended: list[str] = []
         rows: list[tuple[int, int]] = []
         prior = self.lexicon.log_prior
-        for i in np.flatnonzero(correctable).tolist():
-            word = tokens[i].folded
+        for i, word in enumerate(words):
             if len(word) > LONGEST:
                 continue
             found = sorted(
                 (
                     (float(prior[left] + prior[right]), left, right, cut)
-                    for cut, left, right in self.lexicon.halves(word)
-                    if self._may_be_part(left) and self._may_be_part(right)
+                    for cut, left, right in self.lexicon.halves(word, rarest=LIKELY_PART)
+                    if (cut > 1 or prior[left] > LIKELY_LETTER)
+                    and (cut < len(word) - 1 or prior[right] > LIKELY_LETTER)
                 ),
                 reverse=True,
             )
@@ -207,10 +221,5 @@ class Readings:
                 intended.append(f"{word[:cut]} {word[cut:]}")
                 rows.append((left, right))
         scores = self.channel.log_probs(typed, intended) if typed else np.zeros(0)
-        self.split_log_channel.extend(scores - np.log1p(-self.channel.keep) + RUN_TOGETHER)
-        self.split_rows.extend(np.array(rows, np.int64).reshape(-1))
-        self.split_starts.extend(self.split_starts.values[-1] + np.cumsum(counts))
-
-    def _may_be_part(self, row: int) -> bool:
-        short = len(self.lexicon.words[row]) == 1
-        return bool(self.lexicon.log_prior[row] > (LIKELY_LETTER if short else LIKELY_PART))
+        scores = scores - np.log1p(-self.channel.keep) + RUN_TOGETHER
+        return counts, np.array(rows, np.int64).reshape(-1, 2), scores

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lmkit.channel.corrections import Suggestion
-from lmkit.channel.decoding.building import pieces_of
+from lmkit.channel.decoding.building import LatticeBuilder, pieces_of
 from lmkit.channel.decoding.changes import ChangeReader
 from lmkit.channel.decoding.lattice import CHANGED
+from lmkit.channel.decoding.readings import Readings
 from lmkit.channel.decoding.surface import Line, dressed
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 
 def suggestions(corrector: Corrector, word: str, left: str, right: str, n: int) -> list[Suggestion]:
-    """See `Corrector.suggest`. ``corrector`` has met no tokens yet: in each text others may be
-    changed."""
+    """See `Corrector.suggest`. ``corrector`` is one for this question, with a thorough finder and a
+    surface that has met no tokens yet: in each text others may be changed."""
     text = " ".join(part for part in (left, word, right) if part)
     line = corrector.surface.read(text)
     offset = len(left) + 1 if left else 0
@@ -27,9 +28,6 @@ def suggestions(corrector: Corrector, word: str, left: str, right: str, n: int) 
     line = replace(line, open=[a and b for a, b in zip(line.open, within, strict=True)])
     if not any(line.open):
         return []
-    asked = np.zeros(len(corrector.surface.tokens), bool)
-    asked[[number for number, opened in zip(line.tokens, line.open, strict=True) if opened]] = True
-    corrector.readings.learn(corrector.surface.tokens, asked)
     if not (left.strip() or right.strip()):
         return _alone(corrector, line, n)
     return _in_context(corrector, line, n)
@@ -37,17 +35,14 @@ def suggestions(corrector: Corrector, word: str, left: str, right: str, n: int) 
 
 def _alone(corrector: Corrector, line: Line, n: int) -> list[Suggestion]:
     """By the channel and the priors of the lexicon."""
-    lexicon, readings, surface = corrector.lexicon, corrector.readings, corrector.surface
+    lexicon = corrector.lexicon
     place = _doubtful(corrector, line)
-    number = line.tokens[place]
-    token = surface.tokens[number]
-    first, last = readings.starts.values[number : number + 2].tolist()
-    low, high = readings.split_starts.values[number : number + 2].tolist()
-    rows = readings.label.values[first + 1 : last]
-    pairs = readings.split_rows.values.reshape(-1, 2)[low:high]
-    log_channel = np.concatenate(
-        (readings.log_channel.values[first + 1 : last], readings.split_log_channel.values[low:high])
-    ) + np.log1p(-corrector.weights.keep)
+    token = corrector.surface.tokens[line.tokens[place]]
+    near = corrector.finder.find([token.folded])
+    rows = near.rows
+    _, pairs, of_pairs = corrector.readings.splits([token.folded])
+    of_rows = near.log_channel - np.log1p(-corrector.channel.keep)
+    log_channel = np.concatenate((of_rows, of_pairs)) + np.log1p(-corrector.weights.keep)
     log_source = np.concatenate((lexicon.log_prior[rows], lexicon.log_prior[pairs].sum(axis=1)))
     value = corrector.weights.source * log_source + corrector.weights.channel_alone * log_channel
     kept = np.log(corrector.weights.keep) + (
@@ -89,8 +84,13 @@ def _spliced(line: Line, place: int, replacement: str, whole: str) -> str:
 
 def _in_context(corrector: Corrector, line: Line, n: int) -> list[Suggestion]:
     """By the channel and the source model."""
+    readings = Readings(corrector.source, corrector.finder)
+    asked = np.zeros(len(corrector.surface.tokens), bool)
+    asked[[number for number, opened in zip(line.tokens, line.open, strict=True) if opened]] = True
+    readings.learn(corrector.surface.tokens, asked)
+    builder = LatticeBuilder(corrector.surface, readings, corrector.weights)
     pieces = pieces_of(line, 0, corrector.surface)
-    lattice = corrector.builder.build([line], pieces)
+    lattice = builder.build([line], pieces)
     search = corrector.search(lattice, beam=SUGGESTION_BEAM, behind=SUGGESTION_BEHIND)
     reader = ChangeReader(corrector, lattice, search)
     place = _doubtful(corrector, line)
@@ -100,10 +100,10 @@ def _in_context(corrector: Corrector, line: Line, n: int) -> list[Suggestion]:
     here = np.flatnonzero((lattice.arcs.typed == typed) & (lattice.arcs.kind == CHANGED))
     if not len(here):
         return []
-    readings = [r for r in reader.readings(int(here[0]), 0.0) if lattice.arcs.kind[r[0]] == CHANGED]
+    found = [r for r in reader.readings(int(here[0]), 0.0) if lattice.arcs.kind[r[0]] == CHANGED]
     return [
         Suggestion(one.text, one.log_channel, one.log_source, one.posterior)
-        for one in reader.candidates(line, place, readings[:n], number, edits=False)
+        for one in reader.candidates(line, place, found[:n], number, edits=False)
     ]
 
 

@@ -30,6 +30,7 @@ _INITIAL = re.compile(r"(?<!\w)[^\W\d_](?=\.)")
 """A letter that stands for a name or a word: the J of J. Smith."""
 _ENDING = re.compile("'[a-z]{1,2}|n't")
 """What a tokenizer cuts off words, and nobody types alone."""
+MOST_PIECES = 1_000_000
 LIKELIEST = 2000
 FEW = 0.01
 """A script of a smaller part of the letters of the `LIKELIEST` words is not the lexicon's own."""
@@ -83,11 +84,12 @@ class Surface:
         self._normalize = normalizer(settings.normalize, settings.lowercase)
         self._numbers: dict[str, int] = {}
         self._pieces: dict[str, tuple[tuple[str, int], ...]] = {}
+        self._numbered: dict[str, tuple[tuple[int, int], ...]] = {}
 
     def fresh(self) -> Surface:
         """The same with no tokens."""
         other = copy(self)
-        other.tokens, other._numbers = [], {}
+        other.tokens, other._numbers, other._numbered = [], {}, {}
         return other
 
     def read(self, text: str) -> Line:
@@ -95,13 +97,12 @@ class Surface:
         numbers: list[int] = []
         offsets: list[int] = []
         place = 0
+        known = self._numbered
         for piece in self._tokenizer.tokenize(text):
             place = text.find(piece, place)
-            cut = self._pieces.get(piece)
-            if cut is None:
-                cut = self._cut(piece)
-            for token, offset in cut:
-                numbers.append(self.number(token))
+            cut = known.get(piece) or self._number_parts(piece)
+            for number, offset in cut:
+                numbers.append(number)
                 offsets.append(place + offset)
             place += len(piece)
         tokens = self.tokens
@@ -115,6 +116,15 @@ class Surface:
             if offsets[place : place + 1] == [found.start()]:
                 opened[place] = False
         return Line(text, numbers, offsets, opened)
+
+    def _number_parts(self, piece: str) -> tuple[tuple[int, int], ...]:
+        """The numbers of the tokens of what the tokenizer took as one, and where in it they are."""
+        cut = self._pieces.get(piece) or self._cut(piece)
+        if len(self._numbered) > MOST_PIECES:
+            self._numbered.clear()
+        numbered = tuple((self.number(token), offset) for token, offset in cut)
+        self._numbered[piece] = numbered
+        return numbered
 
     def number(self, text: str) -> int:
         """The number of a distinct token."""
@@ -150,13 +160,13 @@ class Surface:
         if not self._is_known(piece) and len(piece) <= 1000:
             cut = []
             for part in self._finer.tokenize(piece):
-                if self._is_known(part):
+                if part != piece and self._is_known(part):
                     cut.append(part)
                 else:
                     cut += [bit for bit in _CUTS.split(part) if bit]
             if "".join(cut) != "".join(piece.split()):
                 cut = [piece]
-        if len(self._pieces) > 1_000_000:
+        if len(self._pieces) > MOST_PIECES:
             self._pieces.clear()
         placed, place = [], 0
         for token in cut:

@@ -97,7 +97,7 @@ class UnknownWords:
         best, prior = -np.inf, self._lexicon.log_prior
         rarest, commonest = COMPOUNDED
         if token.correctable:
-            for _, *parts in self._lexicon.halves(token.folded, SHORTEST_PART):
-                if all(rarest < prior[row] < commonest for row in parts):
+            for _, *parts in self._lexicon.halves(token.folded, SHORTEST_PART, rarest):
+                if all(prior[row] < commonest for row in parts):
                     best = max(best, float(prior[parts].sum()))
         return best

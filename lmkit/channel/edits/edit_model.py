@@ -15,6 +15,7 @@ from lmkit.channel.edits.counts import Counts, counts_of, kind_of
 from lmkit.channel.edits.english import english_rows
 from lmkit.channel.edits.grid import WORD, Grid, grids
 from lmkit.channel.edits.long_strings import LONG, long_log_prob
+from lmkit.channel.edits.one_typed import one_typed_log_probs
 from lmkit.channel.edits.plan import Plan, Progress
 from lmkit.channel.edits.single_words import word_log_probs
 from lmkit.channel.edits.strings import STOP
@@ -98,15 +99,17 @@ class EditModel(ErrorModel):
         values = np.full(len(typed), np.nan)
         if len(typed) > FEW:
             values = word_log_probs(typed, intended, self.table, keep)
+        elif typed and typed.count(typed[0]) == len(typed):
+            values = one_typed_log_probs(typed[0], intended, self.table, keep)
         others = [
             n
             for n in np.flatnonzero(np.isnan(values)).tolist()
             if max(len(typed[n]), len(intended[n])) <= LONG
         ]
-        for grid in grids(
-            [typed[n] for n in others], [intended[n] for n in others], self.table, keep
-        ):
-            values[np.array(others)[grid.pairs]] = totals(grid, forward(grid))
+        if others:
+            x, y = [typed[n] for n in others], [intended[n] for n in others]
+            for grid in grids(x, y, self.table, keep):
+                values[np.array(others)[grid.pairs]] = totals(grid, forward(grid))
         # Too long, or too unlikely for a product of numbers.
         for n in np.flatnonzero(~np.isfinite(values)).tolist():
             values[n] = long_log_prob(typed[n], intended[n], self.table, keep)

@@ -76,7 +76,7 @@ def nodes_of(strings: Sequence[str], table: EditTable, keep: float) -> Nodes:
         keys = keys_at(codes, k)
         numbers[k] = np.where(keys > 0, table.substring_numbers(keys), -1)
         if k > 1:
-            on = on * _passing(table, numbers[k], where[k])
+            on = on * passing(table, numbers[k], where[k])
         if k == 2:
             two = letter[:-1] & letter[1:] & (points[:-1] != points[1:])
             swap = np.where(two, table.swap[where[2, :-1]], 0.0)
@@ -92,7 +92,8 @@ def nodes_of(strings: Sequence[str], table: EditTable, keep: float) -> Nodes:
     return Nodes(points, lengths, row, place, delete, on, numbers, left, where, swaps)
 
 
-def _passing(table: EditTable, numbers: Ints, where: Ints) -> Floats:
+def passing(table: EditTable, numbers: Ints, where: Ints) -> Floats:
+    """What the substrings of these ``numbers`` leave to shorter ones; -1 leaves all."""
     if not len(table.passes):
         return np.ones(numbers.shape)
     return np.where(numbers >= 0, table.passes[numbers, where], 1.0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -273,6 +274,11 @@ class EditTable:
         low, high = self.typed_starts[number : number + 2]
         rows: list[int] = self.by_typed[low:high].tolist()
         return rows
+
+    @cached_property
+    def numbers_of_results(self) -> dict[str, int]:
+        """The number of each result of a longer edit."""
+        return {result: number for number, result in enumerate(self.results)}
 
     def substring_numbers(self, keys: Ints) -> Ints:
         """The number of each substring by its key; -1 where it is not known."""
