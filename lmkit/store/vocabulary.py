@@ -54,7 +54,8 @@ class StoredVocabulary:
         return {token: i for i, token in enumerate(self.tokens)}
 
     def _find(self, token: str) -> int | None:
-        if "_ids" in self.__dict__:
+        self._asked += 1
+        if "_ids" in self.__dict__ or self._asked > FEW:
             return self._ids.get(token)
         rows = query(self._connection, "SELECT id FROM vocabulary WHERE token = ?", (token,))
         row = next(rows, None)

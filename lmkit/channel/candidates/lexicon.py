@@ -12,9 +12,9 @@ where for a word that the source does not know p_source(w | h) = p(<unk> | h) p(
 p(w | <unk>) is itself mixed: of the word list's counts over the words that the source lacks, of the
 personal dictionary, and of the source's spelling model of unknown words, which covers all strings.
 
-A word that the source does know but that is more frequent, or less, in the list than there is worth
-more, or less, in all contexts: a power of the ratio of its two frequencies (fast marginal adaptation:
-Kneser, Peters & Klakow 1997, without its normalisation, as words compete for one place).
+A word that the source knows, but that is more frequent in the list, or less, is worth more in all
+contexts, or less: a power of the ratio of its two frequencies (fast marginal adaptation: Kneser,
+Peters & Klakow 1997, without its normalisation, as words compete for one place).
 """
 
 from __future__ import annotations
@@ -62,10 +62,10 @@ class Lexicon:
     most often, ``twin`` [N]: the one that it has next, 0 for none, and ``twin_inside`` [N]: the
     same where that is no rare one. ``log_given_unknown`` [N]: log
     p(word | <unk>) from lists, -inf without; ``log_list`` [N]: log of ``mix`` times the list's
-    probability, -inf without; ``log_adapted`` [N]: what is added to the source's log p(word | h) for the
-    word's frequency in the list. ``spelling_share`` is what the spelling model has of the unknown
-    words; ``capitals`` [N] says which words the source has only capitalised, ``certain`` [N]
-    which are surely words, not errors of the text they are from. ``own`` are the words of the
+    probability, -inf without; ``log_adapted`` [N]: what is added to the source's log p(word | h)
+    for the word's frequency in the list. ``spelling_share`` is what the spelling model has of the
+    unknown words; ``capitals`` [N] says which words the source has only capitalised, ``certain``
+    [N] which are surely words, not errors of the text they are from. ``own`` are the words of the
     personal dictionary.
     """
 

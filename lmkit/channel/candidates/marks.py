@@ -23,11 +23,12 @@ MARK = -4.0
 def find_candidates(finder: CandidateFinder, typed: Sequence[str]) -> Candidates:
     """The candidates of ``typed`` words [T] that ``finder`` finds, with or without their marks."""
     found = finder.find(typed)
-    marked = [(i, plain) for i, word in enumerate(typed) if (plain := _unmarked(word)) != word]
-    if not marked:
+    unmarked = [word if word.isascii() else _unmarked(word) for word in typed]
+    places = [i for i, word in enumerate(typed) if unmarked[i] != word]
+    if not places:
         return found
-    places, plain = [i for i, _ in marked], [word for _, word in marked]
-    prices = [MARK * sum(a != b for a, b in zip(typed[i], word, strict=True)) for i, word in marked]
+    plain = [unmarked[i] for i in places]
+    prices = np.array([MARK * _marks(typed[i], unmarked[i]) for i in places])
     more = finder.find(plain)
     own = finder.lexicon.rows.of(plain)
     known = np.flatnonzero(own >= 0)
@@ -42,7 +43,7 @@ def find_candidates(finder: CandidateFinder, typed: Sequence[str]) -> Candidates
         [np.repeat(everyone, np.diff(found.starts)), np.array(places, np.int64)[of_plain]]
     )
     rows = np.concatenate([found.rows, more.rows, own[known]])
-    scores = np.concatenate([found.log_channel, log_channel + np.array(prices)[of_plain]])
+    scores = np.concatenate([found.log_channel, log_channel + prices[of_plain]])
     return _merged(finder, query, rows, scores, len(typed))
 
 
@@ -51,6 +52,11 @@ def _unmarked(word: str) -> str:
     by mistake."""
     plain = without_marks(word)
     return plain if len(plain) == len(word) else word
+
+
+def _marks(word: str, plain: str) -> int:
+    """How many letters of ``word`` have marks that ``plain`` has not."""
+    return sum(a != b for a, b in zip(word, plain, strict=True))
 
 
 def _merged(

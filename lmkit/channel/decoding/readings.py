@@ -41,23 +41,28 @@ class Readings:
     """Readings of numbered tokens. ``starts`` [T + 1] into the arrays of single words,
     ``split_starts`` [T + 1] into those of several words.
 
-    ``token``, ``twin``, ``log_unknown``, ``log_list``: as in `Arcs`; ``log_adapted``: as in `Lexicon`; ``twin_inside``: the twin
-    where a word is not the first of its sentence; ``log_channel``: log p(typed | word), of the
-    edits alone (the word is known not to be typed as it is), or the doubt in what is kept;
-    ``label``: row in the lexicon, -1 for the token itself; ``kind`` as in `Arcs`. All [R].
+    ``token``, ``twin``, ``log_unknown``, ``log_list``: as in `Arcs`; ``log_adapted``: as in
+    `Lexicon`; ``twin_inside``: the twin where a word is not the first of its sentence;
+    ``log_channel``: log p(typed | word), of the edits alone (the word is known not to be typed as
+    it is), or the doubt in what is kept; ``label``: row in the lexicon, -1 for the token itself; ``kind`` as in `Arcs`. All [R].
     ``pattern`` and ``known`` [T]: how the token is capitalised, and whether it is in the lexicon.
     ``split_rows`` [W, 2]: lexicon rows of the two words; ``split_log_channel`` [W].
     """
 
     def __init__(
-        self, source: LanguageModel, finder: CandidateFinder, spell_all: bool = False
+        self,
+        source: LanguageModel,
+        finder: CandidateFinder,
+        spell_all: bool = False,
+        unknown: UnknownWords | None = None,
     ) -> None:
         """``spell_all``: unknown tokens that are no words pay for their spelling too, which a
-        correction has no use for but the probability of a text needs."""
+        correction has no use for but the probability of a text needs. ``unknown``: those of other
+        readings with the same lexicon, which take a while to make."""
         self._source = source
         self._spell_all = spell_all
         self.lexicon: Lexicon = finder.lexicon
-        self._unknown = UnknownWords(source, finder.lexicon, exact=spell_all)
+        self.unknown = unknown or UnknownWords(source, finder.lexicon, exact=spell_all)
         self.channel: ErrorModel = finder.channel
         self._finder = finder
         self.starts = GrowingArray(np.int64, [0])
@@ -180,7 +185,7 @@ class Readings:
         prices[listed] = self.lexicon.log_given_unknown[rows[listed]]
         spelt = np.flatnonzero(unknown & ~np.isfinite(np.where(listed, prices, -np.inf)))
         if len(spelt):
-            prices[spelt] = self._unknown.log_probs([tokens[i] for i in spelt.tolist()])
+            prices[spelt] = self.unknown.log_probs([tokens[i] for i in spelt.tolist()])
         return prices
 
     def _learn_splits(self, tokens: Sequence[Token], correctable: NDArray[np.bool_]) -> None:

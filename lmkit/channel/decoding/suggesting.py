@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lmkit.channel.candidates.marks import find_candidates
 from lmkit.channel.corrections import Suggestion
 from lmkit.channel.decoding.building import LatticeBuilder, pieces_of
 from lmkit.channel.decoding.changes import ChangeReader
@@ -38,7 +39,7 @@ def _alone(corrector: Corrector, line: Line, n: int) -> list[Suggestion]:
     lexicon = corrector.lexicon
     place = _doubtful(corrector, line)
     token = corrector.surface.tokens[line.tokens[place]]
-    near = corrector.finder.find([token.folded])
+    near = find_candidates(corrector.finder, [token.folded])
     rows = near.rows
     _, pairs, of_pairs = corrector.readings.splits([token.folded])
     of_rows = near.log_channel - np.log1p(-corrector.channel.keep)
@@ -84,7 +85,8 @@ def _spliced(line: Line, place: int, replacement: str, whole: str) -> str:
 
 def _in_context(corrector: Corrector, line: Line, n: int) -> list[Suggestion]:
     """By the channel and the source model."""
-    readings = Readings(corrector.source, corrector.finder)
+    unknown = corrector.readings.unknown
+    readings = Readings(corrector.source, corrector.finder, unknown=unknown)
     asked = np.zeros(len(corrector.surface.tokens), bool)
     asked[[number for number, opened in zip(line.tokens, line.open, strict=True) if opened]] = True
     readings.learn(corrector.surface.tokens, asked)

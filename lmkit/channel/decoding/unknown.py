@@ -26,7 +26,7 @@ FOREIGN, FOREIGN_LETTER = float(np.log(0.1)), -2.9
 """Part (log) of the unknown words that are of other languages, and a letter of theirs: letters
 drawn one by one from a text have some 2.9 nats."""
 LISTED = float(np.log(0.5))
-"""Part (log) of the unknown words that are spelt like those of a word list that the source lacks."""
+"""Part (log) of the unknown words that are spelt like those of a list that the source lacks."""
 LISTED_ORDER = 6
 FEWEST_LISTED, MOST_LISTED = 1000, 300_000
 """Of so many words of a list their spelling can be learnt, and of no more it is."""
