@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -95,6 +96,7 @@ class NoisyChannelBackend:
         if keep is not None:
             learnt.keep = keep
         stock = Lexicon.of(part.model, listed).stock
+        stock = replace(stock, spelling=stock.learn_spelling())
         facts["lexicon"] = {"words": len(stock.words), "listed": len(listed)}
         return NoisyChannelModel(part, learnt, facts=facts, embed=embed, stock=stock)
 

@@ -15,6 +15,10 @@ from numpy.typing import NDArray
 from lmkit.channel.candidates.folding import LONGEST, fold, is_word, pattern_of
 from lmkit.channel.candidates.words import PackedWords, WordRows
 from lmkit.model import UNK, LanguageModel
+from lmkit.text.spelling import SpellingModel
+
+FEWEST_SPELT, MOST_SPELT = 1000, 300_000
+"""Of so many words of a list their spelling can be learnt, and of no more it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,8 @@ class Stock:
     """``words`` [n], folded and distinct. ``ids`` [4, n]: the source's token for each pattern of
     capitalisation, 0 where it knows none; ``counts`` [n]: how often it has seen the word, however
     it was written; ``capitals`` [n]: whether only capitalised; ``listing`` [n]: the count in a
-    word list. ``token_counts``: how often the source has seen each of its tokens."""
+    word list. ``token_counts``: how often the source has seen each of its tokens. ``spelling``:
+    what `learn_spelling` made of the words of the list, where that is kept."""
 
     words: PackedWords
     ids: NDArray[np.int32]
@@ -30,6 +35,7 @@ class Stock:
     capitals: NDArray[np.bool_]
     listing: NDArray[np.float64]
     token_counts: NDArray[np.float64]
+    spelling: SpellingModel | None = None
 
     @classmethod
     def of(cls, source: LanguageModel) -> Stock:
@@ -68,7 +74,14 @@ class Stock:
         stock, rows = self._with(listed)
         listing = stock.listing.copy()
         listing[rows] += np.fromiter(listed.values(), float, len(listed))
-        return replace(stock, listing=listing)
+        return replace(stock, listing=listing, spelling=None)
+
+    def learn_spelling(self) -> SpellingModel | None:
+        """How the words of the list are spelt that the source lacks; None where these are few."""
+        rows = np.flatnonzero((self.ids[0] == UNK) & (self.listing > 0))
+        if len(rows) < FEWEST_SPELT:
+            return None
+        return SpellingModel.train(self.words.at(rows), most_words=MOST_SPELT)
 
     def with_words(self, words: Iterable[str]) -> tuple[Stock, NDArray[np.int64]]:
         """The same with ``words``, distinct ones, and their rows."""
@@ -88,6 +101,7 @@ class Stock:
             np.pad(self.capitals, (0, more)),
             np.pad(self.listing, (0, more)),
             self.token_counts,
+            self.spelling,
         )
         return stock, rows
 
@@ -102,4 +116,5 @@ class Stock:
             self.capitals[order],
             self.listing[order],
             self.token_counts,
+            self.spelling,
         )

@@ -22,6 +22,7 @@ from lmkit.model import LanguageModel
 from lmkit.store.columns import MemoryColumn, narrow
 from lmkit.store.damage import damage
 from lmkit.store.modelfile import ModelReader, ModelWriter
+from lmkit.store.spelling import save_spelling, stored_spelling
 
 KEY = "lexicon_stock"
 """In ``meta``: which version, and how many words."""
@@ -29,6 +30,8 @@ VERSION = 1
 """Changes with what counts as a word and how it is folded: of a lexicon of another version only
 the words that were listed are taken, the others anew from the source."""
 PREFIX = "lexicon."
+SPELLING = "lexicon_spelling"
+"""How the words of the list are spelt, where there are enough: `lmkit.store.spelling`."""
 
 
 def save_stock(writer: ModelWriter, stock: Stock) -> None:
@@ -50,6 +53,7 @@ def save_stock(writer: ModelWriter, stock: Stock) -> None:
         columns["listing"] = stock.listing
     for name, values in columns.items():
         writer.column(PREFIX + name, MemoryColumn(values))
+    save_spelling(writer, stock.spelling, SPELLING)
     writer.meta({KEY: {"version": VERSION, "words": len(table)}})
 
 
@@ -99,6 +103,7 @@ class StoredStock:
             np.zeros(many, bool),
             np.zeros(many),
             seen,
+            stored_spelling(self._reader, SPELLING),
         )
         stock.ids[:, known] = patterns
         stock.counts[known] = counts

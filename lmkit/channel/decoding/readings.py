@@ -44,7 +44,8 @@ class Readings:
     ``token``, ``twin``, ``log_unknown``, ``log_list``: as in `Arcs`; ``log_adapted``: as in
     `Lexicon`; ``twin_inside``: the twin where a word is not the first of its sentence;
     ``log_channel``: log p(typed | word), of the edits alone (the word is known not to be typed as
-    it is), or the doubt in what is kept; ``label``: row in the lexicon, -1 for the token itself; ``kind`` as in `Arcs`. All [R].
+    it is), or the doubt in what is kept; ``label``: row in the lexicon, -1 for the token itself;
+    ``kind`` as in `Arcs`. All [R].
     ``pattern`` and ``known`` [T]: how the token is capitalised, and whether it is in the lexicon.
     ``split_rows`` [W, 2]: lexicon rows of the two words; ``split_log_channel`` [W].
     """

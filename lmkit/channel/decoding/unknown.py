@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from lmkit.channel.candidates.folding import without_marks
 from lmkit.channel.candidates.lexicon import Lexicon
 from lmkit.channel.decoding.surface import Token
-from lmkit.model import UNK, LanguageModel
+from lmkit.model import LanguageModel
 from lmkit.text.spelling import SpellingModel
 
 PER_LETTER = float(np.log(1 / 64))
@@ -27,9 +27,6 @@ FOREIGN, FOREIGN_LETTER = float(np.log(0.1)), -2.9
 drawn one by one from a text have some 2.9 nats."""
 LISTED = float(np.log(0.5))
 """Part (log) of the unknown words that are spelt like those of a list that the source lacks."""
-LISTED_ORDER = 6
-FEWEST_LISTED, MOST_LISTED = 1000, 300_000
-"""Of so many words of a list their spelling can be learnt, and of no more it is."""
 SLIP = 30.0
 """What accents cost on a word that everybody writes without them."""
 COMPOUND = float(np.log(0.1))
@@ -71,11 +68,7 @@ class UnknownWords:
     def _of_list(self) -> SpellingModel | None:
         """How the words of the word list are spelt that the source lacks."""
         stock = self._lexicon.stock
-        rows = np.flatnonzero((stock.ids[0] == UNK) & (stock.listing > 0))
-        if len(rows) < FEWEST_LISTED:
-            return None
-        words = stock.words.at(rows)
-        return SpellingModel.train(words, order=LISTED_ORDER, most_words=MOST_LISTED)
+        return stock.spelling or stock.learn_spelling()
 
     def _allow_marks(self, prices: NDArray[np.float64], tokens: Sequence[Token]) -> None:
         """Accents that the source's text never had make no word less likely to be one, but those
