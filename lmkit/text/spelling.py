@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 ORDER = 5
 MOST_WORDS = 100_000
-"""Training takes a sample, evenly spread, of more words than this, if not told otherwise."""
+"""Training takes a sample, evenly spread, of more words than this, unless told otherwise."""
 _ESCAPE, _BEGIN, _END, _FIRST_CHARACTER = 0, 1, 2, 3
 _MOST_BINS = 8_000_000
 _LITERAL = "<unk>"
@@ -68,14 +68,16 @@ class SpellingModel:
         *,
         unknowns: int | None = None,
         order: int = ORDER,
-        most_words: int = MOST_WORDS,
+        most_words: int | None = None,
     ) -> SpellingModel:
         """A model of ``words``, one count each.
 
         ``literal_unknowns`` is how often a literal ``<unk>`` stood in the training text, and
         ``unknowns`` how many other unknown words are to be expected in as much text (the
         words seen once are the usual estimate of that, hence the default, their number).
+        ``most_words``: a sample, evenly spread, is taken of more.
         """
+        most_words = most_words or MOST_WORDS
         expected = max(len(words) if unknowns is None else unknowns, 1)
         if len(words) > most_words:
             spread = np.linspace(0, len(words) - 1, most_words).astype(np.int64)

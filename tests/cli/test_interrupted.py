@@ -18,7 +18,7 @@ import lmkit
 def place(tmp_path, zipf_lines):
     """A directory with a text that takes a while to train on and an old model."""
     text = "".join(f"{line}\n" for line in zipf_lines)
-    (tmp_path / "text.txt").write_text(text * 100, encoding="utf-8")
+    (tmp_path / "text.txt").write_text(text * 500, encoding="utf-8")
     (tmp_path / "short.txt").write_text(text, encoding="utf-8")
     lmkit.train(tmp_path / "short.txt", order=2, output=tmp_path / "model.lm")
     return tmp_path

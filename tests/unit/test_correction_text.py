@@ -257,13 +257,13 @@ def test_the_lexicon_is_sorted_by_its_prior_and_knows_the_source(corrector: Corr
 
 
 def test_a_list_counts_for_more_where_words_stand_alone(corrector: Corrector):
-    """Without context: (1 - 2 mix) p_source + 2 mix p_list; mix p_list beside the source."""
+    """Without context: (1 - 4 mix) p_source + 4 mix p_list; mix p_list beside the source."""
     without = Lexicon.of(corrector.source)
     lexicon = Lexicon.of(corrector.source, {"zebra": 1.0, "the": 3.0}, mix=0.1)
     row, the = lexicon.rows["zebra"], lexicon.rows["the"]
     source = np.exp(without.log_prior[without.rows["the"]])
-    assert np.exp(lexicon.log_prior[row]) == pytest.approx(0.2 * 0.25)
-    assert np.exp(lexicon.log_prior[the]) == pytest.approx(0.8 * source + 0.2 * 0.75)
+    assert np.exp(lexicon.log_prior[row]) == pytest.approx(0.4 * 0.25)
+    assert np.exp(lexicon.log_prior[the]) == pytest.approx(0.6 * source + 0.4 * 0.75)
     assert np.exp(lexicon.log_list[the]) == pytest.approx(0.1 * 0.75)
 
 
