@@ -36,7 +36,9 @@ class ForwardScorer:
         self._beam = beam or BEAM
         self._lexicon = Lexicon.of(source).case_sensitive()
         self._surface = Surface(source, self._lexicon)
-        readings = Readings(source, CandidateFinder(self._lexicon, channel), spell_all=True)
+        # A sum has a use for what is unlikely, too.
+        finder = CandidateFinder(self._lexicon, channel, crudely_behind=np.inf)
+        readings = Readings(source, finder, spell_all=True)
         weights = Weights.exact(channel.keep)
         self._builder = LatticeBuilder(self._surface, readings, weights, all_pay=True)
         tokens = source.vocabulary.tokens

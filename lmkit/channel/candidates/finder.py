@@ -52,8 +52,11 @@ trie is searched."""
 POOR_ASKED = -20.0
 BEAM_ASKED = 64
 """The same for a word that somebody asks about, and the hypotheses of that search."""
-BEHIND = 14.0
+BEHIND = 12.0
 """A candidate so many nats behind the best, context left out, is dropped."""
+CRUDELY_BEHIND = 7.0
+"""One so many nats behind the best by the crude price alone is not looked at: without these, as many
+errors are fixed and no more words broken, in a sixth less time."""
 _REACH = np.array([0, 2_000, 5_000, 10_000, 25_000, 60_000, MOST_INDEXED])
 """So many of the likeliest words may be meant by a typed word of 0, 1, ... letters: short words
 have neighbours without number."""
@@ -86,12 +89,15 @@ class CandidateFinder:
         thorough: bool = False,
         slips: float = 0.0,
         threads: int = 1,
+        crudely_behind: float = CRUDELY_BEHIND,
     ) -> None:
         """``thorough``: the channel looks at more candidates, of words of the lexicon too, as
         somebody has asked for them.
         ``slips``: the part of the errors that no channel can have learnt, one or two edits of any
-        kind at any place; it is mixed with the channel. ``threads`` share the words of a call."""
+        kind at any place; it is mixed with the channel. ``threads`` share the words of a call.
+        ``crudely_behind``: so much worse than the best candidate another one may seem."""
         self.slips = slips
+        self._crudely_behind = crudely_behind
         self.threads = threads
         self.thorough = thorough
         self.lexicon = lexicon
@@ -224,7 +230,7 @@ class CandidateFinder:
         is_known = known[queries]
         keep = np.concatenate(
             [
-                some[best_of_groups(queries[some], value[some], most)]
+                some[best_of_groups(queries[some], value[some], most, self._crudely_behind)]
                 for some, most in (
                     (np.flatnonzero(is_known), MOST_OF_KNOWN),
                     (np.flatnonzero(~is_known), MOST_SCORED),
