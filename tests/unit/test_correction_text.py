@@ -136,6 +136,28 @@ def test_suggestions_are_ranked_and_know_their_context(corrector: Corrector):
     assert corrector.suggest("") == []
 
 
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [
+        ("catt,", "cat,"),
+        ("the-catt", "the-cat"),
+        ("the  catt sat", "the  cat sat"),
+        ("catt’s", "cat’s"),
+        ("CATT", "CAT"),
+    ],
+)
+@pytest.mark.parametrize("left", ["", " ", "on the"])
+def test_what_stands_beside_a_doubtful_word_is_part_of_the_suggestion(
+    corrector: Corrector, asked: str, meant: str, left: str
+):
+    assert meant in [one.text for one in corrector.suggest(asked, left=left)]
+
+
+def test_a_suggestion_may_be_two_typed_words_in_one(corrector: Corrector):
+    found = corrector.suggest("the hou se!", left="in")
+    assert "the house!" in [one.text for one in found]
+
+
 HOSTILE = st.lists(
     st.text(
         st.sampled_from(

@@ -92,8 +92,9 @@ class Surface:
         other.tokens, other._numbers, other._numbered = [], {}, {}
         return other
 
-    def read(self, text: str) -> Line:
-        """``text``, one line without its end, as tokens."""
+    def read(self, text: str, shouted: bool = False) -> Line:
+        """``text``, one line without its end, as tokens. ``shouted``: words in capitals may be
+        corrected, as in a line of these."""
         numbers: list[int] = []
         offsets: list[int] = []
         place = 0
@@ -107,7 +108,7 @@ class Surface:
             place += len(piece)
         tokens = self.tokens
         opened = [tokens[number].correctable for number in numbers]
-        if any(tokens[number].shouted for number in numbers) and _shouts(text):
+        if shouted or (any(tokens[number].shouted for number in numbers) and _shouts(text)):
             opened = [tokens[n].correctable or tokens[n].shouted for n in numbers]
         if _CODE.search(text):
             self._close(text, numbers, offsets, opened)
