@@ -230,7 +230,9 @@ def test_a_dictionary_and_a_list_make_words_known(corrector: Corrector, tmp_path
     assert known.correct(["the zebrra sat"])[0].corrected == "the zebra sat"
 
 
-FIELDS = st.sampled_from(["zebra", "Zoé", "o'clock", "12", "3.5", "1_0", "-1", "nan", "x" * 41, ""])
+FIELDS = st.sampled_from(
+    ["zebra", "Zoé", "o'clock", "12", "3.5", "1_0", "-1", "nan", "1e99", "x" * 41, ""]
+)
 
 
 @given(
@@ -254,10 +256,11 @@ def test_regular_lists_are_read_at_once():
     assert _read_columns(words.encode()) == expected
 
 
-def test_a_senseless_count_is_refused(tmp_path: Path):
+@pytest.mark.parametrize("count", ["-3", "inf", "nan", "1e308"])
+def test_a_senseless_count_is_refused(tmp_path: Path, count: str):
     listed = tmp_path / "words.txt"
-    listed.write_text("zebra\t-3\n")
-    with pytest.raises(TextError, match="line 1: the count -3"):
+    listed.write_text(f"zebra\t{count}\n")
+    with pytest.raises(TextError, match=f"line 1: the count {count}"):
         read_word_list(listed)
 
 
