@@ -143,7 +143,8 @@ def correct(
     if (in_place or shape == "interactive") and not isinstance(source, Path):
         flag = "--in-place" if in_place else "--interactive"
         raise UsageError(f"{flag} needs TEXT, a file", "lmkit correct MODEL FILE " + flag)
-    corrector = open_corrector(console, model, explain=shape == "explain", **words, **options)
+    options |= {"explain": shape == "explain", "begun": shape == "interactive"}
+    corrector = open_corrector(console, model, **words, **options)
 
     from lmkit.cli.correct_output import write_corrections
     from lmkit.text.reading import TextReader, iter_line_blocks

@@ -194,6 +194,10 @@ def test_a_dictionary_and_a_lexicon(run, channel_model, tmp_path):
     line = b"my sister went with her freind yesterday .\n"
     assert "friend" in run("correct", channel_model, stdin=line).out
     assert "freind" in run("correct", channel_model, "--dictionary", own, stdin=line).out
+    # Words that must not be changed are not passed over silently.
+    none = tmp_path / "none.txt"
+    refused(run("correct", channel_model, "--dictionary", none, stdin=line), "no file", status=2)
+    refused(run("suggest", channel_model, "teh", "--dictionary", none), "no file", status=2)
     words = tmp_path / "words.txt"
     words.write_text("harbour\t90\nboat 70\n", encoding="utf-8")
     line = b"the captain went with the harbuor .\n"
@@ -214,6 +218,9 @@ def test_interactive_answers(run, channel_model, tmp_path, monkeypatch):
     assert "accept" in result.err
     own = tmp_path / "home" / "dictionary.txt"
     assert own.read_text(encoding="utf-8") == "teh\n"
+    other = tmp_path / "other.txt"
+    run("correct", channel_model, path, "--interactive", "--dictionary", other, stdin=b"d\nq\n")
+    assert other.read_text(encoding="utf-8") == "teh\n"
     # The dictionary of one's own is there the next time.
     assert run("correct", channel_model, stdin=b"teh doctor\n").out == "teh doctor\n"
 
