@@ -55,6 +55,12 @@ def cased(tmp_path_factory: pytest.TempPathFactory) -> Corrector:
         ("the hou se of the man", "the house of the man"),
         ("don’t do thatt", "don’t do that"),
         ("THE CAT SAT ON TEH MAT AND THE CAT ATE", "THE CAT SAT ON THE MAT AND THE CAT ATE"),
+        ("the ``catt'' and ``teh man''", "the ``cat'' and ``the man''"),
+        ("``teh`` cat", "``the`` cat"),
+        ("don`t do thatt , the mans`", "don`t do that , the mans`"),
+        ("`that is teh `house' of the `man'", "`that is the `house' of the `man'"),
+        ("the J. catt", "the J. cat"),
+        ("the catt. the man", "the cat. the man"),
     ],
 )
 def test_errors_are_corrected_and_nothing_else_changes(
@@ -74,6 +80,9 @@ def test_errors_are_corrected_and_nothing_else_changes(
         "teh_catt = catt(teh)",
         "C:\\teh\\catt and /usr/teh",
         "the TEH code",
+        "the `teh` of `catt`",
+        "the (`a catt teh ratt`), `teh`",
+        "the ```teh``` cat",
         "the B2B teh2 1st",
         "12 345.6 1,000",
         "the אteh cаtt",  # an alef, and a Cyrillic letter
@@ -82,6 +91,22 @@ def test_errors_are_corrected_and_nothing_else_changes(
 )
 def test_addresses_code_numbers_and_capitals_are_left_alone(corrector: Corrector, text: str):
     assert corrector.correct([text])[0].corrected == text
+
+
+@pytest.mark.parametrize(
+    ("initials", "letters"),
+    [("the man J. Smith", "J"), ("t. v. and the cat", "tv"), ("(n. the house", "n")],
+)
+def test_initials_are_left_alone(corrector: Corrector, initials: str, letters: str):
+    line = corrector.surface.read(initials)
+    words = [corrector.surface.tokens[number].text for number in line.tokens]
+    open_ = dict(zip(words, line.open, strict=True))
+    assert not any(open_[letter] for letter in letters)
+    assert open_["the"]
+    # Without the full stop they may be errors.
+    line = corrector.surface.read(initials.replace(".", " "))
+    words = [corrector.surface.tokens[number].text for number in line.tokens]
+    assert all(dict(zip(words, line.open, strict=True))[letter] for letter in letters)
 
 
 def test_a_name_in_capitals_comes_back_so_where_the_source_has_it_so(cased: Corrector):
