@@ -154,7 +154,8 @@ def correct(
         from lmkit.cli.correct_interactive import Asking
 
         asking = Asking(console, given["dictionary"])
-    target = source if in_place and isinstance(source, Path) else output
+    # Where TEXT is a link, what it leads to is written.
+    target = source.resolve() if in_place and isinstance(source, Path) else output
     with ProgressBars(console, shares_terminal=target is None or asking is not None) as bars:
         reader = TextReader(
             source, errors, chunk_bytes=1 << 20, eager=True, progress=bars.bar("correcting")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 
 import pytest
 
@@ -71,7 +72,16 @@ def test_a_file_is_corrected_in_place(run, channel_model, text):
     text.chmod(0o640)
     assert run("correct", channel_model, text, "--in-place").out == ""
     assert text.read_text(encoding="utf-8") == RIGHT
+    assert stat.S_IMODE(text.stat().st_mode) == 0o640
     assert [path.name for path in text.parent.iterdir()] == ["text.txt"]
+
+
+def test_a_link_is_followed_in_place(run, channel_model, text):
+    link = text.parent / "link.txt"
+    link.symlink_to("text.txt")
+    assert run("correct", channel_model, link, "--in-place").out == ""
+    assert link.is_symlink()
+    assert text.read_text(encoding="utf-8") == RIGHT
 
 
 def test_what_fails_in_the_middle_leaves_the_file(run, channel_model, text):
