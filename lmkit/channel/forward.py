@@ -83,8 +83,9 @@ class ForwardScorer:
     def _possible(self, lattice: Lattice) -> Lattice:
         """``lattice`` without words that the source has in capitals only: the channel would have
         to pay for these."""
-        label = lattice.arcs.label
-        cost = np.where((label >= 0) & ~self._as_spelt[label], -np.inf, lattice.arcs.cost)
+        label, cost = lattice.arcs.label, lattice.arcs.cost.copy()
+        words = np.flatnonzero(label >= 0)
+        cost[words[~self._as_spelt[label[words]]]] = -np.inf
         return replace(lattice, arcs=replace(lattice.arcs, cost=cost))
 
 

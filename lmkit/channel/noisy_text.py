@@ -38,7 +38,8 @@ PRIOR = 200.0
 """Errors that the channel stands for which a text is first read with."""
 LEAST = 0.01
 """Posterior from which on a pair is learnt from."""
-MOST_KEEP = 0.9999
+LEAST_KEEP, MOST_KEEP = 0.1, 0.9999
+"""However noisy a text is, the next one has words that are right, and errors."""
 
 Found = dict[tuple[str, str], float]
 
@@ -76,7 +77,9 @@ def learn_from_text(
         kept = sum(count for (x, y), count in found.items() if x == y)
         changed = sum(count for (x, y), count in found.items() if x != y)
         course.append(log_prob)
-        keep = min(kept / max(kept + changed, 1.0), MOST_KEEP)
+        if not found:
+            raise TextError(f"{source_name(source)} holds no words that the source could have")
+        keep = min(max(kept / (kept + changed), LEAST_KEEP), MOST_KEEP)
         channel = _learnt(found, first, channel, keep, gaps)
         if progress is not None:
             progress("learning", number + 1, rounds)

@@ -143,7 +143,8 @@ def correct(
     if (in_place or shape == "interactive") and not isinstance(source, Path):
         flag = "--in-place" if in_place else "--interactive"
         raise UsageError(f"{flag} needs TEXT, a file", "lmkit correct MODEL FILE " + flag)
-    corrector = open_corrector(console, model, explain=shape == "explain", **words, **options)
+    options |= {"explain": shape == "explain", "begun": shape == "interactive"}
+    corrector = open_corrector(console, model, **words, **options)
 
     from lmkit.cli.correct_output import write_corrections
     from lmkit.text.reading import TextReader, iter_line_blocks
@@ -153,7 +154,8 @@ def correct(
         from lmkit.cli.correct_interactive import Asking
 
         asking = Asking(console, given["dictionary"])
-    target = source if in_place and isinstance(source, Path) else output
+    # Where TEXT is a link, what it leads to is written.
+    target = source.resolve() if in_place and isinstance(source, Path) else output
     with ProgressBars(console, shares_terminal=target is None or asking is not None) as bars:
         reader = TextReader(
             source, errors, chunk_bytes=1 << 20, eager=True, progress=bars.bar("correcting")

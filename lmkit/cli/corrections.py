@@ -104,11 +104,13 @@ def open_corrector(
     lexicon: Path | None,
     dictionary: Path | None,
     personal: bool = True,
+    begun: bool = False,
     **options: Any,
 ) -> Corrector:
     """The corrector with ``model``, which may be open; without one, with the English model of
     this machine, which is made where it is missing. ``personal``: with the person's own
-    dictionary, if there is one. Raises `LmkitError` for what cannot be read."""
+    dictionary, if there is one. ``begun``: ``dictionary`` need not be there yet, as words are
+    going to be added to it. Raises `LmkitError` for what cannot be read."""
     # Less is imported for it than for `lmkit.load`, and somebody waits.
     from lmkit.channel.corrector import Corrector
     from lmkit.store.components import open_model
@@ -116,7 +118,7 @@ def open_corrector(
     if dictionary is None and personal and personal_dictionary().is_file():
         dictionary = personal_dictionary()
     elif dictionary is not None and not dictionary.exists():
-        if not personal:
+        if not begun:
             raise UsageError(f"there is no file {dictionary}", "a file with a word a line")
         dictionary = None
     if model is None:

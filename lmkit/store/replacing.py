@@ -33,8 +33,8 @@ def replace(temporary: Path, path: Path) -> None:
     """Put ``temporary``, once it is on disk, in the place of ``path``. Raises `OSError`."""
     with open(temporary, "rb") as file:
         os.fsync(file.fileno())
-    # mkstemp makes files that only their owner can read; this one is like any output.
-    os.chmod(temporary, 0o666 & ~_umask())
+    # mkstemp makes files that only their owner can read.
+    os.chmod(temporary, _mode_of(path))
     os.replace(temporary, path)
     _sync_directory(path.parent)
 
@@ -75,6 +75,15 @@ def _alive(process: int) -> bool:
     except OSError:
         return True
     return True
+
+
+def _mode_of(path: Path) -> int:
+    """The permissions of what is put in the place of ``path``: those of the file that is there,
+    else those of any output."""
+    try:
+        return os.stat(path).st_mode & 0o777
+    except FileNotFoundError:
+        return 0o666 & ~_umask()
 
 
 def _umask() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 
 import pytest
 
@@ -71,7 +72,16 @@ def test_a_file_is_corrected_in_place(run, channel_model, text):
     text.chmod(0o640)
     assert run("correct", channel_model, text, "--in-place").out == ""
     assert text.read_text(encoding="utf-8") == RIGHT
+    assert stat.S_IMODE(text.stat().st_mode) == 0o640
     assert [path.name for path in text.parent.iterdir()] == ["text.txt"]
+
+
+def test_a_link_is_followed_in_place(run, channel_model, text):
+    link = text.parent / "link.txt"
+    link.symlink_to("text.txt")
+    assert run("correct", channel_model, link, "--in-place").out == ""
+    assert link.is_symlink()
+    assert text.read_text(encoding="utf-8") == RIGHT
 
 
 def test_what_fails_in_the_middle_leaves_the_file(run, channel_model, text):
@@ -194,6 +204,10 @@ def test_a_dictionary_and_a_lexicon(run, channel_model, tmp_path):
     line = b"my sister went with her freind yesterday .\n"
     assert "friend" in run("correct", channel_model, stdin=line).out
     assert "freind" in run("correct", channel_model, "--dictionary", own, stdin=line).out
+    # Words that must not be changed are not passed over silently.
+    none = tmp_path / "none.txt"
+    refused(run("correct", channel_model, "--dictionary", none, stdin=line), "no file", status=2)
+    refused(run("suggest", channel_model, "teh", "--dictionary", none), "no file", status=2)
     words = tmp_path / "words.txt"
     words.write_text("harbour\t90\nboat 70\n", encoding="utf-8")
     line = b"the captain went with the harbuor .\n"
@@ -214,6 +228,9 @@ def test_interactive_answers(run, channel_model, tmp_path, monkeypatch):
     assert "accept" in result.err
     own = tmp_path / "home" / "dictionary.txt"
     assert own.read_text(encoding="utf-8") == "teh\n"
+    other = tmp_path / "other.txt"
+    run("correct", channel_model, path, "--interactive", "--dictionary", other, stdin=b"d\nq\n")
+    assert other.read_text(encoding="utf-8") == "teh\n"
     # The dictionary of one's own is there the next time.
     assert run("correct", channel_model, stdin=b"teh doctor\n").out == "teh doctor\n"
 

@@ -45,7 +45,9 @@ def meant_log_prob(model: Noisy, typed: tuple[str, ...], meant: tuple[str, ...])
 
 
 @pytest.mark.parametrize("keep", [0.6, 0.95])
-@pytest.mark.parametrize("typed", [("ab",), ("ba",), ("b",), ("aab",), ("ab", "bb"), ("a", "ba")])
+@pytest.mark.parametrize(
+    "typed", [("ab",), ("ba",), ("b",), ("aab",), ("ab", "bb"), ("a", "ba"), ("áb",)]
+)
 def test_it_is_the_sum_over_everything_that_may_be_meant(
     source: LanguageModel, keep: float, typed: tuple[str, ...]
 ) -> None:

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 import lmkit
+from lmkit.channel.candidates import lexicon
 from lmkit.channel.candidates.lexicon import Lexicon
 from lmkit.channel.candidates.stored import KEY
 from lmkit.channel.corrector import Corrector
 from lmkit.channel.model import NoisyChannelModel
 from lmkit.errors import ModelFileError, TextError
+from lmkit.text.settings import TextSettings
 
 from ..small_models import saved_bigrams
 
@@ -29,7 +31,18 @@ LISTED = {"zebra": 7.0, "cat": 3.0, "logs": 2.0, "l'été": 1.0}
 MORE = {"zebras": 4.0, "cat": 2.0, "phonetic": 1.0}
 OWN = ["zebroid", "mat"]
 TYPED = ["teh", "catt", "zebrra", "logz", "ete", "zoe", "zebros", "nasa", "fone", "dgo"]
-ARRAYS = ("log_prior", "ids", "log_given_unknown", "log_list", "capitals", "certain")
+NAMES = {
+    f"{a}{b}{c}{end}": float(1 + len(a + c) * ord(b) % 7)
+    for a in "bdgklmnprst"
+    for b in "aeiou"
+    for c in ("l", "n", "rk", "m", "t", "sz", "w", "zn", "d", "k")
+    for end in ("ski", "wicz")
+    if a + b + c != "maw"
+}
+"""More than a thousand that are spelt alike; no mawski."""
+ARRAYS = (
+    "log_prior", "ids", "log_given_unknown", "log_list", "log_adapted", "capitals", "certain",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -184,3 +197,57 @@ def test_a_list_that_cannot_be_read_stops_the_training_before_it_begins(
     with pytest.raises(TextError, match="line 1: the count -1"):
         trained(lexicon=listed)
     assert not (tmp_path / "c.lm").exists()
+
+
+def test_a_word_is_worth_more_that_a_list_has_more_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(lexicon, "ADAPTED", 0.5)
+    monkeypatch.setattr(lexicon, "MOST_ADAPTED", 1.2)
+    counts = tmp_path / "counts.tsv"
+    counts.write_text("the\t800\ncat\t100\ndog\t99\nmat\t1\n")
+    source = lmkit.import_model(counts, kind="counts", order=1, settings=TextSettings("word"))
+    listed = {"the": 80.0, "cat": 200.0, "mat": 20.0, "zebra": 700.0}
+    found = Lexicon.of(source, listed)
+    adapted = dict(zip(found.words, found.log_adapted.tolist(), strict=True))
+    # Of a thousand words: 80 to 800, 200 to 100, none to 99, 20 to 1, and one that is unknown.
+    assert adapted == pytest.approx(
+        {"the": np.log(0.1) / 2, "cat": np.log(2) / 2, "dog": -1.2, "mat": 1.2, "zebra": 0.0},
+        abs=1e-3,
+    )
+    assert not Lexicon.of(source).log_adapted.any()
+    assert not Lexicon.of(source, dictionary=["zebra"]).log_adapted.any()
+
+
+def test_how_the_words_of_a_list_are_spelt_is_kept(trained: Callable[..., Path]):
+    kept = lmkit.load(trained(lexicon=NAMES))
+    assert kept.stock.spelling is not None
+    stored = Corrector(kept)
+    told = Corrector(lmkit.load(without_lexicon(trained())), lexicon=NAMES)
+    assert stored.lexicon.stock.spelling is not None
+    assert told.lexicon.stock.spelling is None
+    assert_corrects_the_same(stored, told)
+    # Of few words there is nothing to learn.
+    assert lmkit.load(trained(lexicon=LISTED)).stock.spelling is None
+
+
+def test_how_words_are_spelt_is_learnt_anew_with_a_further_list(trained: Callable[..., Path]):
+    more = {f"x{word[:-3]}x": 1.0 for word in NAMES if word.endswith("ski")}
+    stored = Corrector(lmkit.load(trained(lexicon=NAMES)), lexicon=more)
+    told = Corrector(lmkit.load(without_lexicon(trained())), lexicon=NAMES | more)
+    assert stored.lexicon.stock.spelling is None
+    assert_corrects_the_same(stored, told)
+
+
+def assert_corrects_the_same(one: Corrector, other: Corrector) -> None:
+    text = ["The mawski sat on teh lawnicz", "a dgo and the xmawx", "Mawicz phones the catt"]
+    words = [word for line in text for word in line.split()]
+    tokens = [one.surface.tokens[one.surface.number(word)] for word in words]
+    assert one.readings.unknown.log_probs(tokens) == pytest.approx(
+        other.readings.unknown.log_probs(tokens), rel=1e-9
+    )
+    for mine, theirs in zip(one.correct(text), other.correct(text), strict=True):
+        assert mine.corrected == theirs.corrected
+        assert [c.posterior for c in mine.changes] == pytest.approx(
+            [c.posterior for c in theirs.changes], rel=1e-6
+        )

@@ -10,7 +10,9 @@ import pytest
 
 import lmkit
 from lmkit.channel.backend import NoisyChannelBackend
+from lmkit.channel.corrector import Corrector
 from lmkit.channel.model import NoisyChannelModel
+from lmkit.channel.noisy_text import LEAST_KEEP
 from lmkit.errors import ModelFileError, TextError, UnsupportedError, UsageError
 from lmkit.store.components import component
 from lmkit.text.settings import TextSettings
@@ -190,6 +192,20 @@ class TestTraining:
         (tmp_path / "empty.txt").write_text("\n\n", encoding="utf-8")
         with pytest.raises(TextError, match="holds no words"):
             NoisyChannelBackend.train(source=source, noisy=tmp_path / "empty.txt")
+        (tmp_path / "numbers.txt").write_text("1 2 3\n4\n", encoding="utf-8")
+        with pytest.raises(TextError, match="holds no words that the source could have"):
+            NoisyChannelBackend.train(source=source, noisy=tmp_path / "numbers.txt")
+
+    @pytest.mark.filterwarnings("error")
+    def test_text_of_errors_only_is_no_reason_to_change_all_words(
+        self, source: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "errors.txt").write_text("teh catt\n" * 50, encoding="utf-8")
+        model = NoisyChannelBackend.train(source=source, noisy=tmp_path / "errors.txt")
+        assert model.facts["learnt"]["errors"] == pytest.approx(model.facts["learnt"]["words"])
+        assert model.channel.keep == LEAST_KEEP
+        right = "the cat sat on the mat"
+        assert Corrector(model).correct([right, "teh catt"])[0].corrected == right
 
 
 class TestOneInterface:

@@ -62,6 +62,7 @@ def test_many_errors_of_one_word_count_less_each(tmp_path: Path) -> None:
         ("t\x07h\tthe", "line 2: a control character on the typed side"),
         ("teh\tt\x1ce", "line 2: a control character on the intended side"),
         ("teh\tthe\t-2", "line 2: a pair that was counted -2 times"),
+        ("teh\tthe\t1e308", "line 2: a pair that was counted 1e308 times"),
     ],
 )
 def test_what_is_no_pair_is_said_in_one_line(tmp_path: Path, line: str, what: str) -> None:

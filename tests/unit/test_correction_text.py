@@ -55,6 +55,12 @@ def cased(tmp_path_factory: pytest.TempPathFactory) -> Corrector:
         ("the hou se of the man", "the house of the man"),
         ("don’t do thatt", "don’t do that"),
         ("THE CAT SAT ON TEH MAT AND THE CAT ATE", "THE CAT SAT ON THE MAT AND THE CAT ATE"),
+        ("the ``catt'' and ``teh man''", "the ``cat'' and ``the man''"),
+        ("``teh`` cat", "``the`` cat"),
+        ("don`t do thatt , the mans`", "don`t do that , the mans`"),
+        ("`that is teh `house' of the `man'", "`that is the `house' of the `man'"),
+        ("the J. catt", "the J. cat"),
+        ("the catt. the man", "the cat. the man"),
     ],
 )
 def test_errors_are_corrected_and_nothing_else_changes(
@@ -74,6 +80,9 @@ def test_errors_are_corrected_and_nothing_else_changes(
         "teh_catt = catt(teh)",
         "C:\\teh\\catt and /usr/teh",
         "the TEH code",
+        "the `teh` of `catt`",
+        "the (`a catt teh ratt`), `teh`",
+        "the ```teh``` cat",
         "the B2B teh2 1st",
         "12 345.6 1,000",
         "the אteh cаtt",  # an alef, and a Cyrillic letter
@@ -82,6 +91,22 @@ def test_errors_are_corrected_and_nothing_else_changes(
 )
 def test_addresses_code_numbers_and_capitals_are_left_alone(corrector: Corrector, text: str):
     assert corrector.correct([text])[0].corrected == text
+
+
+@pytest.mark.parametrize(
+    ("initials", "letters"),
+    [("the man J. Smith", "J"), ("t. v. and the cat", "tv"), ("(n. the house", "n")],
+)
+def test_initials_are_left_alone(corrector: Corrector, initials: str, letters: str):
+    line = corrector.surface.read(initials)
+    words = [corrector.surface.tokens[number].text for number in line.tokens]
+    open_ = dict(zip(words, line.open, strict=True))
+    assert not any(open_[letter] for letter in letters)
+    assert open_["the"]
+    # Without the full stop they may be errors.
+    line = corrector.surface.read(initials.replace(".", " "))
+    words = [corrector.surface.tokens[number].text for number in line.tokens]
+    assert all(dict(zip(words, line.open, strict=True))[letter] for letter in letters)
 
 
 def test_a_name_in_capitals_comes_back_so_where_the_source_has_it_so(cased: Corrector):
@@ -134,6 +159,28 @@ def test_suggestions_are_ranked_and_know_their_context(corrector: Corrector):
     assert ther[0].text == "their"
     assert corrector.suggest("12") == []
     assert corrector.suggest("") == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [
+        ("catt,", "cat,"),
+        ("the-catt", "the-cat"),
+        ("the  catt sat", "the  cat sat"),
+        ("catt’s", "cat’s"),
+        ("CATT", "CAT"),
+    ],
+)
+@pytest.mark.parametrize("left", ["", " ", "on the"])
+def test_what_stands_beside_a_doubtful_word_is_part_of_the_suggestion(
+    corrector: Corrector, asked: str, meant: str, left: str
+):
+    assert meant in [one.text for one in corrector.suggest(asked, left=left)]
+
+
+def test_a_suggestion_may_be_two_typed_words_in_one(corrector: Corrector):
+    found = corrector.suggest("the hou se!", left="in")
+    assert "the house!" in [one.text for one in found]
 
 
 HOSTILE = st.lists(
@@ -208,7 +255,9 @@ def test_a_dictionary_and_a_list_make_words_known(corrector: Corrector, tmp_path
     assert known.correct(["the zebrra sat"])[0].corrected == "the zebra sat"
 
 
-FIELDS = st.sampled_from(["zebra", "Zoé", "o'clock", "12", "3.5", "1_0", "-1", "nan", "x" * 41, ""])
+FIELDS = st.sampled_from(
+    ["zebra", "Zoé", "o'clock", "12", "3.5", "1_0", "-1", "nan", "1e99", "x" * 41, ""]
+)
 
 
 @given(
@@ -232,10 +281,11 @@ def test_regular_lists_are_read_at_once():
     assert _read_columns(words.encode()) == expected
 
 
-def test_a_senseless_count_is_refused(tmp_path: Path):
+@pytest.mark.parametrize("count", ["-3", "inf", "nan", "1e308"])
+def test_a_senseless_count_is_refused(tmp_path: Path, count: str):
     listed = tmp_path / "words.txt"
-    listed.write_text("zebra\t-3\n")
-    with pytest.raises(TextError, match="line 1: the count -3"):
+    listed.write_text(f"zebra\t{count}\n")
+    with pytest.raises(TextError, match=f"line 1: the count {count}"):
         read_word_list(listed)
 
 

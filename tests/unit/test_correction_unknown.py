@@ -9,13 +9,22 @@ import pytest
 
 import lmkit
 from lmkit.channel.candidates.lexicon import Lexicon
+from lmkit.channel.candidates.stock import FEWEST_SPELT
 from lmkit.channel.corrector import Corrector
 from lmkit.channel.decoding.surface import Token
-from lmkit.channel.decoding.unknown import COMPOUND, FOREIGN, FOREIGN_LETTER, SLIP, UnknownWords
+from lmkit.channel.decoding.unknown import (
+    COMPOUND,
+    FOREIGN,
+    FOREIGN_LETTER,
+    LISTED,
+    SLIP,
+    UnknownWords,
+)
 from lmkit.channel.edits.damerau import Damerau
 from lmkit.channel.weights import Weights
 from lmkit.model import LanguageModel
 from lmkit.text.settings import TextSettings
+from lmkit.text.spelling import SpellingModel
 
 TEXT = """the audio of the recording is in the house
 we met here and there and made a house of stone
@@ -65,6 +74,32 @@ def test_accents_cost_nothing_but_on_a_common_word(corrector: Corrector):
     assert price(corrector, "housé") < price(corrector, "stonar")
     assert price(corrector, "Housé") > price(corrector, "housé")
     assert SLIP > 0
+
+
+def test_a_long_list_tells_how_words_of_its_kind_are_spelt(source: LanguageModel):
+    words = [
+        f"{a}{b}{c}{end}"
+        for a in "bdgklmnprst"
+        for b in "aeiou"
+        for c in ("l", "n", "rk", "m", "t", "sz", "w", "zn", "d", "k")
+        for end in ("ski", "wicz")
+        if a + b + c != "maw"
+    ][:FEWEST_SPELT]
+    assert len(words) == FEWEST_SPELT
+    # A word that the source knows tells nothing new.
+    few, many = (
+        Corrector(source, channel=Damerau(), lexicon=dict.fromkeys([*part, "house"], 1.0))
+        for part in (words[:-1], words)
+    )
+    share = np.log(few.lexicon.spelling_share)
+    assert many.lexicon.spelling_share == few.lexicon.spelling_share
+    letters = FOREIGN + FOREIGN_LETTER * 7 + share
+    assert price(few, "mawski") == pytest.approx(max(letters, spelt(few, "mawski")))
+    (alike,) = SpellingModel.train(words).log_probs(["mawski"])
+    assert price(many, "mawski") == pytest.approx(LISTED + alike + share)
+    assert price(many, "Mawski") == pytest.approx(LISTED + alike + share)
+    assert price(many, "mawski") > price(few, "mawski") + 3
+    assert price(many, "quabst") == price(few, "quabst")
 
 
 def test_two_words_of_content_may_be_one_but_words_of_grammar_are_run_together(

@@ -65,3 +65,20 @@ def test_spaces_are_those_of_edited_text(text: str):
     wanted = spaces(line, parts)
     found = "".join(" " * space + line[a:b] for space, (a, b) in zip(wanted, parts, strict=True))
     assert found == text
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        (["می", "\u200c", "خواهم"], "می\u200cخواهم"),
+        (["co", "\u00ad", "operate"], "co\u00adoperate"),
+        (["\ufeff", "the", "\x07", "cat"], "\ufeffthe\x07cat"),
+        (["7", "\ufe0f\u20e3", "cats"], "7\ufe0f\u20e3 cats"),
+        (["cafe\u0301", "there"], "cafe\u0301 there"),
+    ],
+)
+def test_what_joins_letters_or_is_not_seen_has_no_spaces_around(parts: list[str], expected: str):
+    places = list(itertools.pairwise([0, *np.cumsum([len(p) for p in parts]).tolist()]))
+    apart = spaces("".join(parts), places)
+    joined = "".join(" " * gap + part for gap, part in zip(apart, parts, strict=True))
+    assert joined == expected

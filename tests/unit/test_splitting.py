@@ -323,6 +323,7 @@ def test_what_cannot_belong_to_a_number(number: str, suffix: str):
         "the cat of the 1980s and the 21st man",
         "THE CAT SAT ON THE MAT AND THE CAT ATE",
         'the man said "that is the place" and went',
+        "the cat \U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f1e9\U0001f1ea sat",
     ],
 )
 def test_words_are_found(corrector: Corrector, text: str):
@@ -381,7 +382,7 @@ def test_long_lines_are_read_in_pieces(corrector: Corrector):
 
 
 def test_a_very_long_word_is_bounded(corrector: Corrector):
-    lines = ["x" * 20_000, '"' * 20_000, "1" * 20_000, "Ab" * 10_000]
+    lines = ["x" * 20_000, '"' * 20_000, "1" * 20_000, "Ab" * 10_000, "'" * 100_000]
     for line, correction in zip(lines, corrector.correct(lines), strict=True):
         assert correction.corrected.replace(" ", "") == line
 

@@ -17,6 +17,8 @@ LONGEST = 40
 """Longer words are never candidates, and are left alone when typed."""
 PATTERNS = ("lower", "title", "upper", "mixed")
 """How a word is capitalised; an index into `Lexicon.ids`."""
+MOST_COUNTED = 1e18
+"""No word was seen more often; sums of greater numbers may be none."""
 _WITH_MARKS = re.compile(r"LATIN SMALL LETTER ([A-Z]) WITH ")
 _CHUNK_BYTES = 1 << 24
 _TAB, _NEWLINE = 9, 10
@@ -73,7 +75,7 @@ def read_word_list(path: str | Path) -> dict[str, float]:
     spaces, else 1. Counts of words that fold to one are added. What is not spelt like a word is
     passed over.
 
-    Raises `TextError` where the file cannot be read or a count is negative.
+    Raises `TextError` where the file cannot be read or a count is negative or beyond all bounds.
     """
     found: dict[str, float] = {}
     for chunk in TextReader(path, chunk_bytes=_CHUNK_BYTES):
@@ -95,7 +97,7 @@ def _read_lines(text: str, path: str | Path, first: int, found: dict[str, float]
                 count = float(rest[0])
             except ValueError:
                 count = 1.0
-            if not 0 <= count < float("inf"):
+            if not 0 <= count <= MOST_COUNTED:
                 raise TextError(f"{path}, line {number}: the count {rest[0]} makes no sense")
         add_word(found, word, count)
 
@@ -116,7 +118,7 @@ def _read_columns(data: bytes) -> dict[str, float] | None:
         counts = np.array(list(map(float, fields[1::2])))
     except ValueError:
         return None
-    if not ((counts >= 0) & (counts < np.inf)).all():
+    if not ((counts >= 0) & (counts <= MOST_COUNTED)).all():
         return None
     found = dict(zip(words, counts.tolist(), strict=True))
     if len(found) != len(words):

@@ -44,7 +44,9 @@ def find_candidates(finder: CandidateFinder, typed: Sequence[str]) -> Candidates
     )
     rows = np.concatenate([found.rows, more.rows, own[known]])
     scores = np.concatenate([found.log_channel, log_channel + prices[of_plain]])
-    return _merged(finder, query, rows, scores, len(typed))
+    # What is near the plain word may be the typed one.
+    other = rows != finder.lexicon.rows.of(typed)[query]
+    return _merged(finder, query[other], rows[other], scores[other], len(typed))
 
 
 def _unmarked(word: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lmkit.channel.candidates.folding import fold
+from lmkit.channel.candidates.folding import PATTERNS, fold
 from lmkit.channel.candidates.stock import Stock
 from lmkit.channel.candidates.words import PackedWords
 from lmkit.channel.candidates.wordtable import WordTable
@@ -90,7 +90,7 @@ class StoredStock:
     def _read(self, words: PackedWords) -> Stock:
         many, tokens = len(words), len(self._source.vocabulary)
         known, counts, capitals = map(self._column, ("source_rows", "counts", "capitals"))
-        patterns = self._column("ids").reshape(-1, len(known))
+        patterns = self._column("ids").reshape(len(PATTERNS), len(known))
         if not 0 <= patterns.min(initial=0) <= patterns.max(initial=0) < tokens:
             raise ValueError("its lexicon has tokens that its source has not")
         seen = self._column("token_counts")
@@ -98,7 +98,7 @@ class StoredStock:
             raise ValueError("its lexicon is of another vocabulary")
         stock = Stock(
             words,
-            np.zeros((len(patterns), many), np.int32),
+            np.zeros((len(PATTERNS), many), np.int32),
             np.zeros(many),
             np.zeros(many, bool),
             np.zeros(many),

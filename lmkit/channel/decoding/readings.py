@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.channel.base import ErrorModel
-from lmkit.channel.candidates.finder import CandidateFinder
+from lmkit.channel.candidates.finder import CandidateFinder, Candidates
 from lmkit.channel.candidates.folding import LONGEST
 from lmkit.channel.candidates.lexicon import Lexicon
 from lmkit.channel.candidates.marks import find_candidates
@@ -91,7 +91,7 @@ class Readings:
         correctable = np.array([token.correctable or token.shouted for token in tokens], bool)
         changing = correctable if asked is None else correctable & asked
         places = np.flatnonzero(changing)
-        found = find_candidates(self._finder, [tokens[i].folded for i in places.tolist()])
+        found = self._candidates([tokens[i].folded for i in places.tolist()])
         sizes = np.ones(len(tokens), np.int64)
         sizes[places] += np.diff(found.starts)
         starts = np.cumsum(sizes) - sizes
@@ -142,6 +142,10 @@ class Readings:
             getattr(self, name).extend(values)
         self.starts.extend(self.starts.values[-1] + np.cumsum(sizes))
         self._learn_splits(tokens, changing)
+
+    def _candidates(self, typed: Sequence[str]) -> Candidates:
+        """Those of ``typed`` words; by the channel alone where probabilities have to sum to one."""
+        return self._finder.find(typed) if self._spell_all else find_candidates(self._finder, typed)
 
     def _doubt(
         self,

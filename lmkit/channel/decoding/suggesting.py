@@ -23,18 +23,19 @@ def suggestions(corrector: Corrector, word: str, left: str, right: str, n: int) 
     """See `Corrector.suggest`. ``corrector`` is one for this question, with a thorough finder and a
     surface that has met no tokens yet: in each text others may be changed."""
     text = " ".join(part for part in (left, word, right) if part)
-    line = corrector.surface.read(text)
+    line = corrector.surface.read(text, shouted=True)
     offset = len(left) + 1 if left else 0
-    within = [offset <= place < offset + len(word) for place in line.offsets]
+    asked = slice(offset, offset + len(word))
+    within = [asked.start <= place < asked.stop for place in line.offsets]
     line = replace(line, open=[a and b for a, b in zip(line.open, within, strict=True)])
     if not any(line.open):
         return []
     if not (left.strip() or right.strip()):
-        return _alone(corrector, line, n)
-    return _in_context(corrector, line, n)
+        return _alone(corrector, line, asked, n)
+    return _in_context(corrector, line, asked, n)
 
 
-def _alone(corrector: Corrector, line: Line, n: int) -> list[Suggestion]:
+def _alone(corrector: Corrector, line: Line, asked: slice, n: int) -> list[Suggestion]:
     """By the channel and the priors of the lexicon."""
     lexicon = corrector.lexicon
     place = _doubtful(corrector, line)
@@ -62,7 +63,7 @@ def _alone(corrector: Corrector, line: Line, n: int) -> list[Suggestion]:
             )
             for j, row in enumerate(chosen)
         ]
-        text = _spliced(line, place, " ".join(words), line.text)
+        text = _spliced(line, asked, line.offsets[place], token.text, " ".join(words))
         posterior = float(np.exp(value[i] - total))
         found.append(Suggestion(text, float(log_channel[i]), float(log_source[i]), posterior))
     return found
@@ -76,20 +77,20 @@ def _doubtful(corrector: Corrector, line: Line) -> int:
     return min((i for i, opened in enumerate(line.open) if opened), key=worth.__getitem__)
 
 
-def _spliced(line: Line, place: int, replacement: str, whole: str) -> str:
-    """The typed word, which may be of several tokens, with token ``place`` replaced."""
-    begin = line.offsets[place]
-    end = line.offsets[place + 1] if place + 1 < len(line.offsets) else len(whole)
-    return whole[:begin] + replacement + whole[end:]
+def _spliced(line: Line, asked: slice, begin: int, typed: str, replacement: str) -> str:
+    """What is ``asked`` about, which may be of several tokens, with ``replacement`` for what is
+    ``typed`` at ``begin`` of the text."""
+    end = begin + len(typed)
+    return line.text[asked.start : begin] + replacement + line.text[end : asked.stop]
 
 
-def _in_context(corrector: Corrector, line: Line, n: int) -> list[Suggestion]:
+def _in_context(corrector: Corrector, line: Line, asked: slice, n: int) -> list[Suggestion]:
     """By the channel and the source model."""
     unknown = corrector.readings.unknown
     readings = Readings(corrector.source, corrector.finder, unknown=unknown)
-    asked = np.zeros(len(corrector.surface.tokens), bool)
-    asked[[number for number, opened in zip(line.tokens, line.open, strict=True) if opened]] = True
-    readings.learn(corrector.surface.tokens, asked)
+    learnt = np.zeros(len(corrector.surface.tokens), bool)
+    learnt[[number for number, opened in zip(line.tokens, line.open, strict=True) if opened]] = True
+    readings.learn(corrector.surface.tokens, learnt)
     builder = LatticeBuilder(corrector.surface, readings, corrector.weights)
     pieces = pieces_of(line, 0, corrector.surface)
     lattice = builder.build([line], pieces)
@@ -103,9 +104,15 @@ def _in_context(corrector: Corrector, line: Line, n: int) -> list[Suggestion]:
     if not len(here):
         return []
     found = [r for r in reader.readings(int(here[0]), 0.0) if lattice.arcs.kind[r[0]] == CHANGED]
+    candidates = reader.candidates(line, place, found[:n], number, edits=False)
     return [
-        Suggestion(one.text, one.log_channel, one.log_source, one.posterior)
-        for one in reader.candidates(line, place, found[:n], number, edits=False)
+        Suggestion(
+            _spliced(line, asked, *reader.span(line, place, reading[0]), one.text),
+            one.log_channel,
+            one.log_source,
+            one.posterior,
+        )
+        for reading, one in zip(found[:n], candidates, strict=True)
     ]
 
 

@@ -23,8 +23,12 @@ from lmkit.model import BOS, EOS, UNK, LanguageModel
 from lmkit.text.normalization import normalizer
 from lmkit.text.tokenizers.word import WordTokenizer
 
-_CODE = re.compile(r"[@#\\_={}|~^$<>/]|(?<!`)`(?!`)|\w[.(]\w|::|\d")
-"""A single backtick marks code; two are quotation marks."""
+_TICKS = r"(?<!`)(?:`|`{3,})(?!`)"
+"""One backtick marks code, and so do three; two are quotation marks."""
+_CODE = re.compile(rf"[@#\\_={{}}|~^$<>/]|{_TICKS}|\w[.(]\w|::|\d")
+_SURE_CODE = re.compile(rf"[@#\\_={{}}|~^$<>\d]|{_TICKS}|::")
+_STRETCHES = re.compile(r"(?:[^\s`]|`{2,}+)*+(?<![\w`])`(?![\s`])[^`]*`(?![\w`])\S*|\S+")
+"""What stands between spaces; from one backtick to the next, spaces included."""
 _CUTS = re.compile(r"([-‐‑]|['’][sS]$)")
 _INITIAL = re.compile(r"(?<!\w)[^\W\d_](?=\.)")
 """A letter that stands for a name or a word: the J of J. Smith."""
@@ -92,8 +96,9 @@ class Surface:
         other.tokens, other._numbers, other._numbered = [], {}, {}
         return other
 
-    def read(self, text: str) -> Line:
-        """``text``, one line without its end, as tokens."""
+    def read(self, text: str, shouted: bool = False) -> Line:
+        """``text``, one line without its end, as tokens. ``shouted``: words in capitals may be
+        corrected, as in a line of these."""
         numbers: list[int] = []
         offsets: list[int] = []
         place = 0
@@ -107,7 +112,7 @@ class Surface:
             place += len(piece)
         tokens = self.tokens
         opened = [tokens[number].correctable for number in numbers]
-        if any(tokens[number].shouted for number in numbers) and _shouts(text):
+        if shouted or (any(tokens[number].shouted for number in numbers) and _shouts(text)):
             opened = [tokens[n].correctable or tokens[n].shouted for n in numbers]
         if _CODE.search(text):
             self._close(text, numbers, offsets, opened)
@@ -184,7 +189,7 @@ class Surface:
         self, text: str, numbers: Sequence[int], offsets: Sequence[int], opened: list[bool]
     ) -> None:
         """Leave alone what stands in addresses, code, names with @ or #, or beside digits."""
-        stretches = [(m.start(), m.end()) for m in re.finditer(r"\S+", text) if is_code(m.group())]
+        stretches = [(m.start(), m.end()) for m in _STRETCHES.finditer(text) if is_code(m.group())]
         each = iter(stretches)
         start, end = next(each, (len(text) + 1, 0))
         for i, offset in enumerate(offsets):
@@ -211,10 +216,10 @@ def _scripts_of(lexicon: Lexicon) -> frozenset[str]:
 
 
 def is_code(chunk: str) -> bool:
-    """Whether a stretch without white space is no prose."""
+    """Whether a stretch of text is no prose."""
     if not _CODE.search(chunk):
         return False
-    if re.search(r"[@#\\_={}|~^$<>\d]|(?<!`)`(?!`)|::", chunk):
+    if _SURE_CODE.search(chunk):
         return True
     if "/" in chunk and (chunk.startswith("/") or chunk.count("/") > 1 or "." in chunk.strip(".")):
         return True

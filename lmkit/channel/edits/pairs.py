@@ -15,6 +15,8 @@ from lmkit.channel.edits.counts import Floats
 from lmkit.errors import TextError
 from lmkit.text.reading import Source, iter_line_blocks, source_name
 
+MOST_COUNTED = 1e15
+"""No pair was seen more often; greater numbers do not add up."""
 FORM = "typed<TAB>intended[<TAB>count], a pair a line"
 
 
@@ -46,7 +48,7 @@ def read_pairs(source: Source, *, lowercase: bool = True, errors: str = "strict"
 
     Empty lines are passed over; a third column that is no number counts as one, and further
     columns do not matter. Raises `TextError` at a line with one column, an empty side, control
-    characters, or a count below zero; and where there are no pairs at all.
+    characters, or a count below zero or beyond all bounds; and where there are no pairs at all.
     """
     found: dict[tuple[str, str], float] = {}
     for block in iter_line_blocks(source, errors=errors):
@@ -91,6 +93,6 @@ def _count(column: str, where: str) -> float:
         return 1.0
     if math.isnan(count) or math.isinf(count):
         return 1.0
-    if count < 0:
+    if not 0 <= count <= MOST_COUNTED:
         raise TextError(f"{where}: a pair that was counted {column.strip()} times", FORM)
     return count

@@ -1,8 +1,9 @@
 """Lines without spaces as nodes and arcs, but for the stretches of letters in them.
 
 There is a node before each character of a line that is no white space. A line is cut into runs:
-numbers, stretches of letters, addresses, other characters one by one. Long lines are read in
-pieces, so that many of them are searched in step.
+numbers, stretches of letters, addresses, other characters one by one, with their marks and whatever
+else makes one sign of several. Long lines are read in pieces, so that many of them are searched in
+step.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ LONGEST_PIECE = 600
 _RUNS = regex.compile(
     r"(?P<address>(?:https?://|www\.)\S+|\w[\w.+-]{0,63}@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+)"
     r"|(?P<number>\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)*)"
-    r"|(?P<letters>['’]*\p{L}[\p{L}\p{M}'’]*)"
-    r"|\.{2,}|-{2,}|\S"
+    r"|(?P<letters>['’]{0,9}\p{L}[\p{L}\p{M}'’]*)"
+    r"|\.{2,}|-{2,}|(?!\s)\X"
 )
 _ENDS = frozenset(".?!")
 _BEGINS = frozenset(" .?!:\"“”‘'(–-")

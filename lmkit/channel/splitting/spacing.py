@@ -7,7 +7,9 @@ states do not, numbers belong to a letter that is no word.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 _CLOSING = frozenset(".,;:!?)]}%…”»›′″°²³、。，！？；：）」』】》")
 _OPENING = frozenset("([{¿¡«‹“‘„‚$£€¥#@（「『【《")
@@ -110,6 +112,8 @@ def _is_apart(texts: Sequence[str], place: int, roles: dict[int, str]) -> bool:
     if of_right in (CLOSE, INNER) or of_left in (OPEN, INNER):
         return False
     before, behind = left[-1], right[0]
+    if _is_unseen(before) or _is_unseen(behind) or _is_mark(behind):
+        return False
     if of_left == CLOSE:
         closed = behind in _CLOSING or _is_joint(right) or right in _POSSESSIVES
         return right == "°" or not closed
@@ -141,6 +145,17 @@ def _is_apart(texts: Sequence[str], place: int, roles: dict[int, str]) -> bool:
     if left == "&" or right == "&":
         return not _is_ampersand_inside(texts, place - 1 if left == "&" else place)
     return True
+
+
+@lru_cache(4096)
+def _is_unseen(letter: str) -> bool:
+    """Whether it joins or parts what stands around it, or controls a terminal, and is no sign."""
+    return unicodedata.category(letter) in ("Cc", "Cf")
+
+
+@lru_cache(4096)
+def _is_mark(letter: str) -> bool:
+    return unicodedata.category(letter)[0] == "M"
 
 
 def _is_joint(text: str) -> bool:

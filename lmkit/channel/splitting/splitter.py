@@ -46,7 +46,9 @@ class Splitter:
         self._finder = PartFinder(corrector.lexicon, self._prices)
 
     def split(self, lines: Sequence[str]) -> list[Correction]:
-        """``lines``, with the spaces that they lack."""
+        """``lines``, with the spaces that they lack; as they are where no word is known."""
+        if not len(self.corrector.lexicon):
+            return [corrected(line, []) for line in lines]
         boundaries: list[list[tuple[int, float]]] = [[] for _ in lines]
         for reading in Reading.blocks(lines, self.corrector.surface, BLOCK):
             lattice = self._lattice(reading)
