@@ -8,9 +8,9 @@ measured, and writes ``lmkit/channel/edits/english/<channel>.tsv``. Other lists 
 instead.
 
 Only figures are kept: how often which letters became which, errors of one word counting less the
-more there are of them. An edit that was found fewer than `FEWEST` times in all would say more of
-the words it comes from than of how people type, and is cut; what it explained is then left to
-shorter ones by one more round of EM.
+more there are of them, and each all the less the further off it is. An edit that was found fewer
+than `FEWEST` times in all would say more of the words it comes from than of how people type, and
+is cut; what it explained is then left to shorter ones by one more round of EM.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def main() -> None:
 def learnt(name: str, pairs: Pairs) -> Counts:
     """The counts of one channel, without what is rare."""
     channel = resolve("channel", name)
-    pairs = pairs.damped(channel.plan.damping)
-    counts, _ = learn(pairs, replace(channel.plan, damping=0.0), channel.smoothing)
+    pairs = pairs.damped(channel.plan.damping, channel.plan.far)
+    counts, _ = learn(pairs, replace(channel.plan, damping=0.0, far=1.0), channel.smoothing)
     counts = without_rare(counts, FEWEST)
     counts = one_round(pairs, counts, channel.smoothing).counts
     counts.spaces[:] = 0.0

@@ -171,7 +171,8 @@ class TestLearning:
 
     def test_damped_pairs_are_pairs_counted_less(self) -> None:
         damped, _ = BrillMoore.learn(words())
-        by_hand, _ = BrillMoore.learn(words().damped(BrillMoore.plan.damping), damping=0.0)
+        plan = BrillMoore.plan
+        by_hand, _ = BrillMoore.learn(words().damped(plan.damping, plan.far), damping=0.0)
         assert list(damped.rows()) == list(by_hand.rows())
         assert list(damped.rows()) != list(BrillMoore.learn(words(), damping=0.0)[0].rows())
 
@@ -184,7 +185,7 @@ class TestLearning:
         assert edit.typed.startswith("f")
 
     def test_damerau_learns_the_four_confusions_only(self) -> None:
-        channel, _ = Damerau.learn(words())
+        channel, _ = Damerau.learn(words(), damping=0.0)
         kinds = set()
         for row in channel.rows():
             if len(row.intended) > 1 and row.kind != "seen":

@@ -6,8 +6,11 @@ import gzip
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from lmkit.channel.edits.pairs import read_pairs
+from lmkit.channel.edits.pairs import collected, read_pairs
+from lmkit.channel.edits.strings import edit_distances
 from lmkit.errors import TextError
 
 
@@ -49,6 +52,30 @@ def test_many_errors_of_one_word_count_less_each(tmp_path: Path) -> None:
     pairs = read_pairs(path)
     assert pairs.damped(0.5).counts.tolist() == [1.5, 0.5, 0.5, 0.5, 4.5, 2]
     assert pairs.damped(0.0).counts.tolist() == pairs.counts.tolist()
+
+
+def test_far_off_errors_count_less() -> None:
+    """teh is two edits from the, and 0.5 times as much; fone is two from phone; aple is one."""
+    found = [(("teh", "the"), 8), (("fone", "phone"), 4), (("aple", "apple"), 3), (("a", "a"), 2)]
+    pairs = collected(found)
+    assert pairs.damped(0.0, 0.5).counts.tolist() == [4, 2, 3, 2]
+
+
+def _distance(one: str, other: str) -> int:
+    """By the recursion as it is written in books."""
+    if not one or not other:
+        return len(one) + len(other)
+    if one[0] == other[0]:
+        return _distance(one[1:], other[1:])
+    return 1 + min(
+        _distance(one[1:], other), _distance(one, other[1:]), _distance(one[1:], other[1:])
+    )
+
+
+@given(st.lists(st.tuples(st.text("abé ", max_size=5), st.text("abé ", max_size=5))))
+def test_edit_distances_are_those_of_the_recursion(pairs: list[tuple[str, str]]) -> None:
+    one, other = [x for x, _ in pairs], [y for _, y in pairs]
+    assert edit_distances(one, other).tolist() == [_distance(x, y) for x, y in pairs]
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,8 @@ class EditModel(ErrorModel):
         """The channel that ``pairs`` teach, and facts about the learning: JSON values.
 
         ``iterations`` are rounds of EM over all edits, ``viterbi`` makes them count best ways,
-        ``damping`` is that of `Pairs.damped`: 0 where the counts are those of a text.
+        ``damping`` is that of `Pairs.damped`: 0 where the counts are those of a text, in which
+        far-off errors are as rare as they are.
         """
         from lmkit.channel.edits.learning import learn
 
@@ -73,7 +74,7 @@ class EditModel(ErrorModel):
         if iterations is not None:
             plan = replace(plan, rounds=iterations)
         if damping is not None:
-            plan = replace(plan, damping=damping)
+            plan = replace(plan, damping=damping, far=plan.far if damping else 1.0)
         counts, course = learn(pairs, plan, smoothing, progress)
         facts = {
             "pairs": len(pairs),

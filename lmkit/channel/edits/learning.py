@@ -74,7 +74,7 @@ def learn(
 ) -> tuple[Counts, list[float]]:
     """The counts of ``pairs`` after all rounds, and the log-likelihood before each of the rounds
     over all edits (natural logarithms, summed over the pairs as often as they count)."""
-    pairs = _short(pairs).damped(plan.damping)
+    pairs = _short(pairs).damped(plan.damping, plan.far)
     letters: dict[str, float] = {}
     for typed, intended, count in pairs:
         for letter in typed + intended:

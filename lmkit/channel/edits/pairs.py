@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmkit.channel.edits.counts import Floats
+from lmkit.channel.edits.strings import edit_distances
 from lmkit.errors import TextError
 from lmkit.text.reading import Source, iter_line_blocks, source_name
 
@@ -35,12 +36,17 @@ class Pairs:
     def __iter__(self) -> Iterator[tuple[str, str, float]]:
         return iter(zip(self.typed, self.intended, self.counts.tolist(), strict=True))
 
-    def damped(self, power: float) -> Pairs:
+    def damped(self, power: float, far: float = 1.0) -> Pairs:
         """These pairs, those of a word that was mistyped in n ways counted n ** -``power`` times:
-        many errors of one word say more of that word than of how people type."""
+        many errors of one word say more of that word than of how people type; and each ``far``
+        times for every edit but the first: lists have all errors once, people make the small ones
+        most."""
         ways = Counter(y for x, y in zip(self.typed, self.intended, strict=True) if x != y)
         many = np.array([max(ways[y], 1) for y in self.intended], dtype=np.float64)
-        return Pairs(self.typed, self.intended, self.counts * many**-power)
+        counts = self.counts * many**-power
+        if far != 1.0:
+            counts *= far ** np.maximum(edit_distances(self.typed, self.intended) - 1, 0)
+        return Pairs(self.typed, self.intended, counts)
 
 
 def read_pairs(source: Source, *, lowercase: bool = True, errors: str = "strict") -> Pairs:

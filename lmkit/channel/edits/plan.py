@@ -12,8 +12,8 @@ Progress = Callable[[str, int, int | None], None]
 class Plan:
     """How a channel is learnt: ``first`` rounds over single letters, ``rounds`` over all edits,
     ``viterbi`` or all ways, windows of up to ``widest`` edits, of which those counted less than
-    ``cutoff`` times in all are dropped; ``only_after`` as in `Inventory`. ``damping``: see
-    `Pairs.damped`."""
+    ``cutoff`` times in all are dropped; ``only_after`` as in `Inventory`. ``damping`` and ``far``:
+    see `Pairs.damped`."""
 
     first: int = 3
     rounds: int = 2
@@ -22,3 +22,4 @@ class Plan:
     cutoff: float = 1.0
     only_after: bool = False
     damping: float = 0.5
+    far: float = 0.7

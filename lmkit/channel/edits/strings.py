@@ -82,3 +82,26 @@ def string_keys(strings: Sequence[str], numbers: NDArray[np.uint16]) -> tuple[In
         keys[some] = (keys[some] << BITS) | codes[begins[some] + place]
     order = np.argsort(keys, kind="stable")
     return keys[order], order
+
+
+def edit_distances(one: Sequence[str], other: Sequence[str]) -> Ints:
+    """The Levenshtein distance [P] of each pair of strings: insertions, deletions and
+    substitutions that make one the other."""
+    (first, sizes), (second, widths) = code_points(one), code_points(other)
+    rows, columns = (
+        padded(flat, lengths, int(lengths.max(initial=0)))
+        for flat, lengths in ((first, sizes), (second, widths))
+    )
+    everyone = np.arange(len(sizes))
+    costs = np.tile(np.arange(len(columns) + 1)[:, None], len(sizes))
+    result = widths.copy()
+    for number, letters in enumerate(rows, 1):
+        before, costs = costs, np.empty_like(costs)
+        costs[0] = number
+        for place, against in enumerate(columns):
+            replaced = before[place] + (letters != against)
+            dropped = np.minimum(before[place + 1], costs[place]) + 1
+            np.minimum(replaced, dropped, out=costs[place + 1])
+        ended = np.flatnonzero(sizes == number)
+        result[ended] = costs[widths[ended], everyone[ended]]
+    return result
