@@ -133,6 +133,17 @@ def test_changes_say_where_and_what(corrector: Corrector):
     assert corrector.correct(["the cat sat"])[0].changes == ()
 
 
+@pytest.mark.parametrize(
+    "typed", ["sai oan", "theee tat", "chere whee I housb plae", "bsat and I s theree"]
+)
+def test_no_runner_up_is_likelier_than_the_change(corrector: Corrector, typed: str):
+    """The best way has "sat", "the", "where" and "Is", each less likely in all ways together."""
+    (correction,) = corrector.correct([typed])
+    assert correction.changes
+    for change in correction.changes:
+        assert all(posterior <= change.posterior for _, posterior in change.runners_up)
+
+
 def test_a_threshold_holds_unsure_changes_back(corrector: Corrector):
     strict = Corrector(corrector.source, channel=corrector.channel, threshold=1.1)
     assert strict.correct(["the catt sat"])[0].corrected == "the catt sat"

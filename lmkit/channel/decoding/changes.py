@@ -35,8 +35,8 @@ class ChangeReader:
         self._posterior = search.posteriors(len(lattice.arcs))
 
     def changes(self, line: Line, piece: Piece, first: int, sentence: int) -> Iterator[Change]:
-        """The changes of ``piece`` of ``line``, sentence number ``sentence`` of the lattice, whose
-        first token is number ``first`` there."""
+        """The changes of ``piece`` of ``line`` along its best way. It is sentence number
+        ``sentence`` of the lattice, its first token number ``first`` there."""
         arcs = self._lattice.arcs
         path = self._search.path(sentence)
         place = 0
@@ -49,12 +49,23 @@ class ChangeReader:
             while place < len(path) and arcs.typed[path[place]] == arcs.typed[arc]:
                 reading.append(path[place])
                 place += 1
-            begin = piece.begin + int(arcs.typed[arc]) - first
-            yield self._change(line, begin, reading, sentence)
+            others = self.readings(arc)
+            # In all ways together another reading may be likelier, also the word as it was typed.
+            time, end = self._lattice.time, arcs.target[reading[-1]]
+            reading = next((r for r in others if time[arcs.target[r[-1]]] <= time[end]), reading)
+            if arcs.kind[reading[0]] == CHANGED:
+                begin = piece.begin + int(arcs.typed[arc]) - first
+                yield self._change(line, begin, reading, others, sentence)
 
-    def _change(self, line: Line, begin: int, reading: list[int], sentence: int) -> Change:
+    def _change(
+        self,
+        line: Line,
+        begin: int,
+        reading: Sequence[int],
+        others: Sequence[Sequence[int]],
+        sentence: int,
+    ) -> Change:
         start, original = self.span(line, begin, reading[0])
-        others = self.readings(reading[0])
         return Change(
             start,
             len(original),
