@@ -145,3 +145,19 @@ def test_words_are_certain_that_are_no_small_part_of_their_text(tmp_path: Path):
     assert certain == {"the": True, "received": True, "recieved": False}
     corrector = Corrector(source)
     assert corrector.correct(["recieved"])[0].corrected == "received"
+
+
+def test_a_word_that_is_asked_about_may_be_an_error_of_its_list(source: LanguageModel):
+    """``gardn`` is in the list, with about what the channel makes of ``garden``; ``quilt`` is a
+    word beside ``quiet`` that no error explains."""
+    listed = {"garden": 1e6, "gardn": 2e3, "quilt": 1e6, "quiet": 1e6, "the": 1e8}
+    corrector = Corrector(source, channel=Damerau(), lexicon=listed)
+    prior = corrector.lexicon.log_prior
+    for word, meant, doubted in [("gardn", "garden", True), ("quilt", "quiet", False)]:
+        row = corrector.lexicon.rows[word]
+        best = corrector.suggest(word)[0]
+        assert best.text == meant
+        kept = np.log(corrector.weights.keep) + prior[row]
+        undoubted = best.log_channel + best.log_source - kept
+        odds = float(np.log(best.posterior / (1 - best.posterior)))
+        assert (odds > undoubted + 1) == doubted

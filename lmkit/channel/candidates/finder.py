@@ -52,8 +52,9 @@ trie is searched."""
 POOR_ASKED = -20.0
 BEAM_ASKED = 64
 """The same for a word that somebody asks about, and the hypotheses of that search."""
-BEHIND = 12.0
-"""A candidate so many nats behind the best, context left out, is dropped."""
+BEHIND, BEHIND_ASKED = 12.0, 24.0
+"""A candidate so many nats behind the best, context left out, is dropped; the same for a word that
+somebody asks about."""
 CRUDELY_BEHIND = 7.0
 """One so many nats behind the best by the crude price alone is not looked at: without these as many
 errors are fixed and no more words broken, in a sixth less time."""
@@ -110,6 +111,11 @@ class CandidateFinder:
         self._known: dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
         self._lock = threading.Lock()
 
+    @property
+    def behind(self) -> float:
+        """So many nats behind the best a candidate may be."""
+        return BEHIND_ASKED if self.thorough else BEHIND
+
     def thorough_one(self) -> CandidateFinder:
         """A finder that is thorough, for single words, with what this one has built."""
         other = copy.copy(self)
@@ -162,7 +168,7 @@ class CandidateFinder:
             rows = np.concatenate((rows, found))
             scores = np.concatenate((scores, more))
         value = scores + self.lexicon.log_prior[rows]
-        keep = best_of_groups(queries, value, MOST_KEPT, BEHIND)
+        keep = best_of_groups(queries, value, MOST_KEPT, self.behind)
         queries, rows, scores = queries[keep], rows[keep], scores[keep]
         starts = np.searchsorted(queries, np.arange(len(words) + 1))
         for i, word in enumerate(words):

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lmkit.channel.candidates.finder import BEHIND, MOST_KEPT, CandidateFinder, Candidates
+from lmkit.channel.candidates.finder import MOST_KEPT, CandidateFinder, Candidates
 from lmkit.channel.candidates.folding import without_marks
 from lmkit.channel.groups import best_of_groups
 
@@ -74,6 +74,6 @@ def _merged(
     new = np.ones(len(order), bool)
     new[1:] = (query[1:] != query[:-1]) | (rows[1:] != rows[:-1])
     query, rows, scores = query[new], rows[new], scores[new]
-    best = best_of_groups(query, scores + finder.lexicon.log_prior[rows], MOST_KEPT, BEHIND)
+    best = best_of_groups(query, scores + finder.lexicon.log_prior[rows], MOST_KEPT, finder.behind)
     query, rows, scores = query[best], rows[best], scores[best]
     return Candidates(np.searchsorted(query, np.arange(many + 1)), rows, scores)

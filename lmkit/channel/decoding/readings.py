@@ -125,7 +125,7 @@ class Readings:
         log_list[starts[known]] = self.lexicon.log_list[rows[known]]
         log_adapted[starts[known]] = self.lexicon.log_adapted[rows[known]]
         log_unknown[starts] = self._kept_prices(tokens, rows)
-        log_channel[starts] = self._doubt(rows, owner, found.rows, log_channel[where])
+        log_channel[starts] = self.doubt(rows, owner, found.rows, log_channel[where])
         for name, values in (
             ("token", token),
             ("twin", twin),
@@ -147,7 +147,7 @@ class Readings:
         """Those of ``typed`` words; by the channel alone where probabilities have to sum to one."""
         return self._finder.find(typed) if self._spell_all else find_candidates(self._finder, typed)
 
-    def _doubt(
+    def doubt(
         self,
         rows: NDArray[np.int64],
         owner: NDArray[np.int64],

@@ -47,9 +47,11 @@ def _alone(corrector: Corrector, line: Line, asked: slice, n: int) -> list[Sugge
     log_channel = np.concatenate((of_rows, of_pairs)) + np.log1p(-corrector.weights.keep)
     log_source = np.concatenate((lexicon.log_prior[rows], lexicon.log_prior[pairs].sum(axis=1)))
     value = corrector.weights.source * log_source + corrector.weights.channel_alone * log_channel
-    kept = np.log(corrector.weights.keep) + (
-        lexicon.log_prior[token.row] if token.row >= 0 else -np.inf
-    )
+    kept = -np.inf
+    if token.row >= 0:
+        own, everyone = np.array([token.row]), np.zeros(len(rows), np.int64)
+        doubt = corrector.readings.doubt(own, everyone, rows, of_rows)[0]
+        kept = np.log(corrector.weights.keep) + lexicon.log_prior[token.row] + doubt
     total = np.logaddexp.reduce([*value.tolist(), kept])
     found = []
     for i in np.argsort(-value, kind="stable")[:n].tolist():
