@@ -32,11 +32,11 @@ def fold(word: str) -> str:
 
 def without_marks(word: str) -> str:
     """``word`` without its accents."""
-    return word if word.isascii() else "".join(map(_plain, word)) or word
+    return word if word.isascii() else "".join(map(plain_letter, word)) or word
 
 
 @lru_cache(4096)
-def _plain(letter: str) -> str:
+def plain_letter(letter: str) -> str:
     """``letter`` without its marks; nothing for a mark alone."""
     plain = "".join(c for c in unicodedata.normalize("NFD", letter) if not unicodedata.combining(c))
     # Strokes are no marks to Unicode.

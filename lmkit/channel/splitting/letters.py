@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lmkit.channel.candidates.folding import plain_letter
 
 LOWER, TITLE, UPPER, MIXED = range(4)
 """How a part is written, as in `PATTERNS` of the lexicon; a plural as CPUs is in capitals."""
@@ -20,7 +21,6 @@ INSIDE, START, SMALL = range(3)
 says nothing about them."""
 _ARTICLES = (ord("d"), ord("l"))
 """What loses its vowel before another one in French and Italian."""
-_WITH_MARKS = re.compile(r"LATIN SMALL LETTER ([A-Z]) WITH ")
 
 
 class Letters:
@@ -110,10 +110,6 @@ def _properties(letter: str) -> tuple[int, int, bool, bool, bool]:
     """A letter folded, and without its marks, as code points; is it a capital, a small letter, a
     mark."""
     folded = "'" if letter == "’" else letter.lower()[:1]
-    plain = unicodedata.normalize("NFD", folded)[:1]
-    if not plain.isascii():
-        # Strokes are no marks to Unicode.
-        found = _WITH_MARKS.match(unicodedata.name(plain, ""))
-        plain = found[1].lower() if found else plain
+    plain = plain_letter(folded)[:1] or folded
     is_mark = unicodedata.category(letter)[0] == "M"
     return ord(folded), ord(plain), letter.isupper(), letter.islower(), is_mark
