@@ -210,11 +210,12 @@ def test_a_word_is_worth_more_that_a_list_has_more_often(
     listed = {"the": 80.0, "cat": 200.0, "mat": 20.0, "zebra": 700.0}
     found = Lexicon.of(source, listed)
     adapted = dict(zip(found.words, found.log_adapted.tolist(), strict=True))
-    # Of a thousand words: 80 to 800, 200 to 100, none to 99, 20 to 1, and one that is unknown.
+    # Of what both know: 80 of 300 to 800 of 901, 200 to 100, 20 to 1; one not listed, one unknown.
+    the, cat = np.log(80 / 300 * 901 / 800) / 2, np.log(200 / 300 * 901 / 100) / 2
     assert adapted == pytest.approx(
-        {"the": np.log(0.1) / 2, "cat": np.log(2) / 2, "dog": -1.2, "mat": 1.2, "zebra": 0.0},
-        abs=1e-3,
+        {"the": the, "cat": cat, "dog": 0.0, "mat": 1.2, "zebra": 0.0}, abs=1e-3
     )
+    assert not Lexicon.of(source, dict.fromkeys(listed, 1.0)).log_adapted.any()
     assert not Lexicon.of(source).log_adapted.any()
     assert not Lexicon.of(source, dictionary=["zebra"]).log_adapted.any()
 

@@ -41,9 +41,8 @@ ADAPTED, MOST_ADAPTED = 0.35, 1.4
 """The power of the ratio of a word's frequencies in the list and in the source by which its
 probability is changed, and the most that this makes, in nats: a source is of one time and kind of
 text, a list mostly of others."""
-UNLISTED, UNCOUNTED = 1e-8, 1e-7
-"""The frequency that is added to a word's in the list and in the source for this: that of a word
-too rare to be there."""
+UNCOUNTED = 1e-7
+"""What is added to the frequency of a word in the source for this."""
 UNKNOWN_SHARES = {"list": 0.5, "dictionary": 0.2, "spelling": 0.3}
 """What an unknown word is, where all of these are there."""
 CERTAIN, CERTAIN_PART = 10, 1.5e-6
@@ -185,16 +184,15 @@ def _faces(
 
 
 def _adaptation(stock: Stock) -> NDArray[np.float64]:
-    """`Lexicon.log_adapted` of the words of ``stock``: 0 for what the source does not know, and of
-    all words without a list."""
-    if not stock.listing.any():
-        return np.zeros(len(stock.words))
-    listed, counted = (
-        np.log(_normalised(counts) + unseen)
-        for counts, unseen in ((stock.listing, UNLISTED), (stock.counts, UNCOUNTED))
-    )
-    adapted = np.clip(ADAPTED * (listed - counted), -MOST_ADAPTED, MOST_ADAPTED)
-    return np.where(stock.ids[0] == UNK, 0.0, adapted)
+    """`Lexicon.log_adapted` of the words of ``stock``, by their frequencies among the words that
+    both the source and the list know; 0 for others, and where the list has no counts."""
+    adapted = np.zeros(len(stock.words))
+    both = np.flatnonzero((stock.ids[0] != UNK) & (stock.listing > 0))
+    listed, counted = stock.listing[both], stock.counts[both]
+    if listed.min(initial=np.inf) < listed.max(initial=0.0):
+        ratio = np.log(_normalised(listed)) - np.log(_normalised(counted) + UNCOUNTED)
+        adapted[both] = np.clip(ADAPTED * ratio, -MOST_ADAPTED, MOST_ADAPTED)
+    return adapted
 
 
 def _shares(source: LanguageModel, listed: bool, own: bool) -> dict[str, float]:
