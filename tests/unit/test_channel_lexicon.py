@@ -220,6 +220,19 @@ def test_a_word_is_worth_more_that_a_list_has_more_often(
     assert not Lexicon.of(source, dictionary=["zebra"]).log_adapted.any()
 
 
+def test_words_without_counts_are_as_frequent_as_those_of_the_list_in_the_model(
+    trained: Callable[..., Path],
+):
+    model = lmkit.load(trained(lexicon={"zebra": 9e6, "lion": 5e5, "okapi": 2e3}))
+    listing = dict(zip(model.stock.words, model.stock.listing.tolist(), strict=True))
+    more = model.stock.with_list({"quagga": 1.0, "okapi": 1.0})
+    assert dict(zip(more.words, more.listing.tolist(), strict=True)) == (
+        listing | {"quagga": 5e5, "okapi": 5e5 + 2e3}
+    )
+    counted = model.stock.with_list({"quagga": 3.0, "okapi": 1.0})
+    assert counted.listing[list(counted.words).index("quagga")] == 3.0
+
+
 def test_how_the_words_of_a_list_are_spelt_is_kept(trained: Callable[..., Path]):
     kept = lmkit.load(trained(lexicon=NAMES))
     assert kept.stock.spelling is not None
@@ -233,7 +246,7 @@ def test_how_the_words_of_a_list_are_spelt_is_kept(trained: Callable[..., Path])
 
 
 def test_how_words_are_spelt_is_learnt_anew_with_a_further_list(trained: Callable[..., Path]):
-    more = {f"x{word[:-3]}x": 1.0 for word in NAMES if word.endswith("ski")}
+    more = {f"x{word[:-3]}x": 2.0 for word in NAMES if word.endswith("ski")}
     stored = Corrector(lmkit.load(trained(lexicon=NAMES)), lexicon=more)
     told = Corrector(lmkit.load(without_lexicon(trained())), lexicon=NAMES | more)
     assert stored.lexicon.stock.spelling is None

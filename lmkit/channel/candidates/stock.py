@@ -68,12 +68,16 @@ class Stock:
         return cls(PackedWords.of(list(rows)), ids, counts, capitals, nothing, seen)
 
     def with_list(self, listed: Mapping[str, float]) -> Stock:
-        """The same with the words of a list and their counts."""
+        """The same with the words of a list and their counts. Beside a list with counts, words
+        without any are as frequent as the one in its middle."""
         if not listed:
             return self
         stock, rows = self._with(listed)
+        counts = np.fromiter(listed.values(), float, len(listed))
+        if self.listing.any() and (counts == 1).all():
+            counts *= np.median(self.listing[self.listing > 0])
         listing = stock.listing.copy()
-        listing[rows] += np.fromiter(listed.values(), float, len(listed))
+        listing[rows] += counts
         return replace(stock, listing=listing, spelling=None)
 
     def learn_spelling(self) -> SpellingModel | None:
