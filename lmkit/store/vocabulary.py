@@ -72,8 +72,7 @@ class StoredVocabulary:
 
     def ids_of(self, tokens: Sequence[str]) -> NDArray[np.int32]:
         """The id of each of ``tokens``."""
-        self._asked += len(tokens)
-        if self._asked > FEW:
+        if self._asked + len(tokens) > FEW:
             find = self._ids.get
             return np.fromiter((find(t, UNK) for t in tokens), np.int32, len(tokens))
         return np.fromiter((self.id_of(t) for t in tokens), np.int32, len(tokens))

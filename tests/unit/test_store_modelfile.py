@@ -110,6 +110,23 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert vocabulary.counts.tolist() == [3, 2**40]
 
 
+def test_the_vocabulary_is_loaded_whole_once_many_tokens_were_asked_for(
+    whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each token counts once, whichever way it is asked for."""
+    monkeypatch.setattr("lmkit.store.vocabulary.FEW", 5)
+    vocabulary = StoredVocabulary(ModelReader(whole))
+    assert vocabulary.ids_of(["a", "zzz", "a"]).tolist() == [3, 0, 3]
+    assert vocabulary.id_of("a") == 3
+    assert "a" in vocabulary
+    assert "_ids" not in vars(vocabulary)
+    assert vocabulary.id_of("a") == 3
+    assert "_ids" in vars(vocabulary)
+    many = StoredVocabulary(ModelReader(whole))
+    assert many.ids_of(["a"] * 6).tolist() == [3] * 6
+    assert "_ids" in vars(many)
+
+
 @pytest.mark.parametrize("bulk", [False, True])
 def test_tokens_are_looked_up(whole: Path, bulk: bool) -> None:
     vocabulary = StoredVocabulary(ModelReader(whole))
