@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lmkit.channel.candidates.finder import MOST_KEPT, CandidateFinder, Candidates
 from lmkit.channel.candidates.folding import without_marks
-from lmkit.channel.groups import best_of_groups
+from lmkit.channel.groups import best_of_groups, stretches
 
 MARK = -4.0
 """Price (log) of a mark that was not meant."""
@@ -27,23 +27,32 @@ def find_candidates(finder: CandidateFinder, typed: Sequence[str]) -> Candidates
     places = [i for i, word in enumerate(typed) if unmarked[i] != word]
     if not places:
         return found
-    plain = [unmarked[i] for i in places]
-    prices = np.array([MARK * _marks(typed[i], unmarked[i]) for i in places])
-    more = finder.find(plain)
+    marked = _of_marked(finder, [typed[i] for i in places], [unmarked[i] for i in places])
+    begins, sizes = found.starts[:-1].copy(), np.diff(found.starts)
+    begins[places], sizes[places] = len(found.rows) + marked.starts[:-1], np.diff(marked.starts)
+    chosen = stretches(begins, sizes)
+    return Candidates(
+        np.concatenate(([0], np.cumsum(sizes))),
+        np.concatenate([found.rows, marked.rows])[chosen],
+        np.concatenate([found.log_channel, marked.log_channel])[chosen],
+    )
+
+
+def _of_marked(finder: CandidateFinder, typed: Sequence[str], plain: Sequence[str]) -> Candidates:
+    """The same of words that all have marks, and are ``plain`` without them."""
+    found, more = finder.find(typed), finder.find(plain)
+    prices = np.array([MARK * _marks(*words) for words in zip(typed, plain, strict=True)])
+    everyone = np.arange(len(typed))
+    of_typed, of_plain = (np.repeat(everyone, np.diff(one.starts)) for one in (found, more))
+    # The word without its marks is another one, and has itself for a candidate.
     own = finder.lexicon.rows.of(plain)
     known = np.flatnonzero(own >= 0)
-    everyone = np.arange(len(typed))
-    of_plain = np.repeat(np.arange(len(plain)), np.diff(more.starts))
-    # The word without its marks is another one, and has itself for a candidate.
-    of_plain = np.concatenate([of_plain, known])
-    log_channel = np.concatenate(
-        [more.log_channel, np.full(len(known), np.log1p(-finder.channel.keep))]
-    )
-    query = np.concatenate(
-        [np.repeat(everyone, np.diff(found.starts)), np.array(places, np.int64)[of_plain]]
-    )
+    as_meant = np.full(len(known), np.log1p(-finder.channel.keep))
+    query = np.concatenate([of_typed, of_plain, known])
     rows = np.concatenate([found.rows, more.rows, own[known]])
-    scores = np.concatenate([found.log_channel, log_channel + prices[of_plain]])
+    scores = np.concatenate(
+        [found.log_channel, more.log_channel + prices[of_plain], as_meant + prices[known]]
+    )
     # What is near the plain word may be the typed one.
     other = rows != finder.lexicon.rows.of(typed)[query]
     return _merged(finder, query[other], rows[other], scores[other], len(typed))
