@@ -159,6 +159,12 @@ class LanguageModel(ABC):
         """The tokens (`lmkit.text.vocabulary.Vocabulary`), ``V`` of them."""
         return self.encoder.vocabulary
 
+    @property
+    def coarse(self) -> LanguageModel:
+        """A model of the same tokens that is faster, if any, and near enough to leave out what is
+        hopeless; else the model itself."""
+        return self
+
     @abstractmethod
     def score(
         self, batch: Batch | str | Sequence[str], state: State | None = None

@@ -23,10 +23,12 @@ from lmkit.channel.candidates.lexicon import Lexicon
 from lmkit.channel.corrections import Change, Correction, Suggestion
 from lmkit.channel.decoding.building import LatticeBuilder, pieces_of
 from lmkit.channel.decoding.changes import ChangeReader, corrected
-from lmkit.channel.decoding.decoder import BEAM, BEHIND, BeamSearch, Pricing, Search
+from lmkit.channel.decoding.decoder import BEAM, BEHIND, BeamSearch, Pricing
 from lmkit.channel.decoding.lattice import Lattice
 from lmkit.channel.decoding.noise import read_at_levels
+from lmkit.channel.decoding.passes import two_passes
 from lmkit.channel.decoding.readings import Readings
+from lmkit.channel.decoding.search import Search
 from lmkit.channel.decoding.suggesting import suggestions
 from lmkit.channel.decoding.surface import Line, Surface
 from lmkit.channel.weights import Weights
@@ -84,6 +86,7 @@ class Corrector:
         threads: int | None = None,
     ) -> None:
         self.source: LanguageModel = getattr(model, "source", model)
+        self._coarse = self.source.coarse
         channel = channel or getattr(model, "channel", None)
         self.channel: ErrorModel = channel or resolve("channel", DEFAULT_CHANNEL).english()
         if self.source.unit != "word":
@@ -112,7 +115,8 @@ class Corrector:
         self.split_words = split_words
         self._levels = levels
         self._batch_tokens = batch_tokens
-        self._unknown = self._expected_unknown()
+        self._unknown = self._expected_unknown(self.source)
+        self._coarse_unknown = self._expected_unknown(self._coarse)
         self._splitter: Splitter | None = None
         self._thorough: CandidateFinder | None = None
         self.surface = Surface(self.source, self.lexicon, own)
@@ -123,8 +127,6 @@ class Corrector:
         """The same corrector with other weights; what it has found out about words is shared."""
         other = copy.copy(self)
         other.weights = weights
-        other._unknown = other._expected_unknown()
-        other.builder = LatticeBuilder(self.surface, self.readings, weights)
         return other
 
     @property
@@ -135,7 +137,8 @@ class Corrector:
     @weights.setter
     def weights(self, weights: Weights) -> None:
         self._weights = weights
-        self._unknown = self._expected_unknown()
+        self._unknown = self._expected_unknown(self.source)
+        self._coarse_unknown = self._expected_unknown(self._coarse)
         self.builder = LatticeBuilder(self.surface, self.readings, weights)
 
     def correct(self, lines: Sequence[str]) -> list[Correction]:
@@ -207,9 +210,11 @@ class Corrector:
         that of the lexicon."""
         mix = self.lexicon.mix if mix is None else mix
         pricing = Pricing(self.weights.source, mix, self._unknown)
-        return BeamSearch(
-            lattice, self.source, pricing, beam or self._beam, behind or self._behind
-        ).run()
+        beam, behind = beam or self._beam, behind or self._behind
+        if self._coarse is self.source:
+            return BeamSearch(lattice, self.source, pricing, beam, behind).run()
+        first = Pricing(self.weights.source, mix, self._coarse_unknown)
+        return two_passes(lattice, self._coarse, first, self.source, pricing, beam, behind)
 
     def suggest(self, word: str, left: str = "", right: str = "", n: int = 5) -> list[Suggestion]:
         """The ``n`` likeliest readings of ``word`` other than itself, between ``left`` and
@@ -222,14 +227,15 @@ class Corrector:
         asked.surface = self.surface.fresh()
         return suggestions(asked, word, left, right, n)
 
-    def _expected_unknown(self) -> float:
-        """What to add to log p(<unk> | h): a vocabulary that was never limited has met no
-        unknown word, and as many are to be expected as it has words seen once (Good 1953)."""
+    def _expected_unknown(self, source: LanguageModel) -> float:
+        """What to add to log p(<unk> | h) of ``source``: a vocabulary that was never limited has
+        met no unknown word, and as many are to be expected as it has words seen once (Good
+        1953)."""
         if self.weights.unknown is not None:
             return self.weights.unknown
         counts = self.lexicon.stock.token_counts
         once = int((counts[3:] == 1).sum())
         if not once or counts[UNK]:
             return 0.0
-        learnt = float(self.source.log_probs_of(self.source.start(1), np.array([[UNK]]))[0, 0])
+        learnt = float(source.log_probs_of(source.start(1), np.array([[UNK]]))[0, 0])
         return max(0.0, float(np.log(ELSEWHERE * once / counts.sum())) - learnt)

@@ -96,6 +96,25 @@ class MixtureModel(LanguageModel):
         log_probs = self.mix(batch, sources, self.before(batch, state), history, batch.offsets)
         return log_probs, self._state_after(batch, tuple(s for _, s in scored), state)
 
+    @property
+    def coarse(self) -> LanguageModel:
+        """Its n-grams, or what else has states with keys, if there is more in it."""
+        if self.context_length is not None:
+            return self
+        weights = self.blend.weights.mean(axis=0).tolist()
+        fast = [
+            (-weight, number)
+            for number, (weight, member) in enumerate(zip(weights, self.members, strict=False))
+            if member.model.context_length is not None
+        ]
+        if not fast or self.product is not None:
+            return self
+        member = self.members[min(fast)[1]]
+        if member.into is None:
+            return member.model
+        alone = Blend("linear", np.ones((1, 1)))
+        return MixtureModel(self.components[:1], [member], alone, self.facts, self.runs)
+
     def _scored(self, batch: Batch, state: MixtureState | None) -> list[tuple[Floats, Any]]:
         parts = [None] * len(self.members) if state is None else state.parts
         return [m.score(batch, part) for m, part in zip(self.members, parts, strict=True)]

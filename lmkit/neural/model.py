@@ -168,8 +168,12 @@ class NeuralModel(LanguageModel):
         return self._log_probs(state).copy()
 
     def log_probs_of(self, state: Any, tokens: NDArray[np.integer]) -> NDArray[np.float64]:
-        """See `LanguageModel.log_probs_of`. The distribution is formed once for a state."""
-        return np.take_along_axis(self._log_probs(state), np.asarray(tokens, np.int64), axis=1)
+        """See `LanguageModel.log_probs_of`."""
+        ids = np.asarray(tokens, np.int64)
+        if state.log_probs is not None:
+            return np.take_along_axis(state.log_probs, ids, axis=1)
+        with one_thread():
+            return self.scorer.log_probs_of(state.top, ids, self.workers)
 
     def draw_next(
         self, state: Any, how: Sampling, generator: np.random.Generator, unknown: bool = False

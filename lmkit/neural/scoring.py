@@ -30,6 +30,9 @@ LONG = 256
 COLUMNS = 512
 """Positions whose softmax is formed at once."""
 
+ASKED = 64
+"""The same where some tokens of each are asked for."""
+
 
 class Scorer:
     """A network with its weights, ready to be asked."""
@@ -71,6 +74,18 @@ class Scorer:
             [partial(softmax.log_prob, self.weights, h[:, p], targets[p]) for p in pieces]
         )
         return np.concatenate(found).astype(np.float64)
+
+    def log_probs_of(self, h: Array, tokens: Array, workers: int = 1) -> NDArray[np.float64]:
+        """log p of the ``tokens`` [N, K] after ``h`` [H, N]: [N, K]; the same for any number of
+        ``workers``, which are threads."""
+        pieces = [slice(k, k + ASKED) for k in range(0, len(tokens), ASKED)]
+        tasks = [
+            partial(self.network.softmax.log_probs_of, self.weights, h[:, p], tokens[p])
+            for p in pieces
+        ]
+        with Team(min(workers, max(len(tasks), 1))) as team:
+            found = team.share(tasks)
+        return np.concatenate([np.zeros((0, tokens.shape[1])), *found]).astype(np.float64)
 
     def stream(
         self, inputs: NDArray[np.int32], targets: NDArray[np.int32], states: States

@@ -162,6 +162,11 @@ def test_every_softmax_sums_to_one(name: str, size: float) -> None:
     targets = np.arange(17) + 3
     asked = network.softmax.log_prob(views, h, targets)
     assert asked == pytest.approx(log_probs[np.arange(17), targets], rel=1e-9)
+    tokens = np.random.default_rng(1).integers(0, 30, (17, 4))
+    tokens[:, 0] = BOS
+    some = network.softmax.log_probs_of(views, h, tokens)
+    expected = np.take_along_axis(log_probs, tokens, axis=1)
+    np.testing.assert_allclose(some, expected, rtol=1e-9, atol=1e-9)
 
 
 def test_the_loss_is_right_where_exp_overflows() -> None:

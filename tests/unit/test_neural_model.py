@@ -123,6 +123,17 @@ def test_streams_can_be_kept_copied_and_left_out(model: NeuralModel) -> None:
     assert state.keys() is None
 
 
+def test_threads_do_not_change_the_answer_about_some_tokens(model: NeuralModel) -> None:
+    """Of 200 streams, in pieces that one or three threads share."""
+    tokens = np.random.default_rng(0).integers(3, len(model.vocabulary), (200, 5))
+    found = []
+    for workers in (1, 3):
+        model.workers = workers
+        found.append(model.log_probs_of(model.advance(model.start(200), tokens[:, 0]), tokens))
+    np.testing.assert_array_equal(*found)
+    assert model.log_probs_of(model.start(0), tokens[:0]).shape == (0, 5)
+
+
 def test_asking_does_not_change_the_state(model: NeuralModel) -> None:
     state = model.start(2)
     first = model.next_log_probs(state)

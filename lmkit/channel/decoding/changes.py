@@ -9,8 +9,8 @@ import numpy as np
 
 from lmkit.channel.corrections import Candidate, Change, Correction
 from lmkit.channel.decoding.building import Piece
-from lmkit.channel.decoding.decoder import Search
 from lmkit.channel.decoding.lattice import CHANGED, STEP, Lattice
+from lmkit.channel.decoding.search import Search
 from lmkit.channel.decoding.surface import Line, dressed
 
 if TYPE_CHECKING:

@@ -2,9 +2,9 @@
 
 All sentences of a lattice go in step: at each time their hypotheses are scored against their arcs
 by one call of ``log_probs_of``, thinned out, advanced by one call of ``advance``, and those whose
-states have equal keys are recombined (Viterbi's step for n-grams; nothing recombines where a state
-has no keys). The edges between the hypotheses that survive are kept: a pruned lattice of its own,
-whose forward and backward sums give posteriors.
+states have equal keys are recombined: Viterbi's step for n-grams. States of networks have no keys;
+there those recombine whose last tokens are the same. The edges between the hypotheses that survive
+are kept (`Search`).
 
 ``H`` is the number of hypotheses, ``E`` of edges. Scores are weighted log-probabilities.
 """
@@ -19,7 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.channel.decoding.joining import advance, joined, log_probs_of
+from lmkit.channel.decoding.last_tokens import LastTokens
 from lmkit.channel.decoding.lattice import Lattice
+from lmkit.channel.decoding.search import Search
 from lmkit.channel.groups import best_of_groups, log_sums, stretches
 from lmkit.model import UNK, LanguageModel
 
@@ -39,55 +41,6 @@ class Pricing:
     source: float = 1.0
     mix: float = 0.0
     unknown: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """What a beam search kept.
-
-    ``score`` [H]: of the best way to a hypothesis; ``total`` [H]: log of the sum over all ways
-    kept. ``edge_from``, ``edge_to`` [E]: hypotheses; ``edge_arc`` and ``edge_weight`` [E].
-    ``best_edge`` [H]: the edge of the best way, -1 at the beginning. ``levels``: the edges
-    [start, stop) into the hypotheses of each time, in order of time. ``final`` [S]: the
-    hypothesis at the end of each sentence, -1 where no way leads there.
-    """
-
-    score: NDArray[np.float64]
-    total: NDArray[np.float64]
-    edge_from: NDArray[np.int64]
-    edge_to: NDArray[np.int64]
-    edge_arc: NDArray[np.int64]
-    edge_weight: NDArray[np.float64]
-    best_edge: NDArray[np.int64]
-    levels: list[tuple[int, int]]
-    final: NDArray[np.int64]
-
-    def path(self, sentence: int) -> list[int]:
-        """The arcs of the best way through ``sentence``."""
-        arcs = []
-        hypothesis = int(self.final[sentence])
-        while hypothesis >= 0 and (edge := int(self.best_edge[hypothesis])) >= 0:
-            arcs.append(int(self.edge_arc[edge]))
-            hypothesis = int(self.edge_from[edge])
-        return arcs[::-1]
-
-    def posteriors(self, arcs: int) -> NDArray[np.float64]:
-        """Posterior of each of ``arcs`` arcs [arcs]: the part of the total that goes through."""
-        backward = np.full(len(self.score), -np.inf)
-        final = self.final[self.final >= 0]
-        backward[final] = -self.total[final]
-        for start, stop in reversed(self.levels):
-            if start == stop:
-                continue
-            origin = self.edge_from[start:stop]
-            value = self.edge_weight[start:stop] + backward[self.edge_to[start:stop]]
-            low = int(origin.min())
-            sums = log_sums(origin - low, value, int(origin.max()) - low + 1)
-            here = slice(low, low + len(sums))
-            backward[here] = np.logaddexp(backward[here], sums)
-        through = self.total[self.edge_from] + self.edge_weight + backward[self.edge_to]
-        weights = np.exp(np.minimum(through, 0.0))
-        return np.bincount(self.edge_arc, weights, arcs).astype(np.float64)
 
 
 @dataclass(slots=True)
@@ -134,6 +87,9 @@ class BeamSearch:
         self._beam = beam
         self._behind = behind
         self._by_total = by_total
+        # In a sum over all ways nothing may be taken for something else.
+        keyless = not by_total and source.start(1).keys() is None
+        self._last = LastTokens() if keyless else None
         self._waiting: dict[int, list[_Waiting]] = {}
         self._score: list[NDArray[np.float64]] = []
         self._total: list[NDArray[np.float64]] = []
@@ -154,6 +110,8 @@ class BeamSearch:
         many = len(lattice.start)
         zeros = np.zeros(many)
         first = self._keep(zeros, zeros, np.full(many, -1, np.int64))
+        if self._last is not None:
+            self._last.begin(many)
         self._expand(self._source.start(many), lattice.start, first)
         while self._waiting:
             self._step(min(self._waiting))
@@ -280,15 +238,11 @@ class BeamSearch:
         """log p [n] of ``tokens`` behind streams ``rows`` of ``state``, with those of the same
         words with other capitals."""
         doubled = twins.nonzero()[0]
-        if state.keys() is not None:
-            # One question is cheaper than two; streams have to ascend only where there are no keys.
-            rows = np.concatenate((rows, rows[doubled]))
-            asked = np.concatenate((tokens, twins[doubled]))
-            log_probs = log_probs_of_pairs(self._source, state, rows, asked)
-            log_probs, more = log_probs[: len(tokens)], log_probs[len(tokens) :]
-        else:
-            log_probs = log_probs_of_pairs(self._source, state, rows, tokens)
-            more = log_probs_of_pairs(self._source, state, rows[doubled], twins[doubled])
+        # One question is cheaper than two.
+        rows = np.concatenate((rows, rows[doubled]))
+        asked = np.concatenate((tokens, twins[doubled]))
+        log_probs = log_probs_of_pairs(self._source, state, rows, asked)
+        log_probs, more = log_probs[: len(tokens)], log_probs[len(tokens) :]
         log_probs[doubled] = np.logaddexp(log_probs[doubled], more)
         return log_probs
 
@@ -302,6 +256,8 @@ class BeamSearch:
         if len(ended):
             # An end needs no state: all ways into it are one hypothesis.
             best, _ = self._merge(ways.at(ended), node[ended], np.zeros(len(ended), np.uint64))
+            if self._last is not None:
+                self._last.begin(len(best))
             self._final[node[ended[best]]] = np.arange(
                 self._hypotheses - len(best), self._hypotheses
             )
@@ -313,7 +269,12 @@ class BeamSearch:
         going = going[np.argsort(part[going], kind="stable")]
         ways, node, part = ways.at(going), node[going], part[going]
         state = self._advance(waiting, part, ways)
-        best, hypotheses = self._merge(ways, node, _hashes(state))
+        keys = state.keys()
+        if self._last is not None:
+            keys = self._last.after(ways.origin, self._lattice.arcs.token[ways.arc])
+        best, hypotheses = self._merge(ways, node, _hashes(keys, len(state)))
+        if self._last is not None:
+            self._last.extend(keys[best])
         self._expand(state.select(best), node[best], hypotheses)
 
     def _rank(self, ways: _Waiting) -> NDArray[np.float64]:
@@ -366,29 +327,29 @@ def log_probs_of_pairs(
     rows: NDArray[np.int64],
     tokens: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    """log p(``tokens[i]`` | stream ``rows[i]``) [n] of ragged questions, one stream of ``state``
-    after the other."""
+    """log p(``tokens[i]`` | stream ``rows[i]`` of ``state``) [n] of ragged questions."""
     if state.keys() is not None:
         # Where states are small it is cheaper to copy them than to fill up a rectangle.
         return log_probs_of(source, state.select(rows), tokens[:, None])[:, 0]
     if not len(rows):
         return np.zeros(0)
-    new = np.diff(rows, prepend=-1) != 0
-    state, rows = state.select(rows[new]), np.cumsum(new) - 1
-    sizes = np.bincount(rows)
-    width = int(sizes.max())
-    filled = np.full((len(sizes), width), UNK, np.int64)
-    column = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    filled[rows, column] = tokens
-    return log_probs_of(source, state, filled)[rows, column].astype(np.float64)
+    streams, row = np.unique(rows, return_inverse=True)
+    order = row.argsort(kind="stable")
+    sizes = np.bincount(row)
+    column = np.empty_like(row)
+    column[order] = stretches(np.zeros_like(sizes), sizes)
+    filled = np.full((len(sizes), int(sizes.max())), UNK, np.int64)
+    filled[row, column] = tokens
+    found = log_probs_of(source, state.select(streams), filled)
+    return found[row, column].astype(np.float64)
 
 
-def _hashes(state: Any) -> NDArray[np.uint64]:
-    """A number for each stream of ``state``, equal where the keys are; all different without."""
-    keys = state.keys()
+def _hashes(keys: NDArray[np.int64] | None, streams: int) -> NDArray[np.uint64]:
+    """A number for each of ``streams``, equal where the ``keys`` [streams, k] are; all different
+    without."""
     if keys is None:
-        return np.arange(len(state), dtype=np.uint64)
-    mixed = np.zeros(len(keys), np.uint64)
+        return np.arange(streams, dtype=np.uint64)
+    mixed = np.zeros(streams, np.uint64)
     for column in np.ascontiguousarray(keys.T).astype(np.uint64):
         mixed = (mixed ^ column) * np.uint64(0x9E3779B97F4A7C15)
         mixed ^= mixed >> np.uint64(29)

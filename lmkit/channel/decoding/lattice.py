@@ -12,7 +12,7 @@ a typed token is `STEP` long.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,3 +73,8 @@ class Lattice:
         arcs = arcs.at(np.argsort(arcs.source, kind="stable"))
         first_arc = np.searchsorted(arcs.source, np.arange(len(time) + 1))
         return cls(time, start, end, arcs, first_arc)
+
+    def thinned(self, kept: NDArray[np.integer]) -> Lattice:
+        """The same with the arcs ``kept`` alone, which ascend; they are numbered anew."""
+        first_arc = np.searchsorted(kept, self.first_arc)
+        return replace(self, arcs=self.arcs.at(kept), first_arc=first_arc)

@@ -16,8 +16,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lmkit.channel.decoding.decoder import Search
 from lmkit.channel.decoding.lattice import CHANGED, KEPT, STEP, Lattice
+from lmkit.channel.decoding.search import Search
 from lmkit.channel.groups import log_sums
 
 LEVELS = ((0.1, 0.3), (1.0, 0.6), (6.0, 0.1))

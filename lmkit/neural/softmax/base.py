@@ -14,6 +14,9 @@ import numpy as np
 
 from lmkit.neural.arrays import Array, Weights, check_options
 
+WHOLE = 1 << 23
+"""Entries of distributions that exist at once: 32 MiB of float32."""
+
 
 class Softmax(ABC):
     """An output layer over ``V`` tokens, reading ``H`` features.
@@ -80,3 +83,13 @@ class Softmax(ABC):
     @abstractmethod
     def log_probs(self, weights: Weights, h: Array) -> Array:
         """log p of every token: [N, V]; -inf for ``<s>``."""
+
+    def log_probs_of(self, weights: Weights, h: Array, tokens: Array) -> Array:
+        """log p of the ``tokens`` [N, K]: [N, K]."""
+        found = self.xp.empty(tokens.shape, h.dtype)
+        columns = max(1, WHOLE // self.vocabulary)
+        for start in range(0, len(tokens), columns):
+            here = slice(start, start + columns)
+            every = self.log_probs(weights, h[:, here])
+            found[here] = self.xp.take_along_axis(every, tokens[here], axis=1)
+        return found

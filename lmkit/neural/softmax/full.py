@@ -56,5 +56,8 @@ class FullSoftmax(Softmax):
     def log_prob(self, weights: Weights, h: Array, targets: Array) -> Array:
         return self.exact.log_prob(weights[self.embedding], weights["output.b"], h, targets)
 
+    def log_probs_of(self, weights: Weights, h: Array, tokens: Array) -> Array:
+        return self.exact.log_probs_of(weights[self.embedding], weights["output.b"], h, tokens)
+
     def log_probs(self, weights: Weights, h: Array) -> Array:
         return self.exact.log_probs(weights[self.embedding], weights["output.b"], h)

@@ -96,6 +96,20 @@ class Unnormalised:
             result[targets == self.excluded] = -np.inf
         return result
 
+    def log_probs_of(self, w: Array, b: Array, h: Array, rows: Array) -> Array:
+        """log p of the ``rows`` [N, K]: [N, K]; no distribution exists whole."""
+        result = self.xp.empty(rows.shape, h.dtype)
+        width = max(1, min(512, WHOLE // max(1, rows.shape[1] * len(h))))
+        for start in range(0, len(rows), width):
+            here = slice(start, start + width)
+            columns, ids = self.xp.ascontiguousarray(h[:, here]), rows[here]
+            sums, shift, _ = self._fill(w, b, columns, None, ids[:, 0])
+            logits = self.xp.matmul(w[ids], columns.T[:, :, None])[:, :, 0] + b[ids]
+            result[here] = logits - (shift + self.xp.log(sums))[:, None]
+        if self.excluded is not None:
+            result[rows == self.excluded] = -np.inf
+        return result
+
     def log_probs(self, w: Array, b: Array, h: Array) -> Array:
         """log p of every row: [N, R]."""
         logits = self.xp.matmul(w, h)

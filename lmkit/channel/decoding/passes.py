@@ -1,0 +1,40 @@
+"""A search in two passes, for a source model that is slow to ask.
+
+A network forms a distribution over its vocabulary for every history, which takes some hundred times
+as long as to look up n-grams. But most of what a lattice offers is hopeless to any model. So a
+faster model of the same tokens goes first, and the slow one reads what that leaves: the ways that
+are not too far behind the best one (Murveit et al. 1993, "Large-vocabulary dictation using SRI's
+DECIPHER speech recognition system: progressive-search techniques").
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from lmkit.channel.decoding.decoder import BeamSearch, Pricing
+from lmkit.channel.decoding.lattice import Lattice
+from lmkit.channel.decoding.search import Search
+from lmkit.model import LanguageModel
+
+FAR = 10.0
+"""An arc is hopeless where the first pass has its best way so many nats behind the best one."""
+
+
+def two_passes(
+    lattice: Lattice,
+    first: LanguageModel,
+    first_pricing: Pricing,
+    source: LanguageModel,
+    pricing: Pricing,
+    beam: int,
+    behind: float,
+    far: float = FAR,
+) -> Search:
+    """What `BeamSearch` of ``lattice`` with ``source`` keeps of what is not ``far`` behind for the
+    model ``first``; arcs have the numbers that they have in ``lattice``."""
+    found = BeamSearch(lattice, first, first_pricing, beam, behind).run()
+    kept = np.flatnonzero(found.behind_best(len(lattice.arcs)) <= far)
+    search = BeamSearch(lattice.thinned(kept), source, pricing, beam, behind).run()
+    return replace(search, edge_arc=kept[search.edge_arc])
