@@ -26,7 +26,7 @@ from lmkit.channel.decoding.changes import ChangeReader, corrected
 from lmkit.channel.decoding.decoder import BEAM, BEHIND, BeamSearch, Pricing
 from lmkit.channel.decoding.lattice import Lattice
 from lmkit.channel.decoding.noise import read_at_levels
-from lmkit.channel.decoding.passes import two_passes
+from lmkit.channel.decoding.passes import FAR, two_passes
 from lmkit.channel.decoding.readings import Readings
 from lmkit.channel.decoding.search import Search
 from lmkit.channel.decoding.suggesting import suggestions
@@ -210,11 +210,16 @@ class Corrector:
         that of the lexicon."""
         mix = self.lexicon.mix if mix is None else mix
         pricing = Pricing(self.weights.source, mix, self._unknown)
+        far = behind or FAR
+        # Only who asks, or has candidates explained, is told what the source makes of a sentence.
+        relative = behind is None and not self.explain
         beam, behind = beam or self._beam, behind or self._behind
         if self._coarse is self.source:
             return BeamSearch(lattice, self.source, pricing, beam, behind).run()
         first = Pricing(self.weights.source, mix, self._coarse_unknown)
-        return two_passes(lattice, self._coarse, first, self.source, pricing, beam, behind)
+        return two_passes(
+            lattice, self._coarse, first, self.source, pricing, beam, behind, far, relative
+        )
 
     def suggest(self, word: str, left: str = "", right: str = "", n: int = 5) -> list[Suggestion]:
         """The ``n`` likeliest readings of ``word`` other than itself, between ``left`` and

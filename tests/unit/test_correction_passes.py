@@ -14,7 +14,7 @@ from lmkit.channel.corrector import Corrector
 from lmkit.channel.decoding.building import pieces_of
 from lmkit.channel.decoding.decoder import BeamSearch, Pricing
 from lmkit.channel.decoding.last_tokens import ALIKE, LastTokens
-from lmkit.channel.decoding.lattice import Lattice
+from lmkit.channel.decoding.lattice import CHANGED, Lattice
 from lmkit.channel.decoding.passes import two_passes
 from lmkit.channel.edits.damerau import Damerau
 from lmkit.model import BOS, EOS, LanguageModel
@@ -143,6 +143,7 @@ def test_the_n_grams_of_a_mixture_go_first(
     assert mixture.coarse is trigrams
     assert trigrams.coarse is trigrams and network.coarse is network
     corrector = corrector_of(mixture)
+    corrector.explain = True
     found = [one.corrected for one in corrector.correct(SENTENCES)]
     lattice = lattice_of(corrector, SENTENCES)
     pricing = Pricing(1.0, 0.0, corrector._unknown)
@@ -192,6 +193,58 @@ def test_n_grams_with_other_numbers_of_the_tokens_go_first_too(
     own = trigrams.advance(trigrams.start(1), own_ids[:1])
     np.testing.assert_allclose(
         coarse.log_probs_of(state, ids[None]), trigrams.log_probs_of(own, own_ids[None]), atol=1e-6
+    )
+
+
+def test_what_every_way_goes_through_is_sure(trigrams: LanguageModel):
+    corrector = corrector_of(trigrams)
+    lattice = lattice_of(corrector, SENTENCES)
+    # As many arcs as make a difference: the likeliest ways, and all ways.
+    search = corrector.search(lattice)
+    behind = search.behind_best(len(lattice.arcs))
+    found = []
+    for far in (0.5, 3.0, 8.0, np.inf):
+        left = lattice.thinned(np.flatnonzero(behind <= far))
+        expected = np.zeros(len(left.arcs), bool)
+        for start, end in zip(left.start.tolist(), left.end.tolist(), strict=True):
+            ways = [set(way) for way in paths(left, start, end)]
+            expected[list(set.intersection(*ways))] = True
+        expected &= left.arcs.kind != CHANGED
+        np.testing.assert_array_equal(left.sure(), expected)
+        found.append(int(expected.sum()))
+    assert found[0] > found[2] > 0
+
+
+def test_what_is_sure_need_not_be_asked_about(mixture: Any):
+    """The same ways with the same probabilities, but not the source's score of the sentence."""
+    corrector = corrector_of(mixture)
+    lattice = lattice_of(corrector, SENTENCES)
+    pricing = Pricing(1.0, 0.0, corrector._unknown)
+    whole, relative = (
+        two_passes(
+            lattice, mixture.coarse, pricing, mixture, pricing, 10_000, np.inf, 3.0, relative
+        )
+        for relative in (False, True)
+    )
+    assert [whole.path(i) for i in range(6)] == [relative.path(i) for i in range(6)]
+    arcs = len(lattice.arcs)
+    np.testing.assert_allclose(whole.posteriors(arcs), relative.posteriors(arcs), atol=1e-9)
+    assert (score_of(relative) > score_of(whole) + 0.1).any()
+
+
+def test_who_is_told_the_score_of_a_sentence_gets_the_whole(mixture: Any):
+    corrector = corrector_of(mixture)
+    corrector.explain = True
+    explained = corrector.correct(["teh cat sat on the mat"])[0]
+    asked = corrector.suggest("teh", right="cat sat on the mat")[0]
+    assert explained.corrected == "the cat sat on the mat" and asked.text == "the"
+    alone = float(mixture.score("the cat sat on the mat")[0].sum())
+    # A word's capitals are added up.
+    assert alone - 0.01 <= asked.log_source <= alone + 2.0
+    # Here the other words have been kept where they might have been changed.
+    kept = 5 * np.log(0.9)
+    assert explained.changes[0].candidates[0].log_source == pytest.approx(
+        asked.log_source + kept, abs=0.05
     )
 
 

@@ -80,6 +80,7 @@ class BeamSearch:
         beam: int = BEAM,
         behind: float = BEHIND,
         by_total: bool = False,
+        sure: NDArray[np.bool_] | None = None,
     ) -> None:
         self._lattice = lattice
         self._source = source
@@ -87,6 +88,7 @@ class BeamSearch:
         self._beam = beam
         self._behind = behind
         self._by_total = by_total
+        self._sure = sure
         # In a sum over all ways nothing may be taken for something else.
         keyless = not by_total and source.start(1).keys() is None
         self._last = LastTokens() if keyless else None
@@ -148,13 +150,10 @@ class BeamSearch:
         """Follow all arcs from the latest ``hypotheses``, at ``nodes``, which ascend."""
         lattice = self._lattice
         score, total = self._score[-1], self._total[-1]
+        rank = total if self._by_total else score
         first = lattice.first_arc[nodes]
         sizes = lattice.first_arc[nodes + 1] - first
-        arc = stretches(first, sizes)
-        rows = np.repeat(np.arange(len(nodes)), sizes)
-        rank = (total if self._by_total else score)[rows]
-        chosen, weight = self._promising(state, nodes, rows, arc, sizes, rank)
-        rows, arc = rows[chosen], arc[chosen]
+        rows, arc, weight = self._asked(state, nodes, first, sizes, rank)
         times = lattice.time[lattice.arcs.target[arc]]
         times[weight == -np.inf] = -1
         for time in np.flatnonzero(np.bincount(times + 1)[1:]).tolist():
@@ -171,6 +170,39 @@ class BeamSearch:
                     total[mine] + weight[here],
                 )
             )
+
+    def _asked(
+        self,
+        state: Any,
+        nodes: NDArray[np.int64],
+        first: NDArray[np.int64],
+        sizes: NDArray[np.int64],
+        rank: NDArray[np.float64],
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """Pairs of a stream and an arc that are worth following, and their weights, by the
+        source but for what is sure."""
+        alone = np.zeros(len(nodes), bool)
+        if self._sure is not None:
+            alone = self._sure[np.minimum(first, len(self._sure) - 1)] & (sizes == 1)
+            alone[1:] &= nodes[1:] != nodes[:-1]
+            alone[:-1] &= nodes[1:] != nodes[:-1]
+        others = np.flatnonzero(~alone)
+        arc = stretches(first[others], sizes[others])
+        rows = np.repeat(np.arange(len(others)), sizes[others])
+        chosen, weight = self._promising(
+            state.select(others) if alone.any() else state,
+            nodes[others],
+            rows,
+            arc,
+            sizes[others],
+            rank[others][rows],
+        )
+        mine = np.flatnonzero(alone)
+        return (
+            np.concatenate((others[rows[chosen]], mine)),
+            np.concatenate((arc[chosen], first[mine])),
+            np.concatenate((weight, self._lattice.arcs.cost[first[mine]])),
+        )
 
     def _promising(
         self,

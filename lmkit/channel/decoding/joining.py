@@ -61,7 +61,7 @@ class Parts:
 
     def keys(self) -> NDArray[np.int64] | None:
         every = [state.keys() for state in self.parts]
-        if any(keys is None for keys in every):
+        if not every or any(keys is None for keys in every):
             return None
         result = np.zeros((len(self), every[0].shape[1]), np.int64)
         for number, keys in enumerate(every):

@@ -74,6 +74,21 @@ class Lattice:
         first_arc = np.searchsorted(arcs.source, np.arange(len(time) + 1))
         return cls(time, start, end, arcs, first_arc)
 
+    def sure(self) -> NDArray[np.bool_]:
+        """Which arcs [A] are part of every way through their sentence, and no change of it."""
+        arcs = self.arcs
+        # Of an arc's nodes one at least is no inner one, and these ascend from start to start.
+        outer = np.minimum(arcs.source, arcs.target)
+        sentence = np.searchsorted(self.start, outer, side="right") * (
+            int(self.time.max(initial=0)) + 1
+        )
+        begin, end = sentence + self.time[arcs.source], sentence + self.time[arcs.target]
+        # What has begun before the arc ends, and not ended before it begins, is beside it.
+        beside = np.searchsorted(np.sort(begin), end) - np.searchsorted(
+            np.sort(end), begin, side="right"
+        )
+        return (beside == 1) & (arcs.kind != CHANGED)
+
     def thinned(self, kept: NDArray[np.integer]) -> Lattice:
         """The same with the arcs ``kept`` alone, which ascend; they are numbered anew."""
         first_arc = np.searchsorted(kept, self.first_arc)

@@ -18,7 +18,7 @@ from lmkit.channel.decoding.lattice import Lattice
 from lmkit.channel.decoding.search import Search
 from lmkit.model import LanguageModel
 
-FAR = 10.0
+FAR = 7.0
 """An arc is hopeless where the first pass has its best way so many nats behind the best one."""
 
 
@@ -31,10 +31,14 @@ def two_passes(
     beam: int,
     behind: float,
     far: float = FAR,
+    relative: bool = False,
 ) -> Search:
     """What `BeamSearch` of ``lattice`` with ``source`` keeps of what is not ``far`` behind for the
-    model ``first``; arcs have the numbers that they have in ``lattice``."""
+    model ``first``; arcs have the numbers that they have in ``lattice``. ``relative``: scores need
+    only be right beside each other, so that ``source`` is not asked about what all ways share."""
     found = BeamSearch(lattice, first, first_pricing, beam, behind).run()
     kept = np.flatnonzero(found.behind_best(len(lattice.arcs)) <= far)
-    search = BeamSearch(lattice.thinned(kept), source, pricing, beam, behind).run()
+    left = lattice.thinned(kept)
+    sure = left.sure() if relative else None
+    search = BeamSearch(left, source, pricing, beam, behind, sure=sure).run()
     return replace(search, edge_arc=kept[search.edge_arc])
