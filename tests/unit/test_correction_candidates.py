@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from lmkit.channel.candidates import near
 from lmkit.channel.candidates.deletions import DeletionIndex
 from lmkit.channel.candidates.distance import distances
+from lmkit.channel.candidates.finder import RAREST_ASKED, CandidateFinder
+from lmkit.channel.candidates.lexicon import Lexicon
 from lmkit.channel.candidates.scan import WordScan
 from lmkit.channel.candidates.search import TrieSearch
 from lmkit.channel.candidates.trie import WordTrie
@@ -17,6 +19,8 @@ from lmkit.channel.candidates.words import PackedWords, WordRows, alphabetical
 from lmkit.channel.candidates.wordtable import WordTable
 from lmkit.channel.edits.damerau import Damerau
 from lmkit.registry import names, resolve
+
+from ..small_models import train
 
 WORDS = st.lists(st.text("abcé", min_size=1, max_size=12), min_size=1, max_size=30, unique=True)
 
@@ -332,3 +336,21 @@ def test_fewer_rows_are_wanted_of_short_words():
     wanted = all_found < most[whole]
     assert rows.tolist() == whole[wanted].tolist()
     assert found.tolist() == all_found[wanted].tolist()
+
+
+def test_who_asks_is_told_rare_words_too_where_nothing_likely_is_near():
+    """The rarest words are not looked through for what is near; they are searched for."""
+    source = train(["the window is open"] * 3, 2, "witten-bell")
+    counts = {"the": 5e9, "window": 1e6, "windom": 1.0, "zyxwvut": 1.0}
+    lexicon = Lexicon.of(source, counts)
+    rare = lexicon.rows.of(["windom", "zyxwvut"])
+    assert (lexicon.log_prior[rare] < RAREST_ASKED).all()
+    finder = CandidateFinder(lexicon, resolve("channel", "brill-moore").english(), slips=0.3)
+    asked = finder.thorough_one()
+    found = asked.find(["zyxwvvt", "windaw"])
+    here = [set(found.rows[found.starts[i] : found.starts[i + 1]].tolist()) for i in (0, 1)]
+    assert int(rare[1]) in here[0]
+    assert int(lexicon.rows["window"]) in here[1] and int(rare[0]) not in here[1]
+    # In a text all words are looked through.
+    found = finder.find(["windaw"])
+    assert int(lexicon.rows["window"]) in found.rows.tolist()

@@ -52,6 +52,9 @@ trie is searched."""
 POOR_ASKED = -20.0
 BEAM_ASKED = 64
 """The same for a word that somebody asks about, and the hypotheses of that search."""
+RAREST_ASKED = POOR_ASKED + 4.0
+"""A word that is rarer (log-prior) is left to that search where somebody asks: an edit costs some
+four nats at the least, so that what is near it could not keep that from being made."""
 BEHIND, BEHIND_ASKED = 12.0, 24.0
 """A candidate so many nats behind the best, context left out, is dropped; the same for a word that
 somebody asks about."""
@@ -122,6 +125,8 @@ class CandidateFinder:
         other.thorough = True
         other.slips = min(self.slips, SLIPS_ASKED)
         other._known = {}
+        likely = int((self.lexicon.log_prior[: len(self._table)] > RAREST_ASKED).sum())
+        other._scan = WordScan(self._table.first(likely))
         return other
 
     def find(self, typed: Sequence[str]) -> Candidates:
