@@ -26,7 +26,7 @@ from lmkit.channel.decoding.changes import ChangeReader, corrected
 from lmkit.channel.decoding.decoder import BEAM, BEHIND, BeamSearch, Pricing
 from lmkit.channel.decoding.lattice import Lattice
 from lmkit.channel.decoding.noise import read_at_levels
-from lmkit.channel.decoding.passes import FAR, two_passes
+from lmkit.channel.decoding.passes import HOPELESS, two_passes
 from lmkit.channel.decoding.readings import Readings
 from lmkit.channel.decoding.search import Search
 from lmkit.channel.decoding.suggesting import suggestions
@@ -185,7 +185,8 @@ class Corrector:
         if not pieces:
             return []
         lattice = self.builder.build(lines, pieces)
-        search = self.search(lattice)
+        # Where candidates are explained, the source's score of the sentence is told.
+        search = self.search(lattice, relative=not self.explain)
         if self._levels:
             search = read_at_levels(search, lattice, self.weights.keep)
         reader = ChangeReader(self, lattice, search)
@@ -205,20 +206,20 @@ class Corrector:
         beam: int | None = None,
         behind: float | None = None,
         mix: float | None = None,
+        relative: bool = False,
     ) -> Search:
         """The beam search of ``lattice``. ``mix``: the share of the word list in its arcs, if not
-        that of the lexicon."""
+        that of the lexicon. ``relative``: scores need only be right beside each other."""
         mix = self.lexicon.mix if mix is None else mix
         pricing = Pricing(self.weights.source, mix, self._unknown)
-        far = behind or FAR
-        # Only who asks, or has candidates explained, is told what the source makes of a sentence.
-        relative = behind is None and not self.explain
         beam, behind = beam or self._beam, behind or self._behind
         if self._coarse is self.source:
             return BeamSearch(lattice, self.source, pricing, beam, behind).run()
         first = Pricing(self.weights.source, mix, self._coarse_unknown)
+        # A wide search is wide in both passes.
+        hopeless = HOPELESS if behind <= BEHIND else behind
         return two_passes(
-            lattice, self._coarse, first, self.source, pricing, beam, behind, far, relative
+            lattice, self._coarse, first, self.source, pricing, beam, behind, hopeless, relative
         )
 
     def suggest(self, word: str, left: str = "", right: str = "", n: int = 5) -> list[Suggestion]:
@@ -243,4 +244,6 @@ class Corrector:
         if not once or counts[UNK]:
             return 0.0
         learnt = float(source.log_probs_of(source.start(1), np.array([[UNK]]))[0, 0])
+        if learnt == -np.inf:
+            return 0.0
         return max(0.0, float(np.log(ELSEWHERE * once / counts.sum())) - learnt)

@@ -31,6 +31,8 @@ from lmkit.store.components import Component
 Floats = NDArray[np.float64]
 ROWS_AT_ONCE = 1 << 23
 """Entries of distributions over the vocabulary that are worked on at once."""
+LEAST_SHARE = 0.05
+"""A model with a smaller part of the weight cannot stand for a mixture."""
 
 
 class MixtureModel(LanguageModel):
@@ -98,22 +100,29 @@ class MixtureModel(LanguageModel):
 
     @property
     def coarse(self) -> LanguageModel:
-        """Its n-grams, or what else has states with keys, if there is more in it."""
+        """Its n-grams, or what else has states with keys, if there is more in it; of several the
+        one with the highest weight, if that is no small one."""
         if self.context_length is not None:
             return self
-        weights = self.blend.weights.mean(axis=0).tolist()
+        powers = self.blend.powers
+        shares = self.blend.weights.mean(axis=0) if powers is None else powers
+        models = [member.model.coarse for member in self.members]
         fast = [
-            (-weight, number)
-            for number, (weight, member) in enumerate(zip(weights, self.members, strict=False))
-            if member.model.context_length is not None
+            (float(share), number)
+            for number, (share, model) in enumerate(zip(shares, models, strict=False))
+            if model.context_length is not None and share >= LEAST_SHARE * shares.sum()
         ]
-        if not fast or self.product is not None:
+        if not fast:
             return self
-        member = self.members[min(fast)[1]]
+        number = max(fast)[1]
+        member = self.members[number]
         if member.into is None:
-            return member.model
-        alone = Blend("linear", np.ones((1, 1)))
-        return MixtureModel(self.components[:1], [member], alone, self.facts, self.runs)
+            return models[number]
+        same = Member(models[number], member.name, member.into)
+        blend = Blend("linear", np.ones((1, 1)))
+        coarse = MixtureModel([self.components[number]], [same], blend, self.facts, self.runs)
+        coarse.encoder = self.encoder
+        return coarse
 
     def _scored(self, batch: Batch, state: MixtureState | None) -> list[tuple[Floats, Any]]:
         parts = [None] * len(self.members) if state is None else state.parts
@@ -295,10 +304,14 @@ class MixtureModel(LanguageModel):
     def _without_unknown(self, state: Any, weights: Floats) -> Floats:
         """Weights [B, K] in proportion to what each model gives to the known words."""
         asked = np.full((len(state), 1), UNK)
-        known = [
-            -np.expm1(member.model.log_probs_of(part, member.ids(asked))[:, 0])
+        unknown = [
+            # A network draws from its whole distribution, and keeps it until then.
+            member.next_log_probs(part)[:, UNK]
+            if part.keys() is None
+            else member.model.log_probs_of(part, member.ids(asked))[:, 0]
             for member, part in zip(self.members, state.parts, strict=True)
         ]
+        known = [-np.expm1(log_prob) for log_prob in unknown]
         return weights * np.maximum(np.stack(known, axis=1), 0.0)
 
     # -- the file ---------------------------------------------------------------------------

@@ -341,16 +341,26 @@ def test_fewer_rows_are_wanted_of_short_words():
 def test_who_asks_is_told_rare_words_too_where_nothing_likely_is_near():
     """The rarest words are not looked through for what is near; they are searched for."""
     source = train(["the window is open"] * 3, 2, "witten-bell")
-    counts = {"the": 5e9, "window": 1e6, "windom": 1.0, "zyxwvut": 1.0}
+    likely = dict.fromkeys(("window", "winds", "windy"), 1e6)
+    counts = {"the": 5e9, **likely, "windom": 1.0, "zyxwvut": 1.0, "zyx": 1.0}
     lexicon = Lexicon.of(source, counts)
     rare = lexicon.rows.of(["windom", "zyxwvut"])
     assert (lexicon.log_prior[rare] < RAREST_ASKED).all()
     finder = CandidateFinder(lexicon, resolve("channel", "brill-moore").english(), slips=0.3)
     asked = finder.thorough_one()
-    found = asked.find(["zyxwvvt", "windaw"])
-    here = [set(found.rows[found.starts[i] : found.starts[i + 1]].tolist()) for i in (0, 1)]
-    assert int(rare[1]) in here[0]
-    assert int(lexicon.rows["window"]) in here[1] and int(rare[0]) not in here[1]
-    # In a text all words are looked through.
-    found = finder.find(["windaw"])
-    assert int(lexicon.rows["window"]) in found.rows.tolist()
+
+    def suggested(word: str, finder: CandidateFinder = asked) -> set[str]:
+        return {lexicon.words[row] for row in finder.find([word]).rows.tolist()}
+
+    assert "zyxwvut" in suggested("zyxwvvt")
+    # Three likely words are near, and a rare one.
+    assert suggested("windaw") == {"window", "winds", "windy"}
+    # One is near.
+    assert suggested("windowm") == {"window", "windom"}
+    # The trie is not searched for words that are known, or short: all are looked through.
+    assert "windom" in suggested("window") and "zyx" in suggested("zy")
+    # So are the user's own words, however rare.
+    mine = Lexicon.of(source, counts, ["windom"])
+    own = CandidateFinder(mine, finder.channel, slips=0.3).thorough_one()
+    found = {mine.words[row] for row in own.find(["windaw"]).rows.tolist()}
+    assert found == {"window", "winds", "windy", "windom"}

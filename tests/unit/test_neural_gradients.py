@@ -10,6 +10,7 @@ from lmkit.neural.architecture import Architecture
 from lmkit.neural.dropout import Dropout, Noise
 from lmkit.neural.network import Network, Objective, Stretch
 from lmkit.neural.parameters import Parameters
+from lmkit.neural.softmax import base, unnormalised
 from lmkit.registry import names
 
 STEPS, BATCH = 5, 3
@@ -152,7 +153,7 @@ def softmax_of(name: str, **options: object) -> tuple[Network, Parameters, np.nd
 
 @pytest.mark.parametrize("name", names("softmax"))
 @pytest.mark.parametrize("size", [1.0, 300.0, 3000.0], ids=["usual", "large", "overflowing"])
-def test_every_softmax_sums_to_one(name: str, size: float) -> None:
+def test_every_softmax_sums_to_one(name: str, size: float, monkeypatch: pytest.MonkeyPatch) -> None:
     network, parameters, h = softmax_of(name)
     h *= size
     views = parameters.views
@@ -164,9 +165,14 @@ def test_every_softmax_sums_to_one(name: str, size: float) -> None:
     assert asked == pytest.approx(log_probs[np.arange(17), targets], rel=1e-9)
     tokens = np.random.default_rng(1).integers(0, 30, (17, 4))
     tokens[:, 0] = BOS
-    some = network.softmax.log_probs_of(views, h, tokens)
     expected = np.take_along_axis(log_probs, tokens, axis=1)
-    np.testing.assert_allclose(some, expected, rtol=1e-9, atol=1e-9)
+    for whole in (1 << 23, 70):
+        # All at once, or two or three columns at a time.
+        monkeypatch.setattr(base, "WHOLE", whole)
+        monkeypatch.setattr(unnormalised, "WHOLE", whole)
+        some = network.softmax.log_probs_of(views, h, tokens)
+        np.testing.assert_allclose(some, expected, rtol=1e-9, atol=1e-9)
+    assert network.softmax.log_probs_of(views, h, tokens[:, :0]).shape == (17, 0)
 
 
 def test_the_loss_is_right_where_exp_overflows() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -123,14 +124,26 @@ def test_streams_can_be_kept_copied_and_left_out(model: NeuralModel) -> None:
     assert state.keys() is None
 
 
-def test_threads_do_not_change_the_answer_about_some_tokens(model: NeuralModel) -> None:
+def test_threads_do_not_change_the_answer_about_some_tokens(
+    model: NeuralModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of 200 streams, in pieces that one or three threads share."""
+    calls = []
+    softmax = type(model.network.softmax)
+    original = softmax.log_probs_of
+
+    def counted(self: Any, weights: Any, h: Any, tokens: Any) -> Any:
+        calls.append(len(tokens))
+        return original(self, weights, h, tokens)
+
+    monkeypatch.setattr(softmax, "log_probs_of", counted)
     tokens = np.random.default_rng(0).integers(3, len(model.vocabulary), (200, 5))
     found = []
     for workers in (1, 3):
         model.workers = workers
         found.append(model.log_probs_of(model.advance(model.start(200), tokens[:, 0]), tokens))
     np.testing.assert_array_equal(*found)
+    assert sorted(calls) == [8, 8, 64, 64, 64, 64, 64, 64]
     assert model.log_probs_of(model.start(0), tokens[:0]).shape == (0, 5)
 
 

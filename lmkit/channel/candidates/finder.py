@@ -13,6 +13,7 @@ import copy
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,8 @@ from lmkit.channel.candidates.wordtable import WordTable
 from lmkit.channel.groups import best_of_groups
 from lmkit.channel.threads import shared
 
+SHORTEST_SEARCHED = 3
+"""The trie is searched for unknown words of so many letters."""
 MOST_INDEXED = 500_000
 """Words of the lexicon beyond these, by prior, are known but never candidates."""
 MOST_SCORED = 50
@@ -53,8 +56,11 @@ POOR_ASKED = -20.0
 BEAM_ASKED = 64
 """The same for a word that somebody asks about, and the hypotheses of that search."""
 RAREST_ASKED = POOR_ASKED + 4.0
-"""A word that is rarer (log-prior) is left to that search where somebody asks: an edit costs some
-four nats at the least, so that what is near it could not keep that from being made."""
+"""Words that are rarer (log-prior) are left to that search where somebody asks about a word that it
+may be made for: near words that keep it from being made are likelier than these, as an edit costs
+some four nats."""
+FEW_NEAR = 3
+"""Where fewer are near rare words are looked at all the same."""
 BEHIND, BEHIND_ASKED = 12.0, 24.0
 """A candidate so many nats behind the best, context left out, is dropped; the same for a word that
 somebody asks about."""
@@ -122,11 +128,10 @@ class CandidateFinder:
     def thorough_one(self) -> CandidateFinder:
         """A finder that is thorough, for single words, with what this one has built."""
         other = copy.copy(self)
+        other.__dict__.pop("_likely_scan", None)
         other.thorough = True
         other.slips = min(self.slips, SLIPS_ASKED)
         other._known = {}
-        likely = int((self.lexicon.log_prior[: len(self._table)] > RAREST_ASKED).sum())
-        other._scan = WordScan(self._table.first(likely))
         return other
 
     def find(self, typed: Sequence[str]) -> Candidates:
@@ -160,7 +165,7 @@ class CandidateFinder:
         best = np.full(len(words), -np.inf)
         np.maximum.at(best, queries, scores + self.lexicon.log_prior[rows])
         limit = POOR_ASKED if self.thorough else POOR
-        far = np.flatnonzero((best < limit) & (own < 0) & (typed.lengths > 2))
+        far = np.flatnonzero((best < limit) & (own < 0) & (typed.lengths >= SHORTEST_SEARCHED))
         if len(far):
             beam = BEAM_ASKED if self.thorough else BEAM
             of_far, found = self.search.find([words[i] for i in far.tolist()], beam)
@@ -193,9 +198,14 @@ class CandidateFinder:
         return self._with_slips(rows, apart, scores) if self.slips else scores
 
     def _lookup(
-        self, typed: WordTable, reach: NDArray[np.integer] | None
+        self, typed: WordTable, reach: NDArray[np.integer] | None, searched: bool
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Pairs (typed word, row) that are within two edits, and their distances."""
+        """Pairs (typed word, row) that are within two edits, and their distances. ``searched``: the
+        trie is searched for all of ``typed`` where nothing likely is near."""
+        if self.thorough and searched:
+            likely = self._likely_scan.near(typed, reach)
+            if np.bincount(likely[0], minlength=len(typed)).min(initial=FEW_NEAR) >= FEW_NEAR:
+                return likely
         with self._lock:
             self._scanned += len(typed)
             scan = self.thorough or (self._index is None and self._scanned <= MOST_SCANNED)
@@ -217,6 +227,14 @@ class CandidateFinder:
         queries, rows, apart = map(np.concatenate, zip(*found, strict=True))
         return queries, rows, apart
 
+    @cached_property
+    def _likely_scan(self) -> WordScan:
+        """Of the words that are not too rare, and those of the user."""
+        lexicon = self.lexicon
+        likely = int((lexicon.log_prior[: len(self._table)] > RAREST_ASKED).sum())
+        own = lexicon.rows.of(sorted(lexicon.own))
+        return WordScan(self._table.first(max(likely, int(own.max(initial=-1)) + 1)))
+
     @property
     def search(self) -> TrieSearch:
         with self._lock:
@@ -233,7 +251,8 @@ class CandidateFinder:
         """Pairs within two edits, at most `MOST_SCORED` a typed word (`MOST_OF_KNOWN` for the
         ``known`` ones, `MOST_ASKED` where somebody asks), and their distances."""
         reach = None if self.thorough else _REACH[np.minimum(typed.lengths, len(_REACH) - 1)]
-        queries, rows, apart = self._lookup(typed, reach)
+        searched = bool((~known & (typed.lengths >= SHORTEST_SEARCHED)).all())
+        queries, rows, apart = self._lookup(typed, reach, searched)
         value = self.lexicon.log_prior[rows] - PER_EDIT * apart
         if self.thorough:
             keep = best_of_groups(queries, value, MOST_ASKED)

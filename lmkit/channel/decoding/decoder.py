@@ -182,7 +182,7 @@ class BeamSearch:
         """Pairs of a stream and an arc that are worth following, and their weights, by the
         source but for what is sure."""
         alone = np.zeros(len(nodes), bool)
-        if self._sure is not None:
+        if self._sure is not None and len(self._sure):
             alone = self._sure[np.minimum(first, len(self._sure) - 1)] & (sizes == 1)
             alone[1:] &= nodes[1:] != nodes[:-1]
             alone[:-1] &= nodes[1:] != nodes[:-1]
@@ -250,7 +250,7 @@ class BeamSearch:
     def _prices(
         self, state: Any, rows: NDArray[np.int64], arc: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """What each ``arc`` costs [n] behind stream ``rows[i]``, ascending, of ``state``."""
+        """What each ``arc`` costs [n] behind stream ``rows[i]`` of ``state``."""
         arcs = self._lattice.arcs
         log_probs = self._log_probs(state, rows, arcs.token[arc], arcs.twin[arc])
         unknown = arcs.token[arc] == UNK

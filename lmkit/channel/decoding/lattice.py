@@ -74,20 +74,22 @@ class Lattice:
         first_arc = np.searchsorted(arcs.source, np.arange(len(time) + 1))
         return cls(time, start, end, arcs, first_arc)
 
+    def sentences(self) -> NDArray[np.int64]:
+        """The number of the sentence that each arc is in: [A]."""
+        # Sentences have a stretch of nodes each, one behind the other, and behind these are the
+        # nodes inside typed tokens; no arc has two of those.
+        outer = np.minimum(self.arcs.source, self.arcs.target)
+        return np.searchsorted(self.start, outer, side="right") - 1
+
     def sure(self) -> NDArray[np.bool_]:
         """Which arcs [A] are part of every way through their sentence, and no change of it."""
         arcs = self.arcs
-        # Of an arc's nodes one at least is no inner one, and these ascend from start to start.
-        outer = np.minimum(arcs.source, arcs.target)
-        sentence = np.searchsorted(self.start, outer, side="right") * (
-            int(self.time.max(initial=0)) + 1
-        )
-        begin, end = sentence + self.time[arcs.source], sentence + self.time[arcs.target]
-        # What has begun before the arc ends, and not ended before it begins, is beside it.
-        beside = np.searchsorted(np.sort(begin), end) - np.searchsorted(
-            np.sort(end), begin, side="right"
-        )
-        return (beside == 1) & (arcs.kind != CHANGED)
+        base = self.sentences() * (int(self.time.max(initial=0)) + 1)
+        begin, end = base + self.time[arcs.source], base + self.time[arcs.target]
+        # What has begun before an arc ends, and not ended before it begins, is beside it.
+        begun = np.searchsorted(np.sort(begin), end)
+        ended = np.searchsorted(np.sort(end), begin, side="right")
+        return (begun - ended == 1) & (arcs.kind != CHANGED)
 
     def thinned(self, kept: NDArray[np.integer]) -> Lattice:
         """The same with the arcs ``kept`` alone, which ascend; they are numbered anew."""

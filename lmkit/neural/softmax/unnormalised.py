@@ -99,6 +99,8 @@ class Unnormalised:
     def log_probs_of(self, w: Array, b: Array, h: Array, rows: Array) -> Array:
         """log p of the ``rows`` [N, K]: [N, K]; no distribution exists whole."""
         result = self.xp.empty(rows.shape, h.dtype)
+        if not rows.size:
+            return result
         width = max(1, min(512, WHOLE // max(1, rows.shape[1] * len(h))))
         for start in range(0, len(rows), width):
             here = slice(start, start + width)
