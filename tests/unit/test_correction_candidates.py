@@ -342,7 +342,7 @@ def test_who_asks_is_told_rare_words_too_where_nothing_likely_is_near():
     """The rarest words are not looked through for what is near; they are searched for."""
     source = train(["the window is open"] * 3, 2, "witten-bell")
     likely = dict.fromkeys(("window", "winds", "windy"), 1e6)
-    counts = {"the": 5e9, **likely, "windom": 1.0, "zyxwvut": 1.0, "zyx": 1.0}
+    counts = {"the": 5e9, **likely, "windom": 1.0, "zyxwvut": 1.0, "zyxwvuts": 1.0, "zyx": 1.0}
     lexicon = Lexicon.of(source, counts)
     rare = lexicon.rows.of(["windom", "zyxwvut"])
     assert (lexicon.log_prior[rare] < RAREST_ASKED).all()
@@ -357,8 +357,9 @@ def test_who_asks_is_told_rare_words_too_where_nothing_likely_is_near():
     assert suggested("windaw") == {"window", "winds", "windy"}
     # One is near.
     assert suggested("windowm") == {"window", "windom"}
-    # The trie is not searched for words that are known, or short: all are looked through.
-    assert "windom" in suggested("window") and "zyx" in suggested("zy")
+    # The trie is not searched for words that are known, nor for short ones.
+    assert "windom" in suggested("windoms")
+    assert suggested("zyxwvut") == {"zyxwvuts"} and suggested("zy") >= {"zyx"}
     # So are the user's own words, however rare.
     mine = Lexicon.of(source, counts, ["windom"])
     own = CandidateFinder(mine, finder.channel, slips=0.3).thorough_one()

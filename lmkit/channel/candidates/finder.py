@@ -30,8 +30,6 @@ from lmkit.channel.candidates.wordtable import WordTable
 from lmkit.channel.groups import best_of_groups
 from lmkit.channel.threads import shared
 
-SHORTEST_SEARCHED = 3
-"""The trie is searched for unknown words of so many letters."""
 MOST_INDEXED = 500_000
 """Words of the lexicon beyond these, by prior, are known but never candidates."""
 MOST_SCORED = 50
@@ -56,11 +54,10 @@ POOR_ASKED = -20.0
 BEAM_ASKED = 64
 """The same for a word that somebody asks about, and the hypotheses of that search."""
 RAREST_ASKED = POOR_ASKED + 4.0
-"""Words that are rarer (log-prior) are left to that search where somebody asks about a word that it
-may be made for: near words that keep it from being made are likelier than these, as an edit costs
-some four nats."""
+"""Words that are rarer (log-prior) are left to that search where somebody asks: near words that
+keep it from being made are likelier than these, as an edit costs some four nats."""
 FEW_NEAR = 3
-"""Where fewer are near rare words are looked at all the same."""
+"""Where fewer likely words are near, rare ones are looked at too."""
 BEHIND, BEHIND_ASKED = 12.0, 24.0
 """A candidate so many nats behind the best, context left out, is dropped; the same for a word that
 somebody asks about."""
@@ -165,7 +162,7 @@ class CandidateFinder:
         best = np.full(len(words), -np.inf)
         np.maximum.at(best, queries, scores + self.lexicon.log_prior[rows])
         limit = POOR_ASKED if self.thorough else POOR
-        far = np.flatnonzero((best < limit) & (own < 0) & (typed.lengths >= SHORTEST_SEARCHED))
+        far = np.flatnonzero((best < limit) & (own < 0) & (typed.lengths > 2))
         if len(far):
             beam = BEAM_ASKED if self.thorough else BEAM
             of_far, found = self.search.find([words[i] for i in far.tolist()], beam)
@@ -198,11 +195,10 @@ class CandidateFinder:
         return self._with_slips(rows, apart, scores) if self.slips else scores
 
     def _lookup(
-        self, typed: WordTable, reach: NDArray[np.integer] | None, searched: bool
+        self, typed: WordTable, reach: NDArray[np.integer] | None
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Pairs (typed word, row) that are within two edits, and their distances. ``searched``: the
-        trie is searched for all of ``typed`` where nothing likely is near."""
-        if self.thorough and searched:
+        """Pairs (typed word, row) that are within two edits, and their distances."""
+        if self.thorough:
             likely = self._likely_scan.near(typed, reach)
             if np.bincount(likely[0], minlength=len(typed)).min(initial=FEW_NEAR) >= FEW_NEAR:
                 return likely
@@ -251,8 +247,7 @@ class CandidateFinder:
         """Pairs within two edits, at most `MOST_SCORED` a typed word (`MOST_OF_KNOWN` for the
         ``known`` ones, `MOST_ASKED` where somebody asks), and their distances."""
         reach = None if self.thorough else _REACH[np.minimum(typed.lengths, len(_REACH) - 1)]
-        searched = bool((~known & (typed.lengths >= SHORTEST_SEARCHED)).all())
-        queries, rows, apart = self._lookup(typed, reach, searched)
+        queries, rows, apart = self._lookup(typed, reach)
         value = self.lexicon.log_prior[rows] - PER_EDIT * apart
         if self.thorough:
             keep = best_of_groups(queries, value, MOST_ASKED)
