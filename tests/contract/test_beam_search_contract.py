@@ -1,4 +1,5 @@
-"""Beam search with every kind of model, through nothing but the interface."""
+"""Beam search with every kind of model, through nothing but the interface, and what a search may
+leave out with."""
 
 from __future__ import annotations
 
@@ -47,3 +48,16 @@ def test_what_is_found_costs_what_scoring_says(model: LanguageModel) -> None:
     scores = [sentence.score for sentence in found]
     assert scores == sorted(scores, reverse=True)
     assert found == model.beam_search(3, beam=8, max_tokens=10, length_penalty=0.5)
+
+
+def test_the_coarse_model_has_the_same_tokens(model: LanguageModel) -> None:
+    coarse = model.coarse
+    assert list(coarse.vocabulary.tokens) == list(model.vocabulary.tokens)
+    tokens = np.random.default_rng(1).integers(3, len(model.vocabulary), 6)
+    log_probs = coarse.next_log_probs(coarse.advance(coarse.start(6), tokens))
+    assert log_probs.shape == (6, len(model.vocabulary))
+    if coarse is not model:
+        assert coarse.start(1).keys() is not None
+        # It is part of the model: what it knows well is possible to the whole.
+        known = np.isfinite(log_probs)
+        assert np.isfinite(model.next_log_probs(model.advance(model.start(6), tokens))[known]).all()

@@ -213,22 +213,10 @@ class TestSteps:
     def test_asking_for_some_tokens_is_looking_them_up(self, model: LanguageModel) -> None:
         state = self.states(model)
         tokens = np.random.default_rng(0).integers(0, len(model.vocabulary), (6, 7))
-        found = model.log_probs_of(state, tokens)
-        expected = np.take_along_axis(model.next_log_probs(state), tokens, axis=1)
-        np.testing.assert_allclose(found, expected, atol=tolerance(model))
-        # Now the state may keep its whole distribution.
+        expected = np.take_along_axis(model.next_log_probs(self.states(model)), tokens, axis=1)
         np.testing.assert_allclose(
             model.log_probs_of(state, tokens), expected, atol=tolerance(model)
         )
-
-    def test_the_coarse_model_has_the_same_tokens(self, model: LanguageModel) -> None:
-        coarse = model.coarse
-        assert len(coarse.vocabulary) == len(model.vocabulary)
-        tokens = np.random.default_rng(1).integers(3, len(model.vocabulary), 6)
-        log_probs = coarse.next_log_probs(coarse.advance(coarse.start(6), tokens))
-        assert log_probs.shape == (6, len(model.vocabulary))
-        if coarse is not model:
-            assert coarse.start(1).keys() is not None
 
     def test_streams_do_not_depend_on_each_other(self, model: LanguageModel) -> None:
         state = self.states(model)
