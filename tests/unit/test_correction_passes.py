@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +10,15 @@ import pytest
 
 import lmkit
 from lmkit.channel.corrector import Corrector
-from lmkit.channel.decoding.building import pieces_of
 from lmkit.channel.decoding.decoder import BEHIND, BeamSearch, Pricing
 from lmkit.channel.decoding.last_tokens import ALIKE, LastTokens
-from lmkit.channel.decoding.lattice import CHANGED, Lattice
+from lmkit.channel.decoding.lattice import CHANGED
 from lmkit.channel.decoding.passes import two_passes
 from lmkit.channel.edits.damerau import Damerau
 from lmkit.model import BOS, LanguageModel
 
-TEXT = """the cat sat on the mat
-the cat ate the rat
-a rat sat on a cat
-the hat is on the cat
-to day the rat is at the hat
-today the cat is at the mat
-a man can eat at a mat
-The cat can eat
-Today a cat sat on The Hat
-"""
+from .lattice_support import TEXT, lattice_of, paths
+
 SENTENCES = ["teh cat sta on the mta", "acat is", "to day the rt", "the", "", "rat , rat 12"]
 
 
@@ -58,22 +48,6 @@ def corrector_of(source: Any, behind: float = np.inf) -> Corrector:
     channel = Damerau()
     channel.keep = 0.9
     return Corrector(source, channel=channel, beam=10_000, behind=behind, levels=False, slips=0.0)
-
-
-def lattice_of(corrector: Corrector, lines: Sequence[str]) -> Lattice:
-    read = [corrector.surface.read(line) for line in lines]
-    pieces = [p for i, line in enumerate(read) for p in pieces_of(line, i, corrector.surface)]
-    return corrector.builder.build(read, pieces)
-
-
-def paths(lattice: Lattice, node: int, end: int) -> list[list[int]]:
-    if node == end:
-        return [[]]
-    return [
-        [arc, *rest]
-        for arc in range(int(lattice.first_arc[node]), int(lattice.first_arc[node + 1]))
-        for rest in paths(lattice, int(lattice.arcs.target[arc]), end)
-    ]
 
 
 def score_of(search: Any) -> Any:

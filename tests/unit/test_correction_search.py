@@ -11,7 +11,6 @@ import pytest
 
 import lmkit
 from lmkit.channel.corrector import Corrector
-from lmkit.channel.decoding.building import pieces_of
 from lmkit.channel.decoding.decoder import BeamSearch, Pricing
 from lmkit.channel.decoding.joining import Parts, joined
 from lmkit.channel.decoding.lattice import Lattice
@@ -21,16 +20,7 @@ from lmkit.channel.forward import sentence_log_probs
 from lmkit.channel.weights import Weights
 from lmkit.model import EOS, Batch, LanguageModel
 
-TEXT = """the cat sat on the mat
-the cat ate the rat
-a rat sat on a cat
-the hat is on the cat
-to day the rat is at the hat
-today the cat is at the mat
-a man can eat at a mat
-The cat can eat
-Today a cat sat on The Hat
-"""
+from .lattice_support import TEXT, lattice_of, paths
 
 
 @pytest.fixture(scope="module")
@@ -48,23 +38,6 @@ def corrector(source: LanguageModel) -> Corrector:
 
 
 SENTENCES = ["teh cat sta", "acat is", "to day the rt", "the", "", "rat , rat 12"]
-
-
-def lattice_of(corrector: Corrector, lines: list[str]) -> Lattice:
-    read = [corrector.surface.read(line) for line in lines]
-    pieces = [p for i, line in enumerate(read) for p in pieces_of(line, i, corrector.surface)]
-    return corrector.builder.build(read, pieces)
-
-
-def paths(lattice: Lattice, node: int, end: int) -> list[list[int]]:
-    """All ways from ``node`` to ``end``."""
-    if node == end:
-        return [[]]
-    return [
-        [arc, *rest]
-        for arc in range(int(lattice.first_arc[node]), int(lattice.first_arc[node + 1]))
-        for rest in paths(lattice, int(lattice.arcs.target[arc]), end)
-    ]
 
 
 def weight(source: LanguageModel, lattice: Lattice, path: list[int], unknown: float) -> float:

@@ -125,7 +125,6 @@ class CandidateFinder:
     def thorough_one(self) -> CandidateFinder:
         """A finder that is thorough, for single words, with what this one has built."""
         other = copy.copy(self)
-        other.__dict__.pop("_likely_scan", None)
         other.thorough = True
         other.slips = min(self.slips, SLIPS_ASKED)
         other._known = {}

@@ -13,9 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lmkit.neural.arrays import Array, Weights, check_options
-
-WHOLE = 1 << 23
-"""Entries of distributions that exist at once: 32 MiB of float32."""
+from lmkit.neural.softmax.unnormalised import WHOLE
 
 
 class Softmax(ABC):

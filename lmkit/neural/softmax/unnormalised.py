@@ -105,7 +105,7 @@ class Unnormalised:
         for start in range(0, len(rows), width):
             here = slice(start, start + width)
             columns, ids = self.xp.ascontiguousarray(h[:, here]), rows[here]
-            sums, shift, _ = self._fill(w, b, columns, None, ids[:, 0])
+            sums, shift = self._exponentials(w, b, columns, None)
             logits = self.xp.matmul(w[ids], columns.T[:, :, None])[:, :, 0] + b[ids]
             result[here] = logits - (shift + self.xp.log(sums))[:, None]
         if self.excluded is not None:
@@ -157,14 +157,22 @@ class Unnormalised:
         few = len(w) * len(ids) <= FEW * PIECE
         if not few:
             logits = (w[ids].T * h).sum(axis=0) + b[ids]
+        sums, shift = self._exponentials(w, b, h, e, (ids, logits) if few else None)
+        return sums, shift, logits
+
+    def _exponentials(
+        self, w: Array, b: Array, h: Array, e: Array | None, pick: tuple[Array, Array] | None = None
+    ) -> tuple[Array, Array | float]:
+        """The sums [n] of e over the rows, and what was taken off l before; ``e`` and ``pick`` as
+        in `_fill` and `_sums`."""
         with np.errstate(over="ignore", invalid="ignore"):
-            sums = self._sums(w, b, h, e, None, (ids, logits) if few else None)
+            sums = self._sums(w, b, h, e, None, pick)
             if self._sound(sums):
-                return sums, 0.0, logits
+                return sums, 0.0
             shift = self.xp.full(h.shape[1], -np.inf, h.dtype)
             for _, piece in self._pieces(w, b, h, None):
                 self.xp.maximum(shift, piece.max(axis=0), out=shift)
-            return self._sums(w, b, h, e, shift), shift, logits
+            return self._sums(w, b, h, e, shift), shift
 
     def _sound(self, sums: Array) -> bool:
         limits = np.finfo(sums.dtype)
