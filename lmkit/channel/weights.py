@@ -27,7 +27,7 @@ class Weights:
     keep: float = 0.97
     unknown: float | None = None
     name: float = 14.0
-    caution: float = 1.3
+    caution: float = 1.0
 
     @property
     def channel_alone(self) -> float:

@@ -26,9 +26,13 @@ LONGEST_SENTENCE = 150
 """Longer lines are searched in pieces of at most so many tokens."""
 FIRST_WORD, FIRST_KNOWN = 0.5, 0.15
 """A capital that begins a sentence says so much less of a name than one within it, where the word
-is unknown, and where it is a word of the lexicon."""
+is unknown or rare, and where it is another word of the lexicon."""
+JOINED_TO_NAME = 0.5
+"""What a part of a word in small letters has of a name's price, behind a capitalised part and a
+hyphen: Young-jin."""
 TO_NAME = 0.5
 """The part of a name's price that is paid where another name was meant."""
+_HYPHENS = frozenset("-‐‑")
 _INSIDE = frozenset((",", "-", "‐", "‑", "(", "&"))
 """Behind these, as behind a word, a capital is no beginning of a sentence."""
 _ENDS = frozenset((".", "!", "?", ";", ":", "...", "…"))
@@ -61,14 +65,16 @@ def pieces_of(line: Line, number: int, surface: Surface) -> list[Piece]:
 @dataclass(frozen=True, slots=True)
 class Typed:
     """The typed tokens of a batch, all [O]: the ``number`` of each, whether it is ``open`` to
-    correction, its ``node``, whether white space stands before it (``gap``), and whether it is
-    ``inside`` a sentence, not its first word."""
+    correction, its ``node``, whether white space stands before it (``gap``), whether it is
+    ``inside`` a sentence, not its first word, and whether it is ``joined`` to a name by a
+    hyphen."""
 
     number: NDArray[np.int64]
     open: NDArray[np.bool_]
     node: NDArray[np.int64]
     gap: NDArray[np.bool_]
     inside: NDArray[np.bool_]
+    joined: NDArray[np.bool_]
 
 
 class LatticeBuilder:
@@ -120,17 +126,22 @@ class LatticeBuilder:
         opened: list[bool] = []
         gaps: list[bool] = []
         inside: list[bool] = []
+        joined: list[bool] = []
         tokens = self._surface.tokens
         for piece in pieces:
             line = lines[piece.line]
             numbers += line.tokens[piece.begin : piece.end]
             opened += line.open[piece.begin : piece.end]
             behind = -1
-            within = False
+            within = named = linked = False
             for place in range(piece.begin, piece.end):
-                offset, text = line.offsets[place], tokens[line.tokens[place]].text
+                offset, token = line.offsets[place], tokens[line.tokens[place]]
+                text = token.text
                 gaps.append(offset != behind and behind >= 0)
                 inside.append(within)
+                joined.append(linked and offset == behind)
+                linked = named and offset == behind and text in _HYPHENS
+                named = joined[-1] or token.pattern > 0
                 behind = offset + len(text)
                 within = text[-1].isalnum() or text in _INSIDE
         return Typed(
@@ -139,6 +150,7 @@ class LatticeBuilder:
             stretches(base, counts),
             np.array(gaps, bool),
             np.array(inside, bool),
+            np.array(joined, bool),
         )
 
     def _single(self, typed: Typed) -> Arcs:
@@ -190,11 +202,12 @@ class LatticeBuilder:
 
     def _like_a_name(self, typed: Typed) -> NDArray[np.float64]:
         """How much each typed token looks like a name [O]: 1 for a capital within a sentence,
-        `FIRST_WORD` or `FIRST_KNOWN` for one at its beginning, else 0."""
+        `FIRST_WORD` or `FIRST_KNOWN` for one at its beginning, `JOINED_TO_NAME`, else 0."""
         readings = self._readings
         capital = readings.pattern.values[typed.number] == 1
-        unknown = ~readings.known.values[typed.number]
-        return capital * np.where(typed.inside, 1.0, np.where(unknown, FIRST_WORD, FIRST_KNOWN))
+        first = np.where(readings.familiar.values[typed.number], FIRST_KNOWN, FIRST_WORD)
+        like = np.where(typed.inside, 1.0, first)
+        return np.where(capital, like, JOINED_TO_NAME * typed.joined)
 
     def _kept_costs(self) -> NDArray[np.float64]:
         """log p(x | x) of every token that the surface knows."""

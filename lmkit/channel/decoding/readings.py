@@ -30,6 +30,16 @@ RUN_TOGETHER = -2.0
 LIKELY_PART = -12.5
 """What a part of a split word must be worth, as a log-prior; one letter, far more."""
 LIKELY_LETTER = -7.0
+WHOLE = -12.0
+"""A word of a list that is worth more than that, as a log-prior, is no two words run together,
+though the source may lack it: a text that has *any more* has no *anymore*."""
+RARE, RARER = np.log(3e-6), np.log(1e-5)
+"""A word of such a frequency (log) is as likely not to have been meant, where it is the nearest to
+one that nobody knows, and where it is near to another known word: names and words of other
+languages are near to rare words more often than these are typed wrongly, and what a source has seen
+once or twice it has seen in too few contexts to tell where it belongs."""
+FAMILIAR = -13.0
+"""Log-prior of words that a list does not have because they are somebody's name."""
 TYPO_ODDS = (-6.7, 0.83, -0.535)
 """Log-odds that a listed word is itself a typing error: a constant, and what multiplies how much
 its neighbours explain of its frequency (log of what the channel makes of them if every word went
@@ -46,7 +56,8 @@ class Readings:
     ``log_channel``: log p(typed | word), of the edits alone (the word is known not to be typed as
     it is), or the doubt in what is kept; ``label``: row in the lexicon, -1 for the token itself;
     ``kind`` as in `Arcs`. All [R].
-    ``pattern`` and ``known`` [T]: how the token is capitalised, and whether it is in the lexicon.
+    ``pattern`` and ``familiar`` [T]: how the token is capitalised, and whether it is a word of the
+    lexicon that is no rare one.
     ``split_rows`` [W, 2]: lexicon rows of the two words; ``split_log_channel`` [W].
     """
 
@@ -77,7 +88,7 @@ class Readings:
         self.label = GrowingArray(np.int64)
         self.kind = GrowingArray(np.int8)
         self.pattern = GrowingArray(np.int64)
-        self.known = GrowingArray(np.bool_)
+        self.familiar = GrowingArray(np.bool_)
         self.split_starts = GrowingArray(np.int64, [0])
         self.split_rows = GrowingArray(np.int64)
         self.split_log_channel = GrowingArray(np.float64)
@@ -88,8 +99,11 @@ class Readings:
     def learn(self, tokens: Sequence[Token], asked: NDArray[np.bool_] | None = None) -> None:
         """Readings of ``tokens``, the next ones in the numbering. ``asked``: which of them may be
         something else than they are, where that is known; all of them may in a text."""
+        rows = np.array([t.row for t in tokens], np.int64)
         correctable = np.array([token.correctable or token.shouted for token in tokens], bool)
         changing = correctable if asked is None else correctable & asked
+        if not self._spell_all:
+            changing = changing & ~np.array([_is_symbol(token) for token in tokens], bool)
         places = np.flatnonzero(changing)
         found = self._candidates([tokens[i].folded for i in places.tolist()])
         sizes = np.ones(len(tokens), np.int64)
@@ -112,10 +126,11 @@ class Readings:
         log_channel[where] = found.log_channel - np.log1p(-self.channel.keep)
         log_list[where] = self.lexicon.log_list[found.rows]
         log_adapted[where] = self.lexicon.log_adapted[found.rows]
+        if not self._spell_all:
+            log_adapted[where] += self._log_meant(found.rows, rows[owner] >= 0)
         unknown = token[where] == UNK
         log_unknown[where[unknown]] = self.lexicon.log_given_unknown[found.rows[unknown]]
         kind[starts] = np.where(correctable, KEPT, FIXED)
-        rows = np.array([t.row for t in tokens], np.int64)
         known = np.flatnonzero((rows >= 0) & correctable)
         if not self._spell_all:
             token[starts[known]] = self.lexicon.token[rows[known]]
@@ -137,15 +152,35 @@ class Readings:
             ("log_channel", log_channel),
             ("kind", kind),
             ("pattern", patterns),
-            ("known", rows >= 0),
+            ("familiar", self._likelier(rows, FAMILIAR)),
         ):
             getattr(self, name).extend(values)
         self.starts.extend(self.starts.values[-1] + np.cumsum(sizes))
-        self._learn_splits(tokens, changing)
+        self._learn_splits(tokens, changing & ~self._whole(rows))
 
     def _candidates(self, typed: Sequence[str]) -> Candidates:
         """Those of ``typed`` words; by the channel alone where probabilities have to sum to one."""
         return self._finder.find(typed) if self._spell_all else find_candidates(self._finder, typed)
+
+    def _log_meant(
+        self, candidates: NDArray[np.int64], known: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        """log p(a word so rare was meant) [R] of ``candidates`` for typed words that are
+        themselves ``known``, or not."""
+        rare = np.where(known, RARER, RARE)
+        return -np.logaddexp(0.0, rare - self.lexicon.log_prior[candidates])
+
+    def _likelier(self, rows: NDArray[np.int64], than: float) -> NDArray[np.bool_]:
+        """Which of ``rows`` [T] are rows of the lexicon, not -1, with a log-prior above ``than``."""
+        likelier = rows >= 0
+        likelier[likelier] = self.lexicon.log_prior[rows[likelier]] > than
+        return likelier
+
+    def _whole(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of ``rows`` [T] are common words of the list that the source hardly has."""
+        whole = self._likelier(rows, WHOLE)
+        whole[whole] = ~self.lexicon.certain[rows[whole]]
+        return whole
 
     def doubt(
         self,
@@ -233,3 +268,9 @@ class Readings:
         scores = self.channel.log_probs(typed, intended) if typed else np.zeros(0)
         scores = scores - np.log1p(-self.channel.keep) + RUN_TOGETHER
         return counts, np.array(rows, np.int64).reshape(-1, 2), scores
+
+
+def _is_symbol(token: Token) -> bool:
+    """Whether ``token`` is a letter alone that nobody knows as a word. Those of ASCII may stand
+    for a word, as *u* and *r* do."""
+    return len(token.folded) == 1 and token.row < 0 and not token.folded.isascii()
