@@ -171,7 +171,7 @@ class Readings:
         return -np.logaddexp(0.0, rare - self.lexicon.log_prior[candidates])
 
     def _likelier(self, rows: NDArray[np.int64], than: float) -> NDArray[np.bool_]:
-        """Which of ``rows`` [T] are rows of the lexicon, not -1, with a log-prior above ``than``."""
+        """Which of ``rows`` [T] are in the lexicon, not -1, with a log-prior above ``than``."""
         likelier = rows >= 0
         likelier[likelier] = self.lexicon.log_prior[rows[likelier]] > than
         return likelier
