@@ -13,7 +13,7 @@ from functools import lru_cache
 
 _CLOSING = frozenset(".,;:!?)]}%…”»›′″°²³、。，！？；：）」』】》")
 _OPENING = frozenset("([{¿¡«‹“‘„‚$£€¥#@（「『【《")
-_CLOSE = frozenset(("/", "—", "--", "_", "\\", "^", "~", "*", "|"))
+_CLOSE = frozenset(("/", "—", "--", "_", "\\", "^", "~", "*"))
 _HYPHENS = frozenset("-‐‑")
 _STATES = frozenset(("U.S", "U.K", "U.N", "D.C", "E.U"))
 _DOMAINS = frozenset(("com", "net", "org"))
@@ -125,6 +125,8 @@ def _is_apart(texts: Sequence[str], place: int, roles: dict[int, str]) -> bool:
         return _words_are_apart(texts, place)
     if left in _CLOSE or right in _CLOSE:
         return False
+    if "|" in (left, right):
+        return left != right
     joint = place - 1 if _is_joint(left) else place
     if texts[joint] in _HYPHENS:
         return _hyphen_is_apart(texts, joint, place)
