@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,6 +130,10 @@ class Corrector:
         other.weights = weights
         return other
 
+    @cached_property
+    def _quick(self) -> LanguageModel:
+        return self.source.quick
+
     @property
     def weights(self) -> Weights:
         """May be set: later corrections go by the new ones."""
@@ -209,17 +214,18 @@ class Corrector:
         relative: bool = False,
     ) -> Search:
         """The beam search of ``lattice``. ``mix``: the share of the word list in its arcs, if not
-        that of the lexicon. ``relative``: scores need only be right beside each other."""
+        that of the lexicon. ``relative``: scores need only be nearly right, beside each other."""
         mix = self.lexicon.mix if mix is None else mix
+        source = self._quick if relative else self.source
         pricing = Pricing(self.weights.source, mix, self._unknown)
         beam, behind = beam or self._beam, behind or self._behind
         if self._coarse is self.source:
-            return BeamSearch(lattice, self.source, pricing, beam, behind).run()
+            return BeamSearch(lattice, source, pricing, beam, behind).run()
         first = Pricing(self.weights.source, mix, self._coarse_unknown)
         # A wide search is wide in both passes.
         hopeless = HOPELESS if behind <= BEHIND else behind
         return two_passes(
-            lattice, self._coarse, first, self.source, pricing, beam, behind, hopeless, relative
+            lattice, self._coarse, first, source, pricing, beam, behind, hopeless, relative
         )
 
     def suggest(self, word: str, left: str = "", right: str = "", n: int = 5) -> list[Suggestion]:

@@ -12,6 +12,7 @@ and in a running text (`lmkit.mixture.running`) those of the sentences before it
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -123,6 +124,16 @@ class MixtureModel(LanguageModel):
         coarse = MixtureModel([self.components[number]], [same], blend, self.facts, self.runs)
         coarse.encoder = self.encoder
         return coarse
+
+    @property
+    def quick(self) -> LanguageModel:
+        """It with what is quick of its members."""
+        members = [Member(one.model.quick, one.name, one.into) for one in self.members]
+        if all(a.model is b.model for a, b in zip(members, self.members, strict=True)):
+            return self
+        twin = copy(self)
+        twin.members = members
+        return twin
 
     def _scored(self, batch: Batch, state: MixtureState | None) -> list[tuple[Floats, Any]]:
         parts = [None] * len(self.members) if state is None else state.parts

@@ -8,6 +8,7 @@ in which the network met ``</s>`` in its training text.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -65,6 +66,17 @@ class NeuralModel(LanguageModel):
     def scorer(self) -> Scorer:
         """The network, ready to be asked."""
         return Scorer(self.network, self.parameters.views)
+
+    @property
+    def quick(self) -> LanguageModel:
+        """See `LanguageModel.quick` and `lmkit.neural.quick`."""
+        from lmkit.neural.quick import QuickScorer, is_slow
+
+        if not is_slow(self.network.softmax):
+            return self
+        twin = copy(self)
+        twin.__dict__["scorer"] = QuickScorer(self.network, self.parameters.views)
+        return twin
 
     @cached_property
     def _start(self) -> NeuralState:

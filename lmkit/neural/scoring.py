@@ -79,13 +79,13 @@ class Scorer:
         """log p of the ``tokens`` [N, K] after ``h`` [H, N]: [N, K]; the same for any number of
         ``workers``, which are threads."""
         pieces = [slice(k, k + ASKED) for k in range(0, len(tokens), ASKED)]
-        tasks = [
-            partial(self.network.softmax.log_probs_of, self.weights, h[:, p], tokens[p])
-            for p in pieces
-        ]
+        tasks = [partial(self._asked, h[:, p], tokens[p]) for p in pieces]
         with Team(min(workers, max(len(tasks), 1))) as team:
             found = team.share(tasks)
         return np.concatenate([np.zeros((0, tokens.shape[1])), *found]).astype(np.float64)
+
+    def _asked(self, h: Array, tokens: Array) -> Array:
+        return self.network.softmax.log_probs_of(self.weights, h, tokens)
 
     def stream(
         self, inputs: NDArray[np.int32], targets: NDArray[np.int32], states: States

@@ -61,3 +61,13 @@ def test_the_coarse_model_has_the_same_tokens(model: LanguageModel) -> None:
         # It is part of the model: what it knows well is possible to the whole.
         known = np.isfinite(log_probs)
         assert np.isfinite(model.next_log_probs(model.advance(model.start(6), tokens))[known]).all()
+
+
+def test_the_quick_model_is_near_the_model(model: LanguageModel) -> None:
+    quick = model.quick
+    assert quick.backend == model.backend
+    assert list(quick.vocabulary.tokens) == list(model.vocabulary.tokens)
+    tokens = np.random.default_rng(2).integers(3, len(model.vocabulary), (6, 4))
+    state = quick.advance(quick.start(6), tokens[:, 0])
+    expected = model.log_probs_of(model.advance(model.start(6), tokens[:, 0]), tokens)
+    np.testing.assert_allclose(quick.log_probs_of(state, tokens), expected, atol=0.1)

@@ -52,7 +52,7 @@ class Splitter:
         boundaries: list[list[tuple[int, float]]] = [[] for _ in lines]
         for reading in Reading.blocks(lines, self.corrector.surface, BLOCK):
             lattice = self._lattice(reading)
-            search = self.corrector.search(lattice, mix=self._finder.mix)
+            search = self.corrector.search(lattice, mix=self._finder.mix, relative=True)
             posterior = search.posteriors(len(lattice.arcs))
             begun = np.bincount(lattice.arcs.source, posterior, len(lattice.time))
             for piece in reading.pieces:

@@ -105,12 +105,20 @@ class Unnormalised:
         for start in range(0, len(rows), width):
             here = slice(start, start + width)
             columns, ids = self.xp.ascontiguousarray(h[:, here]), rows[here]
-            sums, shift = self._exponentials(w, b, columns, None)
-            logits = self.xp.matmul(w[ids], columns.T[:, :, None])[:, :, 0] + b[ids]
-            result[here] = logits - (shift + self.xp.log(sums))[:, None]
+            log_sums = self.log_sums(w, b, columns)
+            result[here] = self.logits_of(w, b, columns, ids) - log_sums[:, None]
         if self.excluded is not None:
             result[rows == self.excluded] = -np.inf
         return result
+
+    def logits_of(self, w: Array, b: Array, h: Array, rows: Array) -> Array:
+        """l of the ``rows`` [N, K]: [N, K]."""
+        return self.xp.matmul(w[rows], h.T[:, :, None])[:, :, 0] + b[rows]
+
+    def log_sums(self, w: Array, b: Array, h: Array) -> Array:
+        """log of the sum of e over the rows: [N]."""
+        sums, shift = self._exponentials(w, b, h, None)
+        return shift + self.xp.log(sums)
 
     def log_probs(self, w: Array, b: Array, h: Array) -> Array:
         """log p of every row: [N, R]."""
