@@ -127,7 +127,10 @@ class MixtureModel(LanguageModel):
 
     @property
     def quick(self) -> LanguageModel:
-        """It with what is quick of its members."""
+        """It with what is quick of its members, where they are not multiplied: that takes whole
+        distributions."""
+        if self.product is not None:
+            return self
         members = [Member(one.model.quick, one.name, one.into) for one in self.members]
         if all(a.model is b.model for a, b in zip(members, self.members, strict=True)):
             return self

@@ -67,15 +67,18 @@ class NeuralModel(LanguageModel):
         """The network, ready to be asked."""
         return Scorer(self.network, self.parameters.views)
 
-    @property
+    @cached_property
     def quick(self) -> LanguageModel:
-        """See `LanguageModel.quick` and `lmkit.neural.quick`."""
+        """See `LanguageModel.quick` and `lmkit.neural.quick`; of the weights as they are when it
+        is first asked for."""
         from lmkit.neural.quick import QuickScorer, is_slow
 
         if not is_slow(self.network.softmax):
             return self
         twin = copy(self)
-        twin.__dict__["scorer"] = QuickScorer(self.network, self.parameters.views)
+        with one_thread():
+            scorer = QuickScorer(self.network, self.parameters.views, self.before_start)
+        twin.__dict__ |= {"scorer": scorer, "quick": twin}
         return twin
 
     @cached_property

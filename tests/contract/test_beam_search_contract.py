@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from lmkit.model import EOS, UNK, Batch, LanguageModel
+from lmkit.neural.model import NeuralModel
+from lmkit.neural.quick import is_slow
 
 from .test_model_contract import MODELS, tolerance
 
@@ -63,11 +65,23 @@ def test_the_coarse_model_has_the_same_tokens(model: LanguageModel) -> None:
         assert np.isfinite(model.next_log_probs(model.advance(model.start(6), tokens))[known]).all()
 
 
-def test_the_quick_model_is_near_the_model(model: LanguageModel) -> None:
+def test_the_quick_model_is_near_the_model(
+    model: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of networks with so few words as if these were many."""
+    monkeypatch.setattr("lmkit.neural.quick.HEAD", 3)
+    parts = [member.model for member in getattr(model, "members", ())]
+    networks = [one for one in (model, *parts) if isinstance(one, NeuralModel)]
+    for network in networks:
+        # What is made here is not for other tests.
+        monkeypatch.setitem(network.__dict__, "quick", None)
+        del network.__dict__["quick"]
     quick = model.quick
+    if networks and getattr(model, "product", None) is None:
+        assert (quick is not model) == any(is_slow(one.network.softmax) for one in networks)
     assert quick.backend == model.backend
     assert list(quick.vocabulary.tokens) == list(model.vocabulary.tokens)
     tokens = np.random.default_rng(2).integers(3, len(model.vocabulary), (6, 4))
     state = quick.advance(quick.start(6), tokens[:, 0])
     expected = model.log_probs_of(model.advance(model.start(6), tokens[:, 0]), tokens)
-    np.testing.assert_allclose(quick.log_probs_of(state, tokens), expected, atol=0.1)
+    np.testing.assert_allclose(quick.log_probs_of(state, tokens), expected, atol=0.5)

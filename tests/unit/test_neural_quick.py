@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -109,19 +110,48 @@ def test_all_else_is_the_models_own(model: NeuralModel):
     np.testing.assert_array_equal(near.log_probs_of(state, tokens), expected)
 
 
+def test_the_tokens_that_are_summed_are_the_likeliest_wherever_they_stand(text: Path):
+    """A vocabulary from a list may be in any order."""
+    plain = train(text)
+    scorer = plain.quick.scorer  # type: ignore[attr-defined]
+    head = np.flatnonzero(~scorer._in_rest).tolist()
+    assert len(head) == FEW + 1 and BOS in head
+    # The rest and the head are all there is, each once.
+    assert len(scorer._head_b) == FEW
+    assert len(plain.vocabulary) == FEW + 1 + int(scorer._in_rest.sum())
+    state = plain.advance(plain.start(40), np.arange(3, 43))
+    mean = np.exp(plain.next_log_probs(state)).mean(axis=0)
+    share = float(mean[head].sum())
+    best = float(np.sort(mean)[-FEW:].sum())
+    assert share > 0.9 * best
+    turned = list(reversed(plain.vocabulary.tokens[3:]))
+    words = text.with_name("turned.txt")
+    words.write_text("".join(f"{word}\n" for word in turned))
+    other = train(text, vocabulary=words)
+    tokens = other.vocabulary.tokens
+    chosen = np.flatnonzero(~other.quick.scorer._in_rest).tolist()  # type: ignore[attr-defined]
+    counts = np.asarray(other.vocabulary.counts)
+    assert counts[chosen].sum() > 0.8 * np.sort(counts)[-FEW - 1 :].sum()
+    assert [tokens[i] for i in chosen] != tokens[: FEW + 1]
+
+
+def test_what_is_quick_is_made_once(model: NeuralModel):
+    assert model.quick is model.quick
+    assert model.quick.quick is model.quick
+
+
 def test_no_probability_is_above_one(model: NeuralModel):
     """Where the rest is one token that the moments know nothing of, it is what is asked for."""
     weights = model.parameters.views
-    w, b = weights[model.network.softmax.embedding], weights["output.b"]
-    far = FEW + 5
-    h = (40 / (w[far] @ w[far]) * w[far])[:, None]
-    moments = Moments(w[FEW:], b[FEW:])
-    scorer = QuickScorer(model.network, weights)
+    scorer = QuickScorer(model.network, weights, model.before_start)
+    far = int(np.flatnonzero(scorer._in_rest)[7])
+    vector = weights[model.network.softmax.embedding][far]
+    h = (40 / (vector @ vector) * vector)[:, None]
+    near = int(np.flatnonzero(~scorer._in_rest)[-1])
     # Of vectors so long the second order may be anything.
     for sign in (1, -1):
-        moments._covariance = sign * np.abs(moments._covariance)
-        scorer._rest = moments
-        found = scorer.log_probs_of(h, np.array([[far, 3]]))
+        scorer._rest._covariance = sign * np.abs(scorer._rest._covariance)
+        found = scorer.log_probs_of(h, np.array([[far, near]]))
         assert found.max() <= 0.0
         assert np.isfinite(found).all()
 
@@ -132,7 +162,9 @@ def test_a_small_vocabulary_and_other_layers_have_nothing_quicker(
     adaptive = train(text, softmax="adaptive")
     assert adaptive.quick is adaptive
     monkeypatch.setattr(quick, "HEAD", len(model.vocabulary))
-    assert model.quick is model
+    other = copy(model)
+    other.__dict__.pop("quick", None)
+    assert other.quick is other
     trigrams = lmkit.train(text, order=3)
     assert trigrams.quick is trigrams
 
@@ -141,6 +173,8 @@ def test_a_mixture_is_as_quick_as_its_parts(text: Path, model: NeuralModel):
     bigrams, trigrams = (lmkit.train(text, order=order) for order in (2, 3))
     plain: Any = lmkit.mix([bigrams, trigrams], valid=text)
     assert plain.quick is plain
+    product: Any = lmkit.mix([trigrams, model], valid=text, kind="log-linear")
+    assert product.quick is product
     mixture: Any = lmkit.mix([trigrams, model], valid=text)
     near: Any = mixture.quick
     assert near is not mixture and mixture.members[1].model is model

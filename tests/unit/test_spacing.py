@@ -55,6 +55,8 @@ def test_tokens_that_are_given_with_spaces_come_back_without_loss(text: str):
         "2012 Open – Singles and Games - Doubles race",
         "either/or — neither".replace(" — ", "—"),
         "it is (very) good [sic]!",
+        "Narak | Young Neqa | Nashville || the end |",
+        "as in (a|b) of that",
     ],
 )
 def test_spaces_are_those_of_edited_text(text: str):

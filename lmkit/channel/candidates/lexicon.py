@@ -64,8 +64,9 @@ class Lexicon:
     probability, -inf without; ``log_adapted`` [N]: what is added to the source's log p(word | h)
     for the word's frequency in the list. ``spelling_share`` is what the spelling model has of the
     unknown words; ``capitals`` [N] says which words the source has only capitalised, ``certain``
-    [N] which are surely words, not errors of the text they are from. ``own`` are the words of the
-    personal dictionary.
+    [N] which are surely words, not errors of the text they are from, and ``counted`` [N] those
+    whose prior is of their own frequency: not of the dictionary, or of a list without counts.
+    ``own`` are the words of the personal dictionary.
     """
 
     stock: Stock
@@ -81,6 +82,7 @@ class Lexicon:
     log_adapted: NDArray[np.float64]
     capitals: NDArray[np.bool_]
     certain: NDArray[np.bool_]
+    counted: NDArray[np.bool_]
     spelling_share: float
     mix: float
     own: frozenset[str]
@@ -140,6 +142,7 @@ class Lexicon:
         alone = min(ALONE * mix, 1.0)
         prior = (1 - alone) * _normalised(counts) + alone * of_list
         prior = np.maximum(prior, np.where(is_own, 10 * floor, floor))
+        counted = ((counts > 0) | (_has_counts(listing) & (listing > 0))) & ~is_own
         order = np.argsort(-prior, kind="stable")
         stock = stock.taken(order)
         with np.errstate(divide="ignore"):
@@ -155,6 +158,7 @@ class Lexicon:
                 _adaptation(stock),
                 stock.capitals,
                 ((counts >= max(CERTAIN, CERTAIN_PART * counts.sum())) | is_own)[order],
+                counted[order],
                 shares["spelling"],
                 mix,
                 frozenset(own),
@@ -189,10 +193,16 @@ def _adaptation(stock: Stock) -> NDArray[np.float64]:
     adapted = np.zeros(len(stock.words))
     both = np.flatnonzero((stock.ids[0] != UNK) & (stock.listing > 0))
     listed, counted = stock.listing[both], stock.counts[both]
-    if listed.min(initial=np.inf) < listed.max(initial=0.0):
+    if _has_counts(listed):
         ratio = np.log(_normalised(listed)) - np.log(_normalised(counted) + UNCOUNTED)
         adapted[both] = np.clip(ADAPTED * ratio, -MOST_ADAPTED, MOST_ADAPTED)
     return adapted
+
+
+def _has_counts(listing: NDArray[np.float64]) -> bool:
+    """Whether the words of a list, those above 0, have different counts."""
+    listed = listing[listing > 0]
+    return bool(listed.min(initial=np.inf) < listed.max(initial=0.0))
 
 
 def _shares(source: LanguageModel, listed: bool, own: bool) -> dict[str, float]:

@@ -24,12 +24,12 @@ from lmkit.text.growing import GrowingArray
 
 LONGEST_SENTENCE = 150
 """Longer lines are searched in pieces of at most so many tokens."""
-FIRST_WORD, FIRST_KNOWN = 0.5, 0.15
+FIRST_WORD, FIRST_DOUBTFUL, FIRST_KNOWN = 0.5, 0.35, 0.15
 """A capital that begins a sentence says so much less of a name than one within it, where the word
-is unknown or rare, and where it is another word of the lexicon."""
-JOINED_TO_NAME = 0.5
+is unknown or rare, where it is rare and like an error, and where it is another of the lexicon."""
+JOINED_TO_NAME = 0.25
 """What a part of a word in small letters has of a name's price, behind a capitalised part and a
-hyphen: Young-jin."""
+hyphen: Young-jin. A word that begins a sentence is only a name where it is a rare one."""
 TO_NAME = 0.5
 """The part of a name's price that is paid where another name was meant."""
 _HYPHENS = frozenset("-‐‑")
@@ -127,6 +127,7 @@ class LatticeBuilder:
         gaps: list[bool] = []
         inside: list[bool] = []
         joined: list[bool] = []
+        familiar = self._readings.familiar.values
         tokens = self._surface.tokens
         for piece in pieces:
             line = lines[piece.line]
@@ -141,7 +142,8 @@ class LatticeBuilder:
                 inside.append(within)
                 joined.append(linked and offset == behind)
                 linked = named and offset == behind and text in _HYPHENS
-                named = joined[-1] or token.pattern > 0
+                capital = token.pattern == 1
+                named = joined[-1] or (capital and (inside[-1] or not familiar[line.tokens[place]]))
                 behind = offset + len(text)
                 within = text[-1].isalnum() or text in _INSIDE
         return Typed(
@@ -202,12 +204,14 @@ class LatticeBuilder:
 
     def _like_a_name(self, typed: Typed) -> NDArray[np.float64]:
         """How much each typed token looks like a name [O]: 1 for a capital within a sentence,
-        `FIRST_WORD` or `FIRST_KNOWN` for one at its beginning, `JOINED_TO_NAME`, else 0."""
-        readings = self._readings
-        capital = readings.pattern.values[typed.number] == 1
-        first = np.where(readings.familiar.values[typed.number], FIRST_KNOWN, FIRST_WORD)
+        `FIRST_WORD` and its likes for one at its beginning, `JOINED_TO_NAME`, else 0."""
+        readings, number = self._readings, typed.number
+        pattern = readings.pattern.values[number]
+        first = np.where(readings.doubtful.values[number], FIRST_DOUBTFUL, FIRST_WORD)
+        first = np.where(readings.familiar.values[number], FIRST_KNOWN, first)
         like = np.where(typed.inside, 1.0, first)
-        return np.where(capital, like, JOINED_TO_NAME * typed.joined)
+        joined = JOINED_TO_NAME * (typed.joined & (pattern == 0))
+        return np.where(pattern == 1, like, joined)
 
     def _kept_costs(self) -> NDArray[np.float64]:
         """log p(x | x) of every token that the surface knows."""

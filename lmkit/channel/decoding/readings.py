@@ -30,9 +30,9 @@ RUN_TOGETHER = -2.0
 LIKELY_PART = -12.5
 """What a part of a split word must be worth, as a log-prior; one letter, far more."""
 LIKELY_LETTER = -7.0
-WHOLE = -12.0
-"""A word of a list that is worth more than that, as a log-prior, is no two words run together,
-though the source may lack it: a text that has *any more* has no *anymore*."""
+WHOLE = -11.2
+"""A word that a list has more often than that (log of its part of all words) is no two words run
+together, though the source may lack it: a text that has *any more* has no *anymore*."""
 RARE, RARER = np.log(3e-6), np.log(1e-5)
 """A word of such a frequency (log) is as likely not to have been meant, where it is the nearest to
 one that nobody knows, and where it is near to another known word: names and words of other
@@ -40,6 +40,8 @@ languages are near to rare words more often than these are typed wrongly, and wh
 once or twice it has seen in too few contexts to tell where it belongs."""
 FAMILIAR = -13.0
 """Log-prior of words that a list does not have because they are somebody's name."""
+DOUBTFUL = -1.0
+"""Log-probability of being no error, below which a rare word is doubtful."""
 TYPO_ODDS = (-6.7, 0.83, -0.535)
 """Log-odds that a listed word is itself a typing error: a constant, and what multiplies how much
 its neighbours explain of its frequency (log of what the channel makes of them if every word went
@@ -57,7 +59,7 @@ class Readings:
     it is), or the doubt in what is kept; ``label``: row in the lexicon, -1 for the token itself;
     ``kind`` as in `Arcs`. All [R].
     ``pattern`` and ``familiar`` [T]: how the token is capitalised, and whether it is a word of the
-    lexicon that is no rare one.
+    lexicon that is no rare one; ``doubtful`` [T]: a rare one that is likely an error.
     ``split_rows`` [W, 2]: lexicon rows of the two words; ``split_log_channel`` [W].
     """
 
@@ -89,6 +91,7 @@ class Readings:
         self.kind = GrowingArray(np.int8)
         self.pattern = GrowingArray(np.int64)
         self.familiar = GrowingArray(np.bool_)
+        self.doubtful = GrowingArray(np.bool_)
         self.split_starts = GrowingArray(np.int64, [0])
         self.split_rows = GrowingArray(np.int64)
         self.split_log_channel = GrowingArray(np.float64)
@@ -102,7 +105,7 @@ class Readings:
         rows = np.array([t.row for t in tokens], np.int64)
         correctable = np.array([token.correctable or token.shouted for token in tokens], bool)
         changing = correctable if asked is None else correctable & asked
-        if not self._spell_all:
+        if asked is None and not self._spell_all:
             changing = changing & ~np.array([_is_symbol(token) for token in tokens], bool)
         places = np.flatnonzero(changing)
         found = self._candidates([tokens[i].folded for i in places.tolist()])
@@ -141,6 +144,7 @@ class Readings:
         log_adapted[starts[known]] = self.lexicon.log_adapted[rows[known]]
         log_unknown[starts] = self._kept_prices(tokens, rows)
         log_channel[starts] = self.doubt(rows, owner, found.rows, log_channel[where])
+        familiar = self._likelier(rows, FAMILIAR)
         for name, values in (
             ("token", token),
             ("twin", twin),
@@ -152,11 +156,13 @@ class Readings:
             ("log_channel", log_channel),
             ("kind", kind),
             ("pattern", patterns),
-            ("familiar", self._likelier(rows, FAMILIAR)),
+            ("familiar", familiar),
+            ("doubtful", (log_channel[starts] < DOUBTFUL) & ~familiar),
         ):
             getattr(self, name).extend(values)
         self.starts.extend(self.starts.values[-1] + np.cumsum(sizes))
-        self._learn_splits(tokens, changing & ~self._whole(rows))
+        # Somebody who asks is told of the space, too.
+        self._learn_splits(tokens, changing & ~self._whole(rows) if asked is None else changing)
 
     def _candidates(self, typed: Sequence[str]) -> Candidates:
         """Those of ``typed`` words; by the channel alone where probabilities have to sum to one."""
@@ -166,9 +172,10 @@ class Readings:
         self, candidates: NDArray[np.int64], known: NDArray[np.bool_]
     ) -> NDArray[np.float64]:
         """log p(a word so rare was meant) [R] of ``candidates`` for typed words that are
-        themselves ``known``, or not."""
+        themselves ``known``, or not; 0 where nothing tells how rare a word is."""
         rare = np.where(known, RARER, RARE)
-        return -np.logaddexp(0.0, rare - self.lexicon.log_prior[candidates])
+        log_meant = -np.logaddexp(0.0, rare - self.lexicon.log_prior[candidates])
+        return np.where(self.lexicon.counted[candidates], log_meant, 0.0)
 
     def _likelier(self, rows: NDArray[np.int64], than: float) -> NDArray[np.bool_]:
         """Which of ``rows`` [T] are in the lexicon, not -1, with a log-prior above ``than``."""
@@ -178,8 +185,10 @@ class Readings:
 
     def _whole(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which of ``rows`` [T] are common words of the list that the source hardly has."""
-        whole = self._likelier(rows, WHOLE)
-        whole[whole] = ~self.lexicon.certain[rows[whole]]
+        whole = rows >= 0
+        here = rows[whole]
+        frequency = self.lexicon.log_list[here] - np.log(self.lexicon.mix or 1.0)
+        whole[whole] = (frequency > WHOLE) & ~self.lexicon.certain[here]
         return whole
 
     def doubt(

@@ -126,7 +126,7 @@ def _is_apart(texts: Sequence[str], place: int, roles: dict[int, str]) -> bool:
     if left in _CLOSE or right in _CLOSE:
         return False
     if "|" in (left, right):
-        return left != right
+        return left != right and _is_bar_apart(texts, place - 1 if left == "|" else place)
     joint = place - 1 if _is_joint(left) else place
     if texts[joint] in _HYPHENS:
         return _hyphen_is_apart(texts, joint, place)
@@ -257,6 +257,12 @@ def _behind_initials(texts: Sequence[str], place: int) -> int:
             break
         place += 2
     return place
+
+
+def _is_bar_apart(texts: Sequence[str], place: int) -> bool:
+    """Whether the bar at ``place`` has spaces around it: between words, but not in P(a|b)."""
+    beside = [texts[i] for i in (place - 1, place + 1) if 0 <= i < len(texts)]
+    return any(len(text) > 1 for text in beside)
 
 
 def _is_ampersand_inside(texts: Sequence[str], place: int) -> bool:
