@@ -182,6 +182,17 @@ def test_a_name_behind_a_hyphen_is_left_where_the_word_is_not(source: LanguageMo
     assert corrected(one, "the book of Young-gardem") == "the book of Young-gardem"
 
 
+def test_marks_of_names_are_meant(source: LanguageModel):
+    """Not for the price of names alone: there is none here."""
+    listed = OTHERS | {"garden": 1e6}
+    one = Corrector(source, channel=Damerau(), lexicon=listed, weights=Weights(name=0.0))
+    assert corrected(one, "a book of stoné") == "a book of stone"
+    assert corrected(one, "a book of Stonr") == "a book of Stone"
+    assert corrected(one, "a book of Stoné") == "a book of Stoné"
+    assert corrected(one, "Thé author is here") == "Thé author is here"
+    assert one.suggest("Stoné", left="a book of")[0].text == "Stone"
+
+
 def test_a_capital_before_a_rare_word_is_a_name_also_where_a_sentence_begins(tmp_path: Path):
     """Lists of the web have names in small letters."""
     counts = tmp_path / "counts.tsv"

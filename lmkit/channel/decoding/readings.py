@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lmkit.channel.base import ErrorModel
 from lmkit.channel.candidates.finder import CandidateFinder, Candidates
-from lmkit.channel.candidates.folding import LONGEST
+from lmkit.channel.candidates.folding import LONGEST, without_marks
 from lmkit.channel.candidates.lexicon import Lexicon
 from lmkit.channel.candidates.marks import find_candidates
 from lmkit.channel.decoding.lattice import CHANGED, FIXED, KEPT
@@ -40,6 +40,8 @@ languages are near to rare words more often than these are typed wrongly, and wh
 once or twice it has seen in too few contexts to tell where it belongs."""
 FAMILIAR = -13.0
 """Log-prior of words that a list does not have because they are somebody's name."""
+NAME_MARKS = 10.0
+"""What it costs that the marks of a word with a capital were not meant: Orléans is no Orleans."""
 DOUBTFUL = -1.0
 """Log-probability of being no error, below which a rare word is doubtful."""
 TYPO_ODDS = (-6.7, 0.83, -0.535)
@@ -131,6 +133,8 @@ class Readings:
         log_adapted[where] = self.lexicon.log_adapted[found.rows]
         if not self._spell_all:
             log_adapted[where] += self._log_meant(found.rows, rows[owner] >= 0)
+            marked = found.rows == self._without_marks(tokens)[owner]
+            log_adapted[where[marked]] -= NAME_MARKS if asked is None else 0.0
         unknown = token[where] == UNK
         log_unknown[where[unknown]] = self.lexicon.log_given_unknown[found.rows[unknown]]
         kind[starts] = np.where(correctable, KEPT, FIXED)
@@ -176,6 +180,15 @@ class Readings:
         rare = np.where(known, RARER, RARE)
         log_meant = -np.logaddexp(0.0, rare - self.lexicon.log_prior[candidates])
         return np.where(self.lexicon.counted[candidates], log_meant, 0.0)
+
+    def _without_marks(self, tokens: Sequence[Token]) -> NDArray[np.int64]:
+        """The row [T] of what each of ``tokens`` with a capital and with marks is without these, -1
+        for none and for other tokens."""
+        plain = np.full(len(tokens), -1, np.int64)
+        for i, token in enumerate(tokens):
+            if token.pattern and not token.folded.isascii():
+                plain[i] = self.lexicon.rows.get(without_marks(token.folded), -1)
+        return plain
 
     def _likelier(self, rows: NDArray[np.int64], than: float) -> NDArray[np.bool_]:
         """Which of ``rows`` [T] are in the lexicon, not -1, with a log-prior above ``than``."""
