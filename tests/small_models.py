@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import lmkit
+from lmkit.model import LanguageModel
 from lmkit.ngram.backend import NgramBackend
 from lmkit.ngram.model import NgramModel
 from lmkit.ngram.state import NgramState
@@ -57,6 +58,14 @@ def saved_bigrams(folder: Path, lines: Sequence[str]) -> Path:
     text.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     lmkit.train(text, output=folder / "source.lm", order=2)
     return folder / "source.lm"
+
+
+def source_with_rare_words(folder: Path, text: str) -> LanguageModel:
+    """Bigrams of ``text``, very often, and of some rare words that teach how such are spelt."""
+    path = folder / "text.txt"
+    rare = "\n".join(f"qu{a}{b}st" for a in "aeiou" for b in "bdlnrst")
+    path.write_text(text * 400 + rare)
+    return lmkit.train(path, order=2, settings=TextSettings(lowercase=True))
 
 
 def state_after(model: NgramModel, context: Sequence[str]) -> NgramState:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,10 +129,6 @@ class Corrector:
         other.weights = weights
         return other
 
-    @cached_property
-    def _quick(self) -> LanguageModel:
-        return self.source.quick
-
     @property
     def weights(self) -> Weights:
         """May be set: later corrections go by the new ones."""
@@ -216,7 +211,7 @@ class Corrector:
         """The beam search of ``lattice``. ``mix``: the share of the word list in its arcs, if not
         that of the lexicon. ``relative``: scores need only be nearly right, beside each other."""
         mix = self.lexicon.mix if mix is None else mix
-        source = self._quick if relative else self.source
+        source = self.source.quick if relative else self.source
         pricing = Pricing(self.weights.source, mix, self._unknown)
         beam, behind = beam or self._beam, behind or self._behind
         if self._coarse is self.source:

@@ -77,7 +77,7 @@ class NeuralModel(LanguageModel):
             return self
         twin = copy(self)
         with one_thread():
-            scorer = QuickScorer(self.network, self.parameters.views, self.before_start)
+            scorer = QuickScorer(self.network, self.parameters.views, self._start)
         twin.__dict__ |= {"scorer": scorer, "quick": twin}
         return twin
 

@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 
 from lmkit.model import BOS, EOS
 from lmkit.neural.arrays import Array, Weights
-from lmkit.neural.network import Network, States
+from lmkit.neural.network import Network
 from lmkit.neural.scoring import Scorer
 from lmkit.neural.softmax.base import Softmax
 from lmkit.neural.softmax.full import FullSoftmax
 from lmkit.neural.softmax.unnormalised import WHOLE, Unnormalised
+from lmkit.neural.state import NeuralState
 
 HEAD = 4000
 """So many tokens, the likeliest ones, are summed one by one."""
@@ -44,32 +45,30 @@ class QuickScorer(Scorer):
     """As `Scorer`, of a network with a `FullSoftmax`, but that `log_probs_of` is near the truth:
     that of the ``weights`` as they were when it was made."""
 
-    def __init__(self, network: Network, weights: Weights, before_start: States) -> None:
-        """``before_start``: the states of one stream that is about to read ``</s>``, and with it
-        begins."""
+    def __init__(self, network: Network, weights: Weights, start: NeuralState) -> None:
+        """``start``: one stream at the beginning of a sentence."""
         super().__init__(network, weights)
         softmax = network.softmax
         assert isinstance(softmax, FullSoftmax)
         self._w, self._b = weights[softmax.embedding], weights["output.b"]
         self._sum = Unnormalised(None, network.xp)
-        likely = np.argsort(-self._mean_probs(before_start), kind="stable")
+        likely = np.argsort(-self._likeliness(start), kind="stable")
         head = np.sort(likely[:HEAD])
         self._in_rest = np.ones(len(likely), bool)
         self._in_rest[head] = self._in_rest[BOS] = False
         self._head_w, self._head_b = self._w[head], self._b[head]
         self._rest = Moments(self._w[self._in_rest], self._b[self._in_rest])
 
-    def _mean_probs(self, states: States) -> NDArray[np.float64]:
-        """p of each token [V], on the average after beginnings of likely words."""
-        h, states = self.read(np.array([[EOS]]), states)
-        total = self._summed(h)
+    def _likeliness(self, start: NeuralState) -> NDArray[np.float64]:
+        """p of each token [V], summed over beginnings of likely words."""
+        total = self._summed(start.top)
+        count = min(HISTORIES, len(total) - 1)
+        states = start.select(np.zeros(count, np.int64)).layers
         for _ in range(2):
             likely = np.argsort(-total, kind="stable")
-            words = likely[likely != EOS][:HISTORIES]
-            if states[0][0].shape[1] == 1:
-                states = tuple(tuple(p.repeat(len(words), axis=1) for p in s) for s in states)
+            words = likely[likely != EOS][:count]
             # Not always the same words behind each other.
-            h, states = self.read(np.roll(words, len(words) // 3)[None], states)
+            h, states = self.read(np.roll(words, count // 3)[None], states)
             total = total + self._summed(h)
         return total
 

@@ -17,6 +17,8 @@ from lmkit.channel.weights import Weights
 from lmkit.model import LanguageModel
 from lmkit.text.settings import TextSettings
 
+from ..small_models import source_with_rare_words
+
 TEXT = """the book of the author is in the house
 we met here and there and read a book of stone
 do not bother me any more , says the author
@@ -28,10 +30,7 @@ OTHERS = {"the": 1e9, "online": 1e8}
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
-    path = tmp_path_factory.mktemp("source") / "text.txt"
-    rare = "\n".join(f"qu{a}{b}st" for a in "aeiou" for b in "bdlnrst")
-    path.write_text(TEXT * 400 + rare)
-    return lmkit.train(path, order=2, settings=TextSettings(lowercase=True))
+    return source_with_rare_words(tmp_path_factory.mktemp("source"), TEXT)
 
 
 def corrector(source: LanguageModel, **counts: float) -> Corrector:

@@ -26,6 +26,8 @@ from lmkit.model import LanguageModel
 from lmkit.text.settings import TextSettings
 from lmkit.text.spelling import SpellingModel
 
+from ..small_models import source_with_rare_words
+
 TEXT = """the audio of the recording is in the house
 we met here and there and made a house of stone
 a letter , a word , a stone , a song , a table , a river , a garden
@@ -34,10 +36,7 @@ a letter , a word , a stone , a song , a table , a river , a garden
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
-    path = tmp_path_factory.mktemp("source") / "text.txt"
-    rare = "\n".join(f"qu{a}{b}st" for a in "aeiou" for b in "bdlnrst")
-    path.write_text(TEXT * 400 + rare)
-    return lmkit.train(path, order=2, settings=TextSettings(lowercase=True))
+    return source_with_rare_words(tmp_path_factory.mktemp("source"), TEXT)
 
 
 @pytest.fixture(scope="module")

@@ -143,7 +143,7 @@ def test_what_is_quick_is_made_once(model: NeuralModel):
 def test_no_probability_is_above_one(model: NeuralModel):
     """Where the rest is one token that the moments know nothing of, it is what is asked for."""
     weights = model.parameters.views
-    scorer = QuickScorer(model.network, weights, model.before_start)
+    scorer = QuickScorer(model.network, weights, model._start)
     far = int(np.flatnonzero(scorer._in_rest)[7])
     vector = weights[model.network.softmax.embedding][far]
     h = (40 / (vector @ vector) * vector)[:, None]

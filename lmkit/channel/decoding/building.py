@@ -16,7 +16,7 @@ from lmkit.channel.candidates.folding import LONGEST
 from lmkit.channel.candidates.lexicon import Lexicon
 from lmkit.channel.decoding.lattice import CHANGED, FIXED, KEPT, STEP, Arcs, Lattice
 from lmkit.channel.decoding.readings import LIKELY_PART, Readings
-from lmkit.channel.decoding.surface import Line, Surface
+from lmkit.channel.decoding.surface import HYPHENS, Line, Surface
 from lmkit.channel.groups import stretches
 from lmkit.channel.weights import Weights
 from lmkit.model import EOS, UNK
@@ -32,8 +32,7 @@ JOINED_TO_NAME = 0.25
 hyphen: Young-jin. A word that begins a sentence is only a name where it is a rare one."""
 TO_NAME = 0.5
 """The part of a name's price that is paid where another name was meant."""
-_HYPHENS = frozenset("-‐‑")
-_INSIDE = frozenset((",", "-", "‐", "‑", "(", "&"))
+_INSIDE = HYPHENS | {",", "(", "&"}
 """Behind these, as behind a word, a capital is no beginning of a sentence."""
 _ENDS = frozenset((".", "!", "?", ";", ":", "...", "…"))
 
@@ -141,7 +140,7 @@ class LatticeBuilder:
                 gaps.append(offset != behind and behind >= 0)
                 inside.append(within)
                 joined.append(linked and offset == behind)
-                linked = named and offset == behind and text in _HYPHENS
+                linked = named and offset == behind and text in HYPHENS
                 capital = token.pattern == 1
                 named = joined[-1] or (capital and (inside[-1] or not familiar[line.tokens[place]]))
                 behind = offset + len(text)

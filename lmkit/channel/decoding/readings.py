@@ -103,11 +103,12 @@ class Readings:
 
     def learn(self, tokens: Sequence[Token], asked: NDArray[np.bool_] | None = None) -> None:
         """Readings of ``tokens``, the next ones in the numbering. ``asked``: which of them may be
-        something else than they are, where that is known; all of them may in a text."""
+        something else than they are, where that is known, as somebody asks; in a text all may."""
+        in_text = asked is None and not self._spell_all
         rows = np.array([t.row for t in tokens], np.int64)
         correctable = np.array([token.correctable or token.shouted for token in tokens], bool)
         changing = correctable if asked is None else correctable & asked
-        if asked is None and not self._spell_all:
+        if in_text:
             changing = changing & ~np.array([_is_symbol(token) for token in tokens], bool)
         places = np.flatnonzero(changing)
         found = self._candidates([tokens[i].folded for i in places.tolist()])
@@ -133,8 +134,9 @@ class Readings:
         log_adapted[where] = self.lexicon.log_adapted[found.rows]
         if not self._spell_all:
             log_adapted[where] += self._log_meant(found.rows, rows[owner] >= 0)
+        if in_text:
             marked = found.rows == self._without_marks(tokens)[owner]
-            log_adapted[where[marked]] -= NAME_MARKS if asked is None else 0.0
+            log_adapted[where[marked]] -= NAME_MARKS
         unknown = token[where] == UNK
         log_unknown[where[unknown]] = self.lexicon.log_given_unknown[found.rows[unknown]]
         kind[starts] = np.where(correctable, KEPT, FIXED)
@@ -165,8 +167,10 @@ class Readings:
         ):
             getattr(self, name).extend(values)
         self.starts.extend(self.starts.values[-1] + np.cumsum(sizes))
-        # Somebody who asks is told of the space, too.
-        self._learn_splits(tokens, changing & ~self._whole(rows) if asked is None else changing)
+        if in_text:
+            # Somebody who asks is told of the space, too.
+            changing = changing & ~self._whole(rows)
+        self._learn_splits(tokens, changing)
 
     def _candidates(self, typed: Sequence[str]) -> Candidates:
         """Those of ``typed`` words; by the channel alone where probabilities have to sum to one."""

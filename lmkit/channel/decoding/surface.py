@@ -29,7 +29,8 @@ _CODE = re.compile(rf"[@#\\_={{}}|~^$<>/]|{_TICKS}|\w[.(]\w|::|\d")
 _SURE_CODE = re.compile(rf"[@#\\_={{}}|~^$<>\d]|{_TICKS}|::")
 _STRETCHES = re.compile(r"(?:[^\s`]|`{2,}+)*+(?<![\w`])`(?![\s`])[^`]*`(?![\w`])\S*|\S+")
 """What stands between spaces; from one backtick to the next, spaces included."""
-_CUTS = re.compile(r"([-‐‑]|['’][sS]$)")
+HYPHENS = frozenset("-‐‑")
+_CUTS = re.compile(rf"([{''.join(sorted(HYPHENS))}]|['’][sS]$)")
 _INITIAL = re.compile(r"(?<!\w)[^\W\d_](?=\.)")
 """A letter that stands for a name or a word: the J of J. Smith."""
 _ENDING = re.compile("'[a-z]{1,2}|n't")

@@ -11,10 +11,11 @@ import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
+from lmkit.channel.decoding.surface import HYPHENS
+
 _CLOSING = frozenset(".,;:!?)]}%…”»›′″°²³、。，！？；：）」』】》")
 _OPENING = frozenset("([{¿¡«‹“‘„‚$£€¥#@（「『【《")
 _CLOSE = frozenset(("/", "—", "--", "_", "\\", "^", "~", "*"))
-_HYPHENS = frozenset("-‐‑")
 _STATES = frozenset(("U.S", "U.K", "U.N", "D.C", "E.U"))
 _DOMAINS = frozenset(("com", "net", "org"))
 _DEGREES = frozenset("CFNSEW")
@@ -128,7 +129,7 @@ def _is_apart(texts: Sequence[str], place: int, roles: dict[int, str]) -> bool:
     if "|" in (left, right):
         return left != right and _is_bar_apart(texts, place - 1 if left == "|" else place)
     joint = place - 1 if _is_joint(left) else place
-    if texts[joint] in _HYPHENS:
+    if texts[joint] in HYPHENS:
         return _hyphen_is_apart(texts, joint, place)
     if texts[joint] == "–":
         return _dash_is_apart(texts, joint)
@@ -161,7 +162,7 @@ def _is_mark(letter: str) -> bool:
 
 
 def _is_joint(text: str) -> bool:
-    return text in _HYPHENS or text in _CLOSE or text == "–"
+    return text in HYPHENS or text in _CLOSE or text == "–"
 
 
 def _hyphen_is_apart(texts: Sequence[str], joint: int, place: int) -> bool:
