@@ -26,9 +26,11 @@ class NeuralState:
 
     def select(self, rows: NDArray[np.integer] | Sequence[int]) -> NeuralState:
         places = np.asarray(rows, np.int64)
-        layers = tuple(tuple(part[:, places] for part in layer) for layer in self.layers)
+        # `part[:, places]` may lie in memory the other way round, for which some processors'
+        # matrix products round differently: equal states would have unequal futures.
+        layers = tuple(tuple(part.take(places, axis=1) for part in layer) for layer in self.layers)
         kept = None if self.log_probs is None else self.log_probs[places]
-        return NeuralState(layers, self.top[:, places], kept)
+        return NeuralState(layers, self.top.take(places, axis=1), kept)
 
     def keys(self) -> None:
         """None: two streams that have read different texts never meet again."""
