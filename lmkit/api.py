@@ -15,6 +15,7 @@ from lmkit.store.components import component, open_model
 from lmkit.store.history import run_record
 from lmkit.store.modelfile import check_target
 from lmkit.text.corpus import build_corpus, valid_corpus
+from lmkit.text.encodings import encoded
 from lmkit.text.settings import TextSettings
 from lmkit.text.vocabulary import read_vocabulary
 
@@ -298,11 +299,14 @@ def import_model(
     output: str | Path | None = None,
     settings: TextSettings | None = None,
     valid: str | Path | None = None,
+    encoding: str | None = None,
+    errors: str = "strict",
     progress: Progress | None = None,
     **options: Any,
 ) -> LanguageModel:
-    """An n-gram model from an ARPA file (``kind`` ``arpa``), tab-separated counts (``counts``)
-    or Google's layout (``web1t``); None: told from ``path`` itself.
+    """An n-gram model from an ARPA file (``kind`` ``arpa``), tab-separated counts (``counts``),
+    Google's layout (``web1t``) or its n-grams by year (``google-books``, of ``years`` from the
+    first to the last); None: told from ``path`` itself.
 
     ``settings`` say how text for the model becomes tokens: split at white space by default.
     ``options`` of counts are those of training: ``order``, ``smoothing`` and its own, which may
@@ -313,8 +317,8 @@ def import_model(
 
     clock, started = time.monotonic(), datetime.now(UTC)
     settings = settings or TextSettings("whitespace")
-    learning = options if valid is None else {"valid": valid, **options}
-    model = read_model_of(path, kind, settings, progress, learning)
+    learning = options if valid is None else {"valid": encoded(valid, encoding), **options}
+    model = read_model_of(path, kind, settings, progress, learning, encoding, errors)
     record = run_record("import", started, clock, None, {"format": kind, **options}, None)
     model.runs = [{**record, "sources": [str(path)]}]
     if output is not None:

@@ -1,8 +1,8 @@
 r"""Reading ARPA files, the text format that all n-gram toolkits share.
 
-Remarks up to the line ``\data\``, which may say anything, that line with the number of n-grams of each order, a section an order with lines
-``log10-probability  w1 ... wn  log10-backoff``, and ``\end\``. Separators may be tabs or
-spaces, a backoff of 0 may be left out, blank lines mean nothing.
+Remarks, which may say anything; the line ``\data\`` with the number of n-grams of each order; a
+section an order with lines ``log10-probability  w1 ... wn  log10-backoff``, and ``\end\``.
+Separators may be tabs or spaces, a backoff of 0 may be left out, blank lines mean nothing.
 
 What is read is what KenLM reads: a missing ``<unk>`` gets 10^-100, ``<s>`` is never predicted,
 and a context that is not listed itself is inserted with its backed-off probability (no score
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,8 +65,9 @@ def read_arpa(
 ) -> NgramModel:
     """The model in the ARPA file ``path``, which may be compressed; ``-`` is standard input.
 
-    ``errors`` is what bytes do that are not of its encoding (`TextReader`). ``settings`` say how text becomes tokens; without them it is taken to be tokenized already
-    (the whitespace tokenizer). The model's notes tell what the file lacked. Raises
+    ``settings`` say how text becomes tokens; without them it is taken to be tokenized already
+    (the whitespace tokenizer). ``errors`` is what bytes do that are not of the file's encoding
+    (`TextReader`). The model's notes tell what the file lacked. Raises
     `FormatError` with the line and the reason for a malformed file, `TextError` for one that
     cannot be read.
     """
