@@ -37,6 +37,9 @@ class Encoded:
     encoding: str
     kept: bool = False
 
+    def __str__(self) -> str:
+        return str(self.source)
+
 
 def encoded(source: Any, encoding: str | None) -> Any:
     """``source`` in ``encoding``: itself where that is UTF-8 (or None), or where it is no source

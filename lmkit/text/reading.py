@@ -217,7 +217,9 @@ class TextReader:
         kind = kind_of_start(start[:LOOKED_AT])
         if kind is not None and not (self._arpa and kind is ARPA):
             raise TextError(f"{name} is {kind.what}, not text", kind.hint(name))
-        wide = marked_encoding(start) or wide_encoding(start)
+        wide = wide_encoding(start)
+        if wide is None and self.errors == "strict":
+            wide = marked_encoding(start)
         if wide is not None and self._decoding is None:
             raise TextError(f"{name} looks like {wide.upper()}, not UTF-8", f"--encoding {wide}")
 
