@@ -15,6 +15,7 @@ from lmkit.store.components import component, open_model
 from lmkit.store.history import run_record
 from lmkit.store.modelfile import check_target
 from lmkit.text.corpus import build_corpus, valid_corpus
+from lmkit.text.encodings import encoded
 from lmkit.text.settings import TextSettings
 from lmkit.text.vocabulary import read_vocabulary
 
@@ -51,6 +52,7 @@ def train(
     min_count: int = 1,
     vocabulary_size: int | None = None,
     vocabulary: str | Path | Sequence[str] | None = None,
+    encoding: str | None = None,
     errors: str = "strict",
     memory: int | None = None,
     seed: int | None = None,
@@ -63,7 +65,9 @@ def train(
     ``settings`` say how text becomes tokens (`lmkit.text.settings.TextSettings`); ``min_count``,
     ``vocabulary_size`` and ``vocabulary`` (a file or words) limit the vocabulary. ``options``
     are the backend's own, such as ``order`` and ``smoothing`` of the n-grams
-    (`lmkit.ngram.backend.NgramBackend.train`). ``memory`` bounds the working memory in bytes.
+    (`lmkit.ngram.backend.NgramBackend.train`). ``encoding`` is that of all text files, a name of
+    Python's codecs (None: UTF-8), and ``errors`` what bytes do that are not of it: ``strict``
+    raises `TextError`, ``replace`` reads U+FFFD. ``memory`` bounds the working memory in bytes.
 
     >>> model = lmkit.train("text.txt", order=3)                      # doctest: +SKIP
     """
@@ -74,9 +78,9 @@ def train(
     settings = settings or TextSettings()
     trainer = resolve("backend", backend)
     if isinstance(vocabulary, str | Path):
-        vocabulary = read_vocabulary(vocabulary)
+        vocabulary = read_vocabulary(encoded(vocabulary, encoding), errors)
     corpus = build_corpus(
-        list(texts),
+        [encoded(text, encoding) for text in texts],
         settings,
         min_count=min_count,
         vocabulary_size=vocabulary_size,
@@ -85,7 +89,7 @@ def train(
         memory=memory,
         progress=reading(progress),
     )
-    held_out = valid_corpus(valid, corpus.vocabulary, settings, errors)
+    held_out = valid_corpus(encoded(valid, encoding), corpus.vocabulary, settings, errors)
     if memory is not None:
         options["memory"] = memory
     options |= _drawing(trainer, seed, output, options)
@@ -97,7 +101,13 @@ def train(
             started,
             clock,
             corpus,
-            {"backend": backend, **options, **limits, **settings.as_dict()},
+            {
+                "backend": backend,
+                **options,
+                **limits,
+                **settings.as_dict(),
+                "encoding": encoding,
+            },
             seed,
         )
     )
@@ -111,6 +121,7 @@ def train_on(
     *texts: str | Path | BinaryIO,
     output: str | Path | None = None,
     valid: str | Path | None = None,
+    encoding: str | None = None,
     errors: str = "strict",
     memory: int | None = None,
     seed: int | None = None,
@@ -134,14 +145,14 @@ def train_on(
         )
     settings = old.encoder.settings
     corpus = build_corpus(
-        list(texts),
+        [encoded(text, encoding) for text in texts],
         settings,
         base=old.vocabulary,
         errors=errors,
         memory=memory,
         progress=reading(progress),
     )
-    held_out = valid_corpus(valid, corpus.vocabulary, settings, errors)
+    held_out = valid_corpus(encoded(valid, encoding), corpus.vocabulary, settings, errors)
     options |= _drawing(trainer, seed, output, options)
     new: LanguageModel = trainer.train(corpus, held_out, base=old, progress=progress, **options)
     new.runs.extend([*old.runs, run_record("train", started, clock, corpus, options, seed)])
@@ -159,6 +170,7 @@ def train_channel(
     channel: str = "brill-moore",
     embed: bool = False,
     lexicon: str | Path | Mapping[str, float] | None = None,
+    encoding: str | None = None,
     errors: str = "strict",
     progress: Progress | None = None,
     **options: Any,
@@ -169,25 +181,27 @@ def train_channel(
     The errors are learnt from ``pairs`` (a file of ``typed<TAB>intended[<TAB>count]``), or
     without any by EM from ``noisy`` text; with neither, they are those of English that ship with
     lmkit. ``channel`` is a name of the registry; ``embed`` puts the source into the file instead
-    of its name, ``lexicon`` the words of a list, a file or words with their counts. Raises
+    of its name, ``lexicon`` the words of a list, a file or words with their counts.
+    ``encoding`` and ``errors`` are as in `train`. Raises
     `TextError` for pairs with an empty side and `UnsupportedError` for a source whose tokens are
     no words.
     """
     clock, started = time.monotonic(), datetime.now(UTC)
-    told = {"pairs": pairs, "noisy": noisy, "channel": channel, "embed": embed, **options}
+    files = {"pairs": encoded(pairs, encoding), "noisy": encoded(noisy, encoding)}
+    told = {**files, "channel": channel, "embed": embed, **options}
     model: LanguageModel = resolve("backend", "noisy-channel").train(
         None,
         None,
         source=component(source),
-        lexicon=lexicon,
+        lexicon=encoded(lexicon, encoding),
         errors=errors,
         progress=progress,
         **told,
     )
     settled = {"backend": "noisy-channel", **told, "pairs": None, "noisy": None}
     record = run_record("train", started, clock, None, settled, None)
-    files = (one for one in (pairs, noisy, lexicon) if one and not isinstance(one, Mapping))
-    model.runs.append({**record, "sources": [str(one) for one in files]})
+    read = (one for one in (pairs, noisy, lexicon) if one and not isinstance(one, Mapping))
+    model.runs.append({**record, "sources": [str(one) for one in read]})
     if output is not None:
         model.save(output)
     return model
@@ -213,6 +227,7 @@ def append(
     *texts: str | Path | BinaryIO,
     output: str | Path | None = None,
     valid: str | Path | None = None,
+    encoding: str | None = None,
     errors: str = "strict",
     memory: int | None = None,
     progress: Progress | None = None,
@@ -228,14 +243,16 @@ def append(
     clock, started = time.monotonic(), datetime.now(UTC)
     appender = _ability(old, "append", "text cannot be added to it", "training on all the text")
     corpus = build_corpus(
-        list(texts),
+        [encoded(text, encoding) for text in texts],
         old.encoder.settings,
         base=old.vocabulary,
         errors=errors,
         memory=memory,
         progress=reading(progress),
     )
-    held_out = valid_corpus(valid, corpus.vocabulary, old.encoder.settings, errors)
+    held_out = valid_corpus(
+        encoded(valid, encoding), corpus.vocabulary, old.encoder.settings, errors
+    )
     new: LanguageModel = appender(old, corpus, valid=held_out, memory=memory, progress=progress)
     new.runs.append(run_record("append", started, clock, corpus, {}, None))
     if output is not None:
@@ -248,6 +265,7 @@ def resmooth(
     *,
     output: str | Path | None = None,
     valid: str | Path | None = None,
+    encoding: str | None = None,
     errors: str = "strict",
     progress: Progress | None = None,
     **options: Any,
@@ -260,7 +278,7 @@ def resmooth(
     old = load(model) if isinstance(model, str | Path) else model
     clock, started = time.monotonic(), datetime.now(UTC)
     smoother = _ability(old, "resmooth", "it cannot be smoothed anew", "an n-gram model")
-    held_out = valid_corpus(valid, old.vocabulary, old.encoder.settings, errors)
+    held_out = valid_corpus(encoded(valid, encoding), old.vocabulary, old.encoder.settings, errors)
     new: LanguageModel = smoother(old, held_out, progress=progress, **options)
     new.runs.append(run_record("resmooth", started, clock, None, options, None))
     if output is not None:
@@ -298,13 +316,17 @@ def import_model(
     output: str | Path | None = None,
     settings: TextSettings | None = None,
     valid: str | Path | None = None,
+    encoding: str | None = None,
+    errors: str = "strict",
     progress: Progress | None = None,
     **options: Any,
 ) -> LanguageModel:
-    """An n-gram model from an ARPA file (``kind`` ``arpa``), tab-separated counts (``counts``)
-    or Google's layout (``web1t``); None: told from ``path`` itself.
+    """An n-gram model from an ARPA file (``kind`` ``arpa``), tab-separated counts (``counts``),
+    Google's layout (``web1t``) or its n-grams by year (``google-books``, of ``years`` from the
+    first to the last); None: told from ``path`` itself.
 
     ``settings`` say how text for the model becomes tokens: split at white space by default.
+    ``encoding`` and ``errors`` are as in `train`.
     ``options`` of counts are those of training: ``order``, ``smoothing`` and its own, which may
     learn from the held-out text in ``valid``.
     Raises `FormatError` where the file is malformed.
@@ -313,8 +335,8 @@ def import_model(
 
     clock, started = time.monotonic(), datetime.now(UTC)
     settings = settings or TextSettings("whitespace")
-    learning = options if valid is None else {"valid": valid, **options}
-    model = read_model_of(path, kind, settings, progress, learning)
+    learning = options if valid is None else {"valid": encoded(valid, encoding), **options}
+    model = read_model_of(path, kind, settings, progress, learning, encoding, errors)
     record = run_record("import", started, clock, None, {"format": kind, **options}, None)
     model.runs = [{**record, "sources": [str(path)]}]
     if output is not None:

@@ -16,7 +16,7 @@ from lmkit.registry import names
 BACKEND = "noisy-channel"
 NAMES = ("source", "pairs", "noisy", "channel", "embed", "lexicon")
 """Names of these options among those of the command."""
-ALLOWED = {*NAMES, "backend", "errors"}
+ALLOWED = {*NAMES, "backend", "encoding", "errors"}
 
 
 def channel_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -14,7 +14,7 @@ from lmkit.cli.console import Console, pass_console
 from lmkit.cli.headings import heading
 from lmkit.cli.model_options import text_settings, text_settings_options
 from lmkit.cli.neural_options import Duration, live_line
-from lmkit.cli.options import errors_option, text_source
+from lmkit.cli.options import reading_options, text_source
 from lmkit.cli.output import Format, output_formats, write_rows
 from lmkit.cli.progress import ProgressBars
 from lmkit.errors import LmkitError, UsageError
@@ -108,7 +108,7 @@ def _share(part: str) -> float:
     help="Write an HTML page too; as FILE.svg the bars of it alone.",
 )
 @text_settings_options()
-@heading("How text becomes tokens (stored in the model)", errors_option)
+@heading("How text becomes tokens (stored in the model)", reading_options)
 @output_formats
 @heading("Output formats", click.option("--markdown", is_flag=True, help="A table in Markdown."))
 @pass_console
@@ -192,6 +192,7 @@ def _corpus(
     """The texts that the command line names, ready to train and test on."""
     from lmkit.evaluate.comparison.corpus import prepare
     from lmkit.store.modelfile import is_model_file
+    from lmkit.text.encodings import encoded
 
     files = {split: options.pop(split) for split in TEXTS if split in options}
     dataset = options.pop("dataset", None)
@@ -207,11 +208,16 @@ def _corpus(
     if len(chosen) > 1:
         raise UsageError(f"{' and '.join(chosen)} exclude each other", "one of them")
     name = corpus or dataset or "builtin"
-    sources: dict[str, Any] = {split: text_source(console, path) for split, path in files.items()}
+    encoding = options.pop("encoding", None)
+
+    def source(path: str | None) -> Any:
+        return encoded(text_source(console, path), encoding)
+
+    sources: dict[str, Any] = {split: source(path) for split, path in files.items()}
     if corpus is not None:
         if is_model_file(corpus):
             raise UsageError(f"{corpus} is a model, not text", f"--model {corpus}")
-        sources = {"all": text_source(console, corpus)}
+        sources = {"all": source(corpus)}
         name = "standard input" if corpus == "-" else Path(corpus).name
     elif files:
         name = Path(files.get("train") or files["test"]).name

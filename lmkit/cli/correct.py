@@ -11,13 +11,14 @@ from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
 from lmkit.cli.corrections import decision_options, open_corrector, split_model, word_options
 from lmkit.cli.headings import heading
-from lmkit.cli.options import errors_option, say_replaced, text_source
+from lmkit.cli.options import reading_options, say_replaced, text_source
 from lmkit.cli.output import Format, output_formats
 from lmkit.cli.progress import ProgressBars
 from lmkit.errors import UsageError
 
 if TYPE_CHECKING:
     from lmkit.cli.correct_output import Shape
+    from lmkit.text.reading import Source
 
 FILE = click.Path(path_type=Path)
 JOBS = {"evaluate": "--evaluate", "evaluate_pairs": "--evaluate-pairs", "tune": "--tune"}
@@ -80,7 +81,7 @@ SHAPES = {
         help="Fit the weights of MODEL to such text, and store them in it.",
     ),
 )
-@errors_option
+@reading_options
 @output_formats
 @pass_console
 def correct(
@@ -88,6 +89,7 @@ def correct(
     files: tuple[str, ...],
     output: Path | None,
     in_place: bool,
+    encoding: str | None,
     errors: str,
     fmt: Format,
     **given: Any,
@@ -101,6 +103,9 @@ def correct(
     if its name ends in .lm or it is an lmkit model) there is the English model of this
     machine, made when it is first needed of the package wordfreq, or of data sets
     that lmkit data get has fetched.
+
+    What comes out is UTF-8, whatever --encoding says of TEXT; TEXT written back with
+    --in-place keeps its encoding.
 
     --json and --jsonl give an object a line, with its changes: offset and length in
     characters, original, replacement, posterior, and the runners_up. --tsv and --csv
@@ -121,6 +126,7 @@ def correct(
     _check_calls(jobs, shape, texts, output, in_place)
     options = {name: given[name] for name in ("threshold", "beam", "channel_weight")}
     words = {"lexicon": given["lexicon"], "dictionary": given["dictionary"]}
+    words |= {"encoding": encoding, "errors": errors}
     options["split_words"] = given["split_words"]
     if jobs:
         from lmkit.api import load
@@ -132,12 +138,18 @@ def correct(
             correct_jobs.check_tunable(model, opened)
         corrector = open_corrector(console, opened or model, personal=False, **words, **options)
         if opened is not None and model is not None:
-            correct_jobs.tune(console, corrector, opened, model, given["tune"], errors, fmt)
+            correct_jobs.tune(
+                console, corrector, opened, model, given["tune"], encoding, errors, fmt
+            )
         elif given["evaluate"] is not None:
             cuts = given["split_words"]
-            correct_jobs.evaluate(console, corrector, given["evaluate"], cuts, errors, fmt)
+            correct_jobs.evaluate(
+                console, corrector, given["evaluate"], cuts, encoding, errors, fmt
+            )
         else:
-            correct_jobs.evaluate_pairs(console, corrector, given["evaluate_pairs"], errors, fmt)
+            correct_jobs.evaluate_pairs(
+                console, corrector, given["evaluate_pairs"], encoding, errors, fmt
+            )
         return
     source = text_source(console, texts[0] if texts else None)
     if (in_place or shape == "interactive") and not isinstance(source, Path):
@@ -147,18 +159,25 @@ def correct(
     corrector = open_corrector(console, model, **words, **options)
 
     from lmkit.cli.correct_output import write_corrections
+    from lmkit.text.encodings import Encoded
     from lmkit.text.reading import TextReader, iter_line_blocks
 
     asking = None
     if shape == "interactive":
         from lmkit.cli.correct_interactive import Asking
 
-        asking = Asking(console, given["dictionary"])
+        asking = Asking(console, given["dictionary"], encoding)
     # Where TEXT is a link, what it leads to is written.
     target = source.resolve() if in_place and isinstance(source, Path) else output
+    text: Source = source
+    back = False
+    if encoding is not None:
+        # Only what goes back to TEXT keeps its encoding.
+        back = isinstance(source, Path) and target is not None and _is_same(source, target)
+        text = Encoded(source, encoding, kept=back)
     with ProgressBars(console, shares_terminal=target is None or asking is not None) as bars:
         reader = TextReader(
-            source, errors, chunk_bytes=1 << 20, eager=True, progress=bars.bar("correcting")
+            text, errors, chunk_bytes=1 << 20, eager=True, progress=bars.bar("correcting")
         )
         blocks = iter_line_blocks(reader, originals=True)
         write_corrections(
@@ -170,8 +189,13 @@ def correct(
             fmt,
             asking,
             flag_only=given["flag_only"],
+            encoding=(lambda: reader.encoding) if back else None,
         )
     say_replaced(console, reader.replaced)
+
+
+def _is_same(source: Path, target: Path) -> bool:
+    return target.exists() and source.exists() and target.samefile(source)
 
 
 def _shape(given: dict[str, Any], fmt: Format) -> Shape:

@@ -15,6 +15,7 @@ from lmkit.errors import UsageError
 if TYPE_CHECKING:
     from lmkit.channel.corrector import Corrector
     from lmkit.model import LanguageModel
+    from lmkit.text.reading import Source
 
 
 def _percent(value: float) -> str:
@@ -55,6 +56,7 @@ def evaluate(
     corrector: Corrector,
     files: tuple[Path, Path],
     cuts: bool,
+    encoding: str | None,
     errors: str,
     fmt: Format,
 ) -> None:
@@ -62,7 +64,7 @@ def evaluate(
     from lmkit.evaluate.correction import evaluate_text
     from lmkit.text.reading import read_lines
 
-    corrupt, correct = (_readable(path) for path in files)
+    corrupt, correct = (_readable(path, encoding) for path in files)
     with ProgressBars(console) as bars:
         figures, boundaries = evaluate_text(
             lambda lines: [one.corrected for one in corrector.correct(lines)],
@@ -79,7 +81,12 @@ def evaluate(
 
 
 def evaluate_pairs(
-    console: Console, corrector: Corrector, path: Path, errors: str, fmt: Format
+    console: Console,
+    corrector: Corrector,
+    path: Path,
+    encoding: str | None,
+    errors: str,
+    fmt: Format,
 ) -> None:
     """Look the typed words up, each alone, and judge where the intended one stands."""
     from lmkit.channel.edits.pairs import read_pairs
@@ -90,7 +97,7 @@ def evaluate_pairs(
         # Pairs are read without their capitals.
         return [one.text.lower() for one in corrector.suggest(word, n=RANKS)]
 
-    pairs = read_pairs(_readable(path), errors=errors)
+    pairs = read_pairs(_readable(path, encoding), errors=errors)
     triples = list(zip(pairs.typed, pairs.intended, pairs.counts.tolist(), strict=True))
     with ProgressBars(console) as bars:
         figures = judge(suggest, triples, bars.bar("words", ""))
@@ -103,6 +110,7 @@ def tune(
     channel: LanguageModel,
     model: Path,
     files: tuple[Path, Path],
+    encoding: str | None,
     errors: str,
     fmt: Format,
 ) -> None:
@@ -111,7 +119,7 @@ def tune(
     from lmkit.evaluate.tuning import tune as fit
     from lmkit.text.reading import read_lines
 
-    corrupt, correct = (list(read_lines(_readable(path), errors)) for path in files)
+    corrupt, correct = (list(read_lines(_readable(path, encoding), errors)) for path in files)
     with ProgressBars(console) as bars:
         tuned = fit(corrector, corrupt, correct, progress=bars.bar("tuning", ""))
     channel.set_weights(**tuned.weights)  # type: ignore[attr-defined]
@@ -141,11 +149,14 @@ def check_tunable(model: Path | None, opened: LanguageModel | None) -> None:
         )
 
 
-def _readable(path: Path) -> Path:
-    """``path``; raises `UsageError` where there is nothing."""
+def _readable(path: Path, encoding: str | None) -> Source:
+    """``path`` in ``encoding``; raises `UsageError` where there is nothing."""
+    from lmkit.text.encodings import encoded
+
     if str(path) != "-" and not path.exists():
         raise UsageError(f"there is no file {path}", "the name of a text file")
-    return path
+    source: Source = encoded(path, encoding)
+    return source
 
 
 def _write(

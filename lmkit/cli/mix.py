@@ -11,7 +11,7 @@ from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
 from lmkit.cli.headings import heading
 from lmkit.cli.layout import megabytes
-from lmkit.cli.options import MODEL, errors_option, output_option, text_source
+from lmkit.cli.options import MODEL, output_option, reading_options, text_source
 from lmkit.cli.output import Format, Row, output_formats, write_rows
 from lmkit.cli.progress import ProgressBars
 from lmkit.errors import UsageError
@@ -48,7 +48,7 @@ COLUMNS = ("source", "weight", "power", "perplexity")
     help="Make one n-gram model of a linear mixture of n-gram models, and say how far it is off.",
 )
 @click.option("--embed", is_flag=True, help="Carry the models in OUTPUT, not just their names.")
-@errors_option
+@reading_options
 @heading(
     "A cache of recent words",
     click.option(
@@ -112,7 +112,14 @@ def mix(
         stages = bars.stages()
         model: Any = api.mix(models, valid=source, progress=stages, **how)
         if merge:
-            merged: Any = api.merge(model, valid=valid, output=output, progress=stages)
+            merged: Any = api.merge(
+                model,
+                valid=valid,
+                encoding=how["encoding"],
+                errors=how["errors"],
+                output=output,
+                progress=stages,
+            )
         else:
             model.save(output, embed=embed)
     for note in model.facts["notes"]:

@@ -180,16 +180,22 @@ def valid_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def say_held_out(
-    console: Console, model: LanguageModel, valid: str | None, errors: str = "strict"
+    console: Console,
+    model: LanguageModel,
+    valid: str | None,
+    encoding: str | None = None,
+    errors: str = "strict",
 ) -> None:
     """Say the perplexity of the text that `valid_option` named, if it can be read again."""
     if valid in (None, "-") or not model.normalised:
         return
     from lmkit.evaluate.perplexity import perplexity_of
+    from lmkit.text.encodings import encoded
 
     with ProgressBars(console) as bars:
         bar = bars.bar(f"perplexity of {Path(str(valid)).name}", "tokens")
-        figures, _ = perplexity_of(model, Path(str(valid)), errors=errors, progress=bar)
+        text = encoded(Path(str(valid)), encoding)
+        figures, _ = perplexity_of(model, text, errors=errors, progress=bar)
     console.remark(f"{valid}: perplexity {figures.perplexity:.2f}; {figures.tokens:,} tokens")
 
 

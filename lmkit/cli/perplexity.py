@@ -16,7 +16,7 @@ from lmkit.cli.console import Console, pass_console
 from lmkit.cli.layout import NOTHING, integer, number
 from lmkit.cli.options import (
     empty_lines_option,
-    errors_option,
+    reading_options,
     say_replaced,
     special_tokens_option,
     text_source,
@@ -49,7 +49,7 @@ FIGURES: dict[str, tuple[str, Callable[[Any], str]]] = {
 @empty_lines_option(otherwise="As MODEL was trained, if neither is given.")
 @special_tokens_option
 @running_options("carry")
-@errors_option
+@reading_options
 @output_formats
 @pass_console
 def perplexity(
@@ -57,6 +57,7 @@ def perplexity(
     files: tuple[str, ...],
     skip_empty_lines: bool | None,
     special_tokens: str | None,
+    encoding: str | None,
     errors: str,
     fmt: Format,
     state: str | None,
@@ -91,6 +92,7 @@ def perplexity(
 
     from lmkit.api import load
     from lmkit.evaluate.perplexity import perplexity_of, state_used
+    from lmkit.text.encodings import encoded
 
     found: list[tuple[str, Perplexity, str | None]] = []
     replaced = 0
@@ -98,10 +100,10 @@ def perplexity(
     with ProgressBars(console) as bars, Rereadable(source, len(models)) as text_again:
         for path in models:
             model = load(path)
-            options = settled_running(console, bars, model, given)
+            options = settled_running(console, bars, model, given, encoding, errors)
             figures, replaced = perplexity_of(
                 model,
-                text_again(),
+                encoded(text_again(), encoding),
                 skip_empty_lines=skip_empty_lines,
                 special_tokens=special_tokens,
                 errors=errors,

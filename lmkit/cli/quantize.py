@@ -9,7 +9,7 @@ import click
 from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
 from lmkit.cli.network_info import require_network
-from lmkit.cli.options import model_argument, output_option
+from lmkit.cli.options import model_argument, output_option, reading_options
 from lmkit.cli.output import Format, output_formats
 from lmkit.cli.sizes import write_sizes
 
@@ -27,6 +27,7 @@ from lmkit.cli.sizes import write_sizes
     "--keep-float", is_flag=True, help="Leave float32 entries as they are: with --sparsity."
 )
 @click.option("--valid", type=click.Path(), metavar="FILE", help="Text to measure both models on.")
+@reading_options
 @output_formats
 @pass_console
 def quantize(
@@ -36,6 +37,8 @@ def quantize(
     sparsity: float | None,
     keep_float: bool,
     valid: str | None,
+    encoding: str | None,
+    errors: str,
     fmt: Format,
 ) -> None:
     """Store the weights of a network in fewer bytes.
@@ -56,4 +59,4 @@ def quantize(
     new = old if sparsity is None else pruned(old, sparsity)
     new = new if keep_float else quantized(new)
     new.save(output)
-    write_sizes(console, [model, output], valid, fmt)
+    write_sizes(console, [model, output], valid, fmt, encoding, errors)

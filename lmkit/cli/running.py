@@ -107,7 +107,12 @@ def given_running(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def settled_running(
-    console: Console, bars: ProgressBars, model: LanguageModel, given: dict[str, Any]
+    console: Console,
+    bars: ProgressBars,
+    model: LanguageModel,
+    given: dict[str, Any],
+    encoding: str | None = None,
+    errors: str = "strict",
 ) -> dict[str, Any]:
     """``given`` (of `given_running`) for ``model``, a cache fitted to the text of
     ``--tune-cache``; says what was found there. A network gets its ``--workers``."""
@@ -118,12 +123,13 @@ def settled_running(
     if "tune_cache" not in given:
         return given
     from lmkit.evaluate.perplexity import fitted_cache
+    from lmkit.text.encodings import encoded
 
     options = dict(given)
     valid = Path(options.pop("tune_cache"))
     size = {"size": options["cache"]} if "cache" in options else {}
     bar = bars.bar(f"cache for {valid.name}", "tokens")
-    fit = fitted_cache(model, valid, progress=bar, **size)
+    fit = fitted_cache(model, encoded(valid, encoding), errors=errors, progress=bar, **size)
     console.remark(
         f"cache of {fit.size:,} tokens: weight {fit.weight:.3g}, flatness {fit.flatness:.3g},"
         f" fitted to {valid} (perplexity {_perplexity(fit.before)} without it,"

@@ -13,8 +13,8 @@ from lmkit.cli.console import Console, pass_console
 from lmkit.cli.headings import heading
 from lmkit.cli.options import (
     MODEL,
-    errors_option,
     model_argument,
+    reading_options,
     say_replaced,
     special_tokens_option,
     text_argument,
@@ -98,7 +98,7 @@ LINE_COLUMNS = ["line", "tokens", "oovs", "log10_probability", "perplexity", "te
 @click.option("--total", is_flag=True, help="Say the figures of the whole text in the end.")
 @special_tokens_option
 @running_options("line")
-@errors_option
+@reading_options
 @output_formats
 @pass_console
 def score(
@@ -112,6 +112,7 @@ def score(
     difference_per: str | None,
     total: bool,
     special_tokens: str | None,
+    encoding: str | None,
     errors: str,
     fmt: Format,
     state: str | None,
@@ -154,11 +155,12 @@ def score(
     from lmkit.evaluate.filtering import Bounds, filter_originals
     from lmkit.evaluate.perplexity import running_reader, state_used
     from lmkit.evaluate.scoring import score_lines, tells_orders
+    from lmkit.text.encodings import encoded
     from lmkit.text.reading import TextReader, iter_line_blocks
 
     scorer = load(model)
     with ProgressBars(console) as bars:
-        running = settled_running(console, bars, scorer, running)
+        running = settled_running(console, bars, scorer, running, encoding, errors)
     used = state_used(scorer, state, running, "line")
     if used is not None:
         console.remark(f"state: {used}")
@@ -167,7 +169,11 @@ def score(
     limits = Bounds(**bounds, against=difference)
     with ProgressBars(console, shares_terminal=True) as bars:
         reader = TextReader(
-            source, errors, chunk_bytes=1 << 20, eager=True, progress=bars.bar("scoring")
+            encoded(source, encoding),
+            errors,
+            chunk_bytes=1 << 20,
+            eager=True,
+            progress=bars.bar("scoring"),
         )
         blocks = iter_line_blocks(reader, originals=filtering)
         if filtering:

@@ -22,7 +22,7 @@ from lmkit.cli.model_options import (
     valid_option,
 )
 from lmkit.cli.neural_options import live_line, neural_options, settle_neural_options
-from lmkit.cli.options import MODEL, MemorySize, errors_option, output_option, text_source
+from lmkit.cli.options import MODEL, MemorySize, output_option, reading_options, text_source
 from lmkit.cli.progress import ProgressBars
 from lmkit.cli.sizes import write_sizes
 from lmkit.errors import UsageError
@@ -60,7 +60,7 @@ VOCABULARY = ("min_count", "vocabulary_size", "vocabulary")
 @text_settings_options()
 @heading(
     "How text becomes tokens (stored in the model)",
-    errors_option,
+    reading_options,
 )
 @heading(
     "Vocabulary",
@@ -126,7 +126,8 @@ def train(
     if options.get("backend", "ngram") == "ngram":
         check_method_options(options)
     settle_neural_options(options)
-    valid, errors = options.get("valid"), options["errors"]
+    valid = options.get("valid")
+    read: dict[str, Any] = {"encoding": options.get("encoding"), "errors": options["errors"]}
     with ProgressBars(console) as bars:
         progress = bars.stages()
         if options.get("backend") in names("cell"):
@@ -140,9 +141,9 @@ def train(
     _summary(console, output, model)
     if "teacher" in options:
         again = None if valid == "-" else valid
-        write_sizes(console, [options["teacher"], output], again, errors=errors)
+        write_sizes(console, [options["teacher"], output], again, **read)
     else:
-        say_held_out(console, model, valid, errors)
+        say_held_out(console, model, valid, **read)
 
 
 def _train_channel(console: Console, output: Path, options: dict[str, Any], tables: bool) -> None:
@@ -188,7 +189,12 @@ def _train(
     from lmkit import api
 
     append, base = options.pop("append", None), options.pop("base", None)
-    common = {"output": output, "errors": options.pop("errors"), "progress": progress}
+    common = {
+        "output": output,
+        "encoding": options.pop("encoding", None),
+        "errors": options.pop("errors"),
+        "progress": progress,
+    }
     if append is None and base is None:
         settings = text_settings(options)
         return api.train(*texts, settings=settings, **common, **options)

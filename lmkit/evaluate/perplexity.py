@@ -11,6 +11,7 @@ import numpy as np
 from lmkit.errors import UnsupportedError, UsageError
 from lmkit.measures import Perplexity
 from lmkit.model import Batch, LanguageModel
+from lmkit.text.encodings import Encoded
 from lmkit.text.reading import Source
 
 SMALL = 32 << 20
@@ -29,7 +30,7 @@ def perplexity_of(
     progress: Callable[[int, int | None], None] | None = None,
 ) -> tuple[Perplexity, int]:
     """The figures of ``source`` (a file, ``-`` or a binary stream), and the number of invalid
-    UTF-8 sequences that were replaced.
+    sequences that were replaced.
 
     ``state``: ``carry`` goes on from line to line, ``line`` starts anew on each; None carries
     where the model can (networks: the literature's convention for running text). ``running`` are
@@ -67,6 +68,7 @@ def perplexity_of(
 
 def _is_small(source: Source) -> bool:
     """Whether all tokens of a file can be held at once, so that there is a total to tell."""
+    source = source.source if isinstance(source, Encoded) else source
     return isinstance(source, Path) and source.is_file() and source.stat().st_size <= SMALL
 
 
@@ -109,7 +111,9 @@ def state_used(
     return state or ("carry" if options else default)
 
 
-def fitted_cache(model: LanguageModel, valid: Source, **options: Any) -> Any:
+def fitted_cache(
+    model: LanguageModel, valid: Source, *, errors: str = "strict", **options: Any
+) -> Any:
     """A continuous cache for ``model``, its weight and flatness fitted to the held-out text
     ``valid`` (`lmkit.neural.cache_fitting.FittedCache`).
 
@@ -122,5 +126,6 @@ def fitted_cache(model: LanguageModel, valid: Source, **options: Any) -> Any:
             "a recurrent network",
         )
     encoder: Any = model.encoder
+    encoder = encoder.with_settings(errors=errors)
     parts = [batch.ids for batch in encoder.encode_file(valid)]
     return fit(np.concatenate([np.empty(0, np.int32), *parts]), **options)

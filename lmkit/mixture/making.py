@@ -17,6 +17,8 @@ from lmkit.registry import resolve
 from lmkit.store.components import Component, component
 from lmkit.store.history import run_record
 from lmkit.store.modelfile import check_target
+from lmkit.text.encodings import encoded
+from lmkit.text.reading import read_lines
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -32,6 +34,7 @@ def mix(
     cache_decay: float | None = None,
     state: str = "carry",
     embed: bool = False,
+    encoding: str | None = None,
     errors: str = "strict",
     progress: Progress | None = None,
 ) -> MixtureModel:
@@ -43,7 +46,7 @@ def mix(
     and pairs, of ``cache_size`` words of which each counts ``cache_decay`` times the one behind
     it; None: tuned. ``state``: ``carry`` reads ``valid`` as a text that runs on, ``line`` each
     line by itself. Models given by path are named in ``output``, or carried with ``embed``; those
-    in memory are carried always.
+    in memory are carried always. ``encoding`` and ``errors`` are as in `lmkit.train`.
 
     Raises `UnsupportedError` for models that cannot be mixed: other tokens or units, scores that
     are no probabilities; `UsageError` for one model without a cache; `TextError` where ``valid``
@@ -59,7 +62,7 @@ def mix(
     mixture = make_mixture(
         components,
         _names(components),
-        encoder.with_settings(errors=errors).encode_file(valid),
+        encoder.with_settings(errors=errors).encode_file(encoded(valid, encoding)),
         kind=kind,
         cache=cache,
         cache_size=cache_size,
@@ -79,11 +82,13 @@ def merge(
     *,
     output: str | Path | None = None,
     valid: str | Path | None = None,
+    encoding: str | None = None,
+    errors: str = "strict",
     progress: Progress | None = None,
 ) -> LanguageModel:
     """One n-gram model for a ``mixture`` of n-gram models with fixed weights. What it lists has the
     mixture's probabilities, what it does not is an approximation; a note of the new model says
-    how far off it is on the text ``valid``, where that is given.
+    how far off it is on the text ``valid`` (in its ``encoding``), where that is given.
 
     Raises `UnsupportedError` for any other model.
     """
@@ -92,7 +97,10 @@ def merge(
     parts = parts_to_merge(old)
     new: Any = resolve("backend", "ngram").merge(*parts, old.encoder, progress=progress)
     if valid is not None:
-        before, after = (model.perplexity(Path(valid)).perplexity for model in (old, new))
+        before, after = (
+            model.perplexity(read_lines(encoded(valid, encoding), errors)).perplexity
+            for model in (old, new)
+        )
         new.facts["smoothing"]["notes"].append(
             f"perplexity of {valid}: {after:.4f}, that of the mixture {before:.4f}"
             f" ({after / before - 1:+.2%})"

@@ -11,7 +11,6 @@ from __future__ import annotations
 import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -185,7 +184,7 @@ def build_corpus(
 
 
 def valid_corpus(
-    path: str | Path | None, vocabulary: Any, settings: TextSettings, errors: str = "strict"
+    path: Source | None, vocabulary: Any, settings: TextSettings, errors: str = "strict"
 ) -> Corpus | None:
     """The held-out text in ``path`` as ids of ``vocabulary``, which it does not extend."""
     if path is None:

@@ -146,7 +146,7 @@ def test_invalid_utf_8_is_an_error_with_its_place_or_replaced_and_said(run, smal
     assert "line 2: byte 0xff" in result.err
     result = run("perplexity", small_model, "--errors", "replace", stdin=b"w1\nw\xff2\n")
     assert result.status == 0
-    assert result.err == "1 invalid UTF-8 sequences were read as U+FFFD\n"
+    assert result.err == "1 invalid sequences of bytes were read as U+FFFD\n"
 
 
 def test_a_literal_end_of_sentence_is_what_special_tokens_says(run, figures, small_model):

@@ -196,7 +196,7 @@ def test_a_literal_end_of_sentence_is_named_by_its_file(run, small_model, tmp_pa
 def test_invalid_utf_8_is_replaced_and_said(run, small_model):
     result = run("score", small_model, "--errors", "replace", "--csv", stdin=b"w\xff1\n")
     assert result.out.splitlines()[1].endswith("w\ufffd1")
-    assert result.err == "1 invalid UTF-8 sequences were read as U+FFFD\n"
+    assert result.err == "1 invalid sequences of bytes were read as U+FFFD\n"
 
 
 def test_a_line_is_answered_before_the_next_one_comes(small_model, environment):

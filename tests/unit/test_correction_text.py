@@ -17,6 +17,7 @@ from lmkit.channel.corrector import Corrector
 from lmkit.channel.edits.damerau import Damerau
 from lmkit.errors import TextError, UnsupportedError
 from lmkit.text.settings import TextSettings
+from lmkit.text.wordlists import ListForm
 
 TEXT = (
     """the cat sat on the mat .
@@ -279,7 +280,7 @@ def test_lists_read_at_once_are_those_read_line_by_line(lines: list[str]):
     at_once = _read_columns(text.encode())
     expected: dict[str, float] = {}
     try:
-        _read_lines(text, "words", 1, expected)
+        _read_lines(text.split("\n"), ListForm(None), "words", 1, expected)
     except TextError:
         assert at_once is None
     else:

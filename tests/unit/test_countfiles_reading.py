@@ -92,7 +92,7 @@ def test_spelling_of_unknown_words_is_learnt_from_rare_ones(
     [
         "a b\t3\nb c\t1\n",
         "a b 3\nb c 1\n",
-        "a\tb\t3\n\n  \nb\tc\t1",
+        "a b\t3\n\n  \nb c\t1",
         "  a b   3 \r\nb c\t1\r\n",
         "a b\t1\nb c\t1\na b\t2\n",
         "a b\t003\nb c\t1\n",

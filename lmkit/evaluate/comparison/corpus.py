@@ -137,26 +137,27 @@ def _splits(
             f"there is a --{other} text but no {lack} text",
             f"--{lack} FILE, or one CORPUS, which is then split",
         )
-    raw = {split: _as_file(folder, split, source) for split, source in given.items()}
+    raw = {split: _as_file(folder, split, source, errors) for split, source in given.items()}
     return raw, None
 
 
-def _as_file(folder: Path, split: str, source: Source) -> Path:
-    """``source`` itself, or a copy of what can be read only once."""
+def _as_file(folder: Path, split: str, source: Source, errors: str) -> Path:
+    """``source`` itself, or a copy, in UTF-8, of what can be read only once or is in another
+    encoding."""
     if isinstance(source, str | Path) and str(source) != "-":
         path = Path(source)
         if path.is_file() or not path.exists():
             return path
     target = folder / f"{split}.txt"
     with target.open("wb") as file:
-        for chunk in TextReader(source):
+        for chunk in TextReader(source, errors):
             file.write(chunk.data)
     return target
 
 
 def split_by_rule(source: Source, folder: Path, errors: str) -> tuple[dict[str, Path], str]:
     """Split ``source`` into files in ``folder``; what was done, in words."""
-    source = _as_file(folder, "all", source)
+    source = _as_file(folder, "all", source, errors)
     total = sum(chunk.data.count(b"\n") for chunk in TextReader(source, errors))
     if not total:
         raise TextError(f"the text is empty: {source}", "a file with words in it")
