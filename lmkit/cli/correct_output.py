@@ -65,7 +65,7 @@ def _console_on(console: Console, target: Path | None) -> Iterator[Console]:
     if target is None:
         yield console
         return
-    from lmkit.store.atomic import open_target
+    from lmkit.files.atomic import open_target
 
     with open_target(target) as stream:
         text = io.TextIOWrapper(stream, "utf-8", "backslashreplace", newline="\n")

@@ -13,8 +13,8 @@ from pathlib import Path
 from lmkit.datasets.builtin import builtin_corpus
 from lmkit.datasets.catalogue import Dataset, Source, check_split, find_dataset
 from lmkit.datasets.location import cannot_write, partial_directory, split_file
-from lmkit.datasets.locking import exclusive
 from lmkit.errors import DownloadError, UsageError
+from lmkit.files.locking import exclusive
 
 Progress = Callable[[str, int, int | None], None]
 """Called with the split, the bytes there are so far, the bytes there will be (None: not known)."""

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from lmkit.errors import LmkitError, ModelFileError
+from lmkit.files.replacing import cannot_write, check_place, replace, temporary_beside
 from lmkit.store.columns import Column, StoredColumn, block_id, blocks_of
 from lmkit.store.damage import HINT, damage
-from lmkit.store.replacing import cannot_write, check_place, replace, temporary_beside
 from lmkit.store.schema import APPLICATION_ID, MIGRATIONS, PAGE_SIZE, SCHEMA_VERSION
 
 _MAGIC = b"SQLite format 3\0"

@@ -65,7 +65,8 @@ def start(script: str, *words: object) -> subprocess.Popen[str]:
         import sys, os, signal
         from pathlib import Path
         sys.path.insert(0, {str(ROOT)!r})
-        from lmkit.store import modelfile, replacing
+        from lmkit.files import replacing
+        from lmkit.store import modelfile
         from lmkit.store.modelfile import ModelWriter
         from lmkit.store.columns import MemoryColumn
         import numpy as np

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from lmkit.errors import UsageError
-from lmkit.store.replacing import cannot_write, check_place, replace, temporary_beside
+from lmkit.files.replacing import cannot_write, check_place, replace, temporary_beside
 
 Target = str | Path | BinaryIO
 
