@@ -18,11 +18,12 @@ from lmkit.cli.model_options import (
     valid_option,
 )
 from lmkit.cli.options import output_option
+from lmkit.cli.paths import InputPath
 from lmkit.cli.progress import ProgressBars
 
 
 @command("import")
-@click.argument("file", type=click.Path(), metavar="FILE")
+@click.argument("file", type=InputPath(), metavar="FILE")
 @output_option
 @click.option(
     "--format",
