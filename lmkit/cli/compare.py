@@ -78,7 +78,7 @@ def _files(params: Mapping[str, Any]) -> Iterator[Group]:
         named("--report", params["report"]),
         [
             *read,
-            *named("--output", (*written, results, *kept)),
+            *named("a file of --output", (*written, results, *kept)),
         ],
     )
 

@@ -51,7 +51,7 @@ def open_target(target: Target) -> Iterator[BinaryIO]:
         return
     path = Path(target)
     descriptor = _open_already(path)
-    if descriptor is not None or (path.exists() and not path.is_file() and not path.is_dir()):
+    if descriptor is not None or _is_special(path):
         if kind_of(path) == "a disk":
             raise not_regular(path)
         with _failures(path), open(path if descriptor is None else descriptor, "wb") as file:
@@ -64,6 +64,10 @@ def open_target(target: Target) -> Iterator[BinaryIO]:
         temporary.put()
 
 
+def _is_special(path: Path) -> bool:
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+
+
 def _open_already(path: Path) -> int | None:
     """A new descriptor of the open file of this process that ``path`` names, as ``/dev/stdout``
     and ``/dev/fd/3`` do: others write to it as well, so that it must not be replaced."""
@@ -74,7 +78,7 @@ def _open_already(path: Path) -> int | None:
             sys.stdout.flush()
             with _failures(path):
                 return os.dup(int(found[1]))
-        if not name.is_symlink():
+        if not os.path.islink(name):
             return None
         name = name.parent / os.readlink(name)
     return None

@@ -35,10 +35,11 @@ def refuse_overwriting(written: Iterable[Named], read: Iterable[Named]) -> None:
 
 
 def _refusal(source: Named, target: Named) -> UsageError:
-    named = [str(one.place) for one in (source, target) if isinstance(one.place, str | Path)]
-    same = f", which is the same file as {named[0]}" if len(set(named)) == 2 else ""
+    also = ""
+    if isinstance(source.place, str | Path) and str(source.place) != str(target.place):
+        also = f" ({source.place})"
     return UsageError(
-        f"{target.role} would write over what is read as {source.role}: {named[-1]}{same}",
+        f"{target.role} {target.place} would write over {source.role}{also}, which is read",
         f"another name for {target.role}",
     )
 

@@ -149,9 +149,12 @@ def check_place(path: Path) -> None:
             ) from error
     if path.is_dir():
         raise LmkitError(f"{path} is a directory", "a file in it, such as model.lm")
-    if path.exists() and not os.path.samefile(path, os.path.realpath(path)):
+    real = Path(os.path.realpath(path))
+    if real.is_symlink():
+        raise LmkitError(f"{path} is a link that leads to itself", "the name of a file")
+    if path.exists() and not real.exists():  # one of /proc, of a file that is still open
         raise LmkitError(f"{path} leads to a file that has been deleted", "the name of a file")
-    parent = Path(os.path.realpath(path)).parent
+    parent = real.parent
     if not parent.is_dir():
         parent = parent if path.is_symlink() else path.parent
         raise LmkitError(f"there is no directory {parent}", f"mkdir -p {parent}")
@@ -170,7 +173,7 @@ def _remove_journals(path: Path) -> None:
     for ending, magic in _JOURNALS.items():
         journal = path.with_name(path.name + ending)
         with contextlib.suppress(FileNotFoundError):
-            if journal.is_file() and _begins(journal, magic):
+            if os.path.isfile(journal) and _begins(journal, magic):
                 journal.unlink()
                 if ending == "-wal":
                     path.with_name(f"{path.name}-shm").unlink(missing_ok=True)

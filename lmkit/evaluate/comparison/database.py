@@ -39,6 +39,9 @@ create table if not exists scores
 """
 WORDS = ("rule", "reason", "unit", "file", "state", "perplexity_group")
 """Columns of text that may be empty."""
+COUNTS = ("rank", "vocabulary", "size", "ngrams", "parameters", "file_bytes", "seed", "sentences",
+          "tokens", "oovs", "characters")  # fmt: skip
+"""Columns of whole numbers that may be empty."""
 PATIENCE = 1.0
 """Seconds that SQLite waits for others before somebody is told."""
 LONGEST_WAIT = 60.0
@@ -293,10 +296,11 @@ def _insert(
 
 
 def _definition(name: str, value: Any) -> str:
-    """A column and its type. What is none in the first row is a number, but for `WORDS`."""
+    """A column and its type; the value may be None in the row with which a table begins."""
     if isinstance(value, str) or name in WORDS:
         return f"{name} TEXT"
-    return f"{name} INTEGER" if isinstance(value, int) else f"{name} FLOAT"
+    whole = isinstance(value, int) or name in COUNTS
+    return f"{name} INTEGER" if whole else f"{name} FLOAT"
 
 
 def _points(comparison: Comparison, run: int) -> Iterator[dict[str, Any]]:
