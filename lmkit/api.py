@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from lmkit.errors import UnsupportedError
+from lmkit.files.overwriting import Named, refuse_overwriting
 from lmkit.model import LanguageModel
 from lmkit.registry import resolve
 from lmkit.store.components import component, open_model
 from lmkit.store.history import run_record
-from lmkit.store.modelfile import check_target
+from lmkit.store.targets import made_whole, with_parts, writes
 from lmkit.text.corpus import build_corpus, valid_corpus
 from lmkit.text.encodings import encoded
 from lmkit.text.settings import TextSettings
@@ -43,6 +44,7 @@ def load(path: str | Path) -> LanguageModel:
     return open_model(path)
 
 
+@writes("texts", "valid", "vocabulary", "teacher")
 def train(
     *texts: str | Path | BinaryIO,
     output: str | Path | None = None,
@@ -56,6 +58,7 @@ def train(
     errors: str = "strict",
     memory: int | None = None,
     seed: int | None = None,
+    tables: bool = False,
     progress: Progress | None = None,
     **options: Any,
 ) -> LanguageModel:
@@ -68,15 +71,19 @@ def train(
     (`lmkit.ngram.backend.NgramBackend.train`). ``encoding`` is that of all text files, a name of
     Python's codecs (None: UTF-8), and ``errors`` what bytes do that are not of it: ``strict``
     raises `TextError`, ``replace`` reads U+FFFD. ``memory`` bounds the working memory in bytes.
+    ``tables`` adds readable tables to the file (`lmkit.ngram.tables`).
+
+    Raises `UsageError` where ``output`` would take the place of a file that is read, and
+    `LmkitError` where another process is at work on it; so does all that writes a model.
 
     >>> model = lmkit.train("text.txt", order=3)                      # doctest: +SKIP
     """
     clock = time.monotonic()
     started = datetime.now(UTC)
-    if output is not None:
-        check_target(output)
     settings = settings or TextSettings()
     trainer = resolve("backend", backend)
+    if tables:
+        _require_tables(backend)
     if isinstance(vocabulary, str | Path):
         vocabulary = read_vocabulary(encoded(vocabulary, encoding), errors)
     corpus = build_corpus(
@@ -111,11 +118,11 @@ def train(
             seed,
         )
     )
-    if output is not None:
-        model.save(output)
+    _save(model, output, tables, progress)
     return model
 
 
+@writes("base", "texts", "valid", "teacher")
 def train_on(
     base: LanguageModel | str | Path,
     *texts: str | Path | BinaryIO,
@@ -134,8 +141,6 @@ def train_on(
     Raises `UnsupportedError` for a kind of model that cannot be trained on.
     """
     old = load(base) if isinstance(base, str | Path) else base
-    if output is not None:
-        check_target(output)
     clock, started = time.monotonic(), datetime.now(UTC)
     trainer = resolve("backend", old.backend)
     if not getattr(trainer, "makes_checkpoints", False):
@@ -161,6 +166,7 @@ def train_on(
     return new
 
 
+@writes("source", "pairs", "noisy", "lexicon", embedded="source")
 def train_channel(
     source: LanguageModel | str | Path,
     *,
@@ -222,6 +228,7 @@ def _drawing(
     return told
 
 
+@writes("texts", "valid", in_place="model")
 def append(
     model: LanguageModel | str | Path,
     *texts: str | Path | BinaryIO,
@@ -230,10 +237,11 @@ def append(
     encoding: str | None = None,
     errors: str = "strict",
     memory: int | None = None,
+    tables: bool = False,
     progress: Progress | None = None,
 ) -> LanguageModel:
     """Add ``texts`` (as in `train`) to what ``model`` was trained on, and save the result to
-    ``output`` where that is given.
+    ``output`` where that is given, with readable ``tables`` if they are wanted.
 
     With a whole vocabulary and all counts the result is what training on all the text would
     have given. A limited vocabulary stays as it is. Raises `UnsupportedError` where the model's
@@ -255,11 +263,11 @@ def append(
     )
     new: LanguageModel = appender(old, corpus, valid=held_out, memory=memory, progress=progress)
     new.runs.append(run_record("append", started, clock, corpus, {}, None))
-    if output is not None:
-        new.save(output)
+    _save(new, output, tables, progress)
     return new
 
 
+@writes("model", "valid")
 def resmooth(
     model: LanguageModel | str | Path,
     *,
@@ -267,10 +275,12 @@ def resmooth(
     valid: str | Path | None = None,
     encoding: str | None = None,
     errors: str = "strict",
+    tables: bool = False,
     progress: Progress | None = None,
     **options: Any,
 ) -> LanguageModel:
-    """Another smoothing of the counts that ``model`` keeps, without its text.
+    """Another smoothing of the counts that ``model`` keeps, without its text; ``tables`` as in
+    `train`.
 
     ``options``: ``smoothing``, ``order``, ``prune``, ``memory`` and those of the smoothing
     method. Raises `UnsupportedError` where the model has no counts, or lost some by pruning.
@@ -281,11 +291,11 @@ def resmooth(
     held_out = valid_corpus(encoded(valid, encoding), old.vocabulary, old.encoder.settings, errors)
     new: LanguageModel = smoother(old, held_out, progress=progress, **options)
     new.runs.append(run_record("resmooth", started, clock, None, options, None))
-    if output is not None:
-        new.save(output)
+    _save(new, output, tables, progress)
     return new
 
 
+@writes(in_place="model")
 def prune(
     model: LanguageModel | str | Path,
     *,
@@ -309,6 +319,7 @@ def prune(
     return old.trie.sizes, new
 
 
+@writes("path", "valid")
 def import_model(
     path: str | Path,
     *,
@@ -355,6 +366,7 @@ def export_model(
     A mixture of n-gram models is merged into one first (see `merge`). Raises `UnsupportedError`
     for a model that has no n-grams, no backoff form, or not all counts.
     """
+    refuse_overwriting([Named("the file", path)], with_parts("model", model))
     opened = load(model) if isinstance(model, str | Path) else model
     if opened.backend == "mixture":
         from lmkit.mixture.making import merge
@@ -362,6 +374,30 @@ def export_model(
         opened = merge(opened)
     exporter = _ability(opened, "export", "it has no n-grams to export", "an n-gram model")
     exporter(opened, path, kind)
+
+
+def _require_tables(backend: str) -> None:
+    if backend != "ngram":
+        raise UnsupportedError(
+            f"readable tables are of n-grams, which a model of the backend {backend!r} has not",
+            "leaving out --tables",
+        )
+
+
+def _save(
+    model: LanguageModel, output: str | Path | None, tables: bool, progress: Progress | None
+) -> None:
+    """Save ``model`` to ``output``, if that is given: with its ``tables``, or not at all."""
+    if output is None:
+        return
+    if not tables:
+        model.save(output)
+        return
+    from lmkit.ngram.tables import write_tables
+
+    with made_whole(output) as path:
+        model.save(path)
+        write_tables(path, progress)
 
 
 def _ability(model: LanguageModel, name: str, lack: str, hint: str) -> Any:

@@ -23,6 +23,7 @@ import click.shell_completion
 
 from lmkit.cli.console import Console
 from lmkit.cli.headings import COMMON, UNBROKEN, write_options
+from lmkit.cli.paths import Files, check_files
 from lmkit.errors import ExitCode
 
 EXAMPLE = "Example:"
@@ -140,7 +141,16 @@ def _show_help(context: click.Context, parameter: click.Parameter, value: bool) 
 
 
 class Command(_Shared):
-    """One lmkit command."""
+    """One lmkit command. It begins only when it is sure that it writes over nothing that it
+    reads; ``files`` says what the types of its parameters do not say of that."""
+
+    def __init__(self, *args: Any, files: Files | None = None, **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.files = files
+
+    def invoke(self, ctx: click.Context) -> Any:
+        check_files(ctx, self.files)
+        return super().invoke(ctx)
 
 
 class Group(_Shared, click.Group):
@@ -213,7 +223,8 @@ class LazyGroup(Group):
 
 
 def command(name: str | None = None, **attributes: Any) -> Callable[[Callable[..., Any]], Command]:
-    """Declare a command; its docstring ends with an example."""
+    """Declare a command; its docstring ends with an example. ``attributes`` are those of
+    `Command`."""
     return click.command(name, cls=Command, **attributes)
 
 

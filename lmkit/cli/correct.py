@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,18 +10,26 @@ import click
 
 from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
-from lmkit.cli.corrections import decision_options, open_corrector, split_model, word_options
+from lmkit.cli.corrections import (
+    decision_options,
+    open_corrector,
+    personal_dictionary,
+    split_model,
+    word_options,
+)
 from lmkit.cli.headings import heading
 from lmkit.cli.options import reading_options, say_replaced, text_source
 from lmkit.cli.output import Format, output_formats
+from lmkit.cli.paths import Group, InputPath, OutputPath, named
 from lmkit.cli.progress import ProgressBars
 from lmkit.errors import UsageError
+from lmkit.files.claims import claimed
 
 if TYPE_CHECKING:
     from lmkit.cli.correct_output import Shape
     from lmkit.text.reading import Source
 
-FILE = click.Path(path_type=Path)
+FILE = InputPath(path_type=Path)
 JOBS = {"evaluate": "--evaluate", "evaluate_pairs": "--evaluate-pairs", "tune": "--tune"}
 SHAPES = {
     "flag_only": "--flag-only",
@@ -30,12 +39,31 @@ SHAPES = {
 }
 
 
-@command()
-@click.argument("files", nargs=-1, type=click.Path(), metavar="[MODEL] [TEXT]")
+def _files(params: Mapping[str, Any]) -> Iterator[Group]:
+    """What is written: not MODEL, but TEXT may be; and MODEL by --tune alone."""
+    model, texts = split_model(params["files"])
+    source = named("MODEL", model)
+    words = [*named("--lexicon", params["lexicon"]), *named("--dictionary", params["dictionary"])]
+    yield named("--output", params["output"]), source
+    if params["in_place"] and texts:
+        yield named("--in-place", texts[0]), [*source, *words]
+    if params["tune"] is not None:
+        yield named("MODEL", model), [*named("--tune", params["tune"]), *words]
+    if params["interactive"]:
+        own = params["dictionary"] or personal_dictionary()
+        yield named("--dictionary", own), [*source, *named("TEXT", tuple(texts))]
+
+
+@command(files=_files)
+@click.argument("files", nargs=-1, type=InputPath(in_place=True), metavar="[MODEL] [TEXT]")
 @heading(
     "What comes out",
     click.option(
-        "--output", "-o", type=FILE, metavar="FILE", help="Write to FILE, whole or not at all."
+        "--output",
+        "-o",
+        type=OutputPath(path_type=Path),
+        metavar="FILE",
+        help="Write to FILE, whole or not at all; - is standard output.",
     ),
     click.option("--in-place", is_flag=True, help="Write back to TEXT, whole or not at all."),
     click.option(
@@ -124,6 +152,8 @@ def correct(
     jobs = [flag for name, flag in JOBS.items() if given[name] is not None]
     shape = _shape(given, fmt)
     _check_calls(jobs, shape, texts, output, in_place)
+    output = None if str(output) == "-" else output
+    held = click.get_current_context().with_resource
     options = {name: given[name] for name in ("threshold", "beam", "channel_weight")}
     words = {"lexicon": given["lexicon"], "dictionary": given["dictionary"]}
     words |= {"encoding": encoding, "errors": errors}
@@ -134,6 +164,8 @@ def correct(
 
         opened = None
         if given["tune"] is not None:
+            if model is not None:
+                held(claimed(model))
             opened = None if model is None else load(model)
             correct_jobs.check_tunable(model, opened)
         corrector = open_corrector(console, opened or model, personal=False, **words, **options)
@@ -155,6 +187,10 @@ def correct(
     if (in_place or shape == "interactive") and not isinstance(source, Path):
         flag = "--in-place" if in_place else "--interactive"
         raise UsageError(f"{flag} needs TEXT, a file", "lmkit correct MODEL FILE " + flag)
+    if in_place and isinstance(source, Path) and source.exists():
+        if not source.is_file():
+            raise UsageError(f"--in-place needs a regular file, not {source}", "--output FILE")
+        held(claimed(source))
     options |= {"explain": shape == "explain", "begun": shape == "interactive"}
     corrector = open_corrector(console, model, **words, **options)
 

@@ -69,7 +69,7 @@ def _console_on(
     if target is None:
         yield console
         return
-    from lmkit.store.atomic import open_target
+    from lmkit.files.atomic import open_target
     from lmkit.text.encodings import EncodingWriter
 
     with open_target(target) as below:

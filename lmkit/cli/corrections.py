@@ -11,6 +11,7 @@ import click
 
 from lmkit.cli.console import Console
 from lmkit.cli.headings import heading
+from lmkit.cli.paths import InputPath
 from lmkit.cli.progress import ProgressBars
 from lmkit.errors import UsageError
 
@@ -27,13 +28,13 @@ def word_options(function: Callable[..., Any]) -> Callable[..., Any]:
         "Words",
         click.option(
             "--lexicon",
-            type=click.Path(path_type=Path),
+            type=InputPath(path_type=Path),
             metavar="FILE",
             help="More words that there are, one a line, with their counts if known: word<TAB>n.",
         ),
         click.option(
             "--dictionary",
-            type=click.Path(path_type=Path),
+            type=InputPath(path_type=Path),
             metavar="FILE",
             help="Your own words, one a line, which are never changed."
             "  [default: dictionary.txt in LMKIT_HOME, if it is there]",

@@ -10,6 +10,7 @@ import click
 from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
 from lmkit.cli.options import model_argument, output_option
+from lmkit.cli.paths import InputPath
 
 
 @command()
@@ -24,7 +25,7 @@ from lmkit.cli.options import model_argument, output_option
 )
 @click.option(
     "--valid",
-    type=click.Path(path_type=Path),
+    type=InputPath(path_type=Path),
     metavar="FILE",
     help="Of a mixture: say how far the one n-gram model that it becomes is off on FILE.",
 )

@@ -19,11 +19,12 @@ from lmkit.cli.model_options import (
     valid_option,
 )
 from lmkit.cli.options import Years, output_option, reading_options
+from lmkit.cli.paths import InputPath
 from lmkit.cli.progress import ProgressBars
 
 
 @command("import")
-@click.argument("file", type=click.Path(), metavar="FILE")
+@click.argument("file", type=InputPath(), metavar="FILE")
 @output_option
 @click.option(
     "--format",

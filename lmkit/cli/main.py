@@ -14,6 +14,7 @@ import click
 from lmkit import __version__
 from lmkit.cli.command import LazyGroup
 from lmkit.cli.console import Console
+from lmkit.cli.ending import Ended, ended_by_signals
 from lmkit.cli.failures import abandon, report
 from lmkit.errors import ExitCode
 
@@ -119,9 +120,15 @@ def main(args: Sequence[str] | None = None, console: Console | None = None) -> i
         return shell_complete(
             cli, {}, "lmkit", COMPLETION_VARIABLE, os.environ[COMPLETION_VARIABLE]
         )
-    given = console is not None
-    if console is None:
-        console = Console.of_process()
+    if console is not None:
+        return _run(args, console)
+    with ended_by_signals():
+        status = _run(args, Console.of_process())
+        abandon()
+        return status
+
+
+def _run(args: Sequence[str] | None, console: Console) -> int:
     try:
         try:
             words = list(sys.argv[1:] if args is None else args)
@@ -132,8 +139,7 @@ def main(args: Sequence[str] | None = None, console: Console | None = None) -> i
             return ended.exit_code
         console.flush()
         return ExitCode.OK
+    except Ended:
+        raise
     except BaseException as error:  # noqa: BLE001 - the one place where all errors end
-        status = report(error, console)
-        if not given:
-            abandon()
-        return status
+        return report(error, console)

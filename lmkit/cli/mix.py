@@ -11,8 +11,9 @@ from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
 from lmkit.cli.headings import heading
 from lmkit.cli.layout import megabytes
-from lmkit.cli.options import MODEL, output_option, reading_options, text_source
+from lmkit.cli.options import output_option, reading_options, text_source
 from lmkit.cli.output import Format, Row, output_formats, write_rows
+from lmkit.cli.paths import InputPath
 from lmkit.cli.progress import ProgressBars
 from lmkit.errors import UsageError
 
@@ -20,11 +21,17 @@ COLUMNS = ("source", "weight", "power", "perplexity")
 
 
 @command()
-@click.argument("models", nargs=-1, required=True, type=MODEL, metavar="MODEL...")
+@click.argument(
+    "models",
+    nargs=-1,
+    required=True,
+    type=InputPath(path_type=Path, in_place="embed"),
+    metavar="MODEL...",
+)
 @output_option
 @click.option(
     "--valid",
-    type=click.Path(path_type=Path),
+    type=InputPath(path_type=Path),
     required=True,
     metavar="FILE",
     help="Held-out text, which no MODEL was trained on: the weights come of it.",
@@ -110,7 +117,8 @@ def mix(
     check_target(output)
     with ProgressBars(console) as bars:
         stages = bars.stages()
-        model: Any = api.mix(models, valid=source, progress=stages, **how)
+        to = None if merge else output
+        model: Any = api.mix(models, valid=source, output=to, embed=embed, progress=stages, **how)
         if merge:
             merged: Any = api.merge(
                 model,
@@ -120,8 +128,6 @@ def mix(
                 output=output,
                 progress=stages,
             )
-        else:
-            model.save(output, embed=embed)
     for note in model.facts["notes"]:
         console.remark(f"note: {note}")
     write_rows(console, _rows(model), COLUMNS, fmt)

@@ -12,6 +12,7 @@ import click
 from lmkit.cli.console import Console
 from lmkit.cli.headings import heading
 from lmkit.cli.options import Cutoffs, Decorator, empty_lines_option
+from lmkit.cli.paths import InputPath
 from lmkit.cli.progress import ProgressBars
 from lmkit.errors import UsageError
 from lmkit.registry import names, resolve
@@ -171,7 +172,7 @@ def valid_option(function: Callable[..., Any]) -> Callable[..., Any]:
         "Smoothing",
         click.option(
             "--valid",
-            type=click.Path(),
+            type=InputPath(),
             metavar="FILE",
             help="Held-out text: jelinek-mercer and --tune learn from it. Its perplexity under "
             "the model is printed.",

@@ -11,20 +11,21 @@ from typing import Any, BinaryIO
 import click
 
 from lmkit.cli.console import Console
+from lmkit.cli.paths import InputPath, OutputPath
 from lmkit.errors import UsageError
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-MODEL = click.Path(path_type=Path)
+MODEL = InputPath(path_type=Path)
 """A model file. That it is one is checked when it is opened, whose errors say more."""
 
 model_argument = click.argument("model", type=MODEL, metavar="MODEL")
 
-text_argument = click.argument("text", required=False, type=click.Path(), metavar="[TEXT]")
+text_argument = click.argument("text", required=False, type=InputPath(), metavar="[TEXT]")
 """TEXT of a command; pass it through `text_source`."""
 
 output_option = click.option(
-    "--output", "-o", type=click.Path(path_type=Path), required=True, help="The file to write."
+    "--output", "-o", type=OutputPath(path_type=Path), required=True, help="The file to write."
 )
 
 

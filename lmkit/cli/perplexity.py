@@ -22,6 +22,7 @@ from lmkit.cli.options import (
     text_source,
 )
 from lmkit.cli.output import Format, output_formats, write_rows
+from lmkit.cli.paths import InputPath
 from lmkit.cli.progress import ProgressBars
 from lmkit.cli.running import given_running, running_options, settled_running
 from lmkit.errors import UsageError
@@ -45,7 +46,7 @@ FIGURES: dict[str, tuple[str, Callable[[Any], str]]] = {
 
 
 @command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="MODEL... [TEXT]")
+@click.argument("files", nargs=-1, required=True, type=InputPath(), metavar="MODEL... [TEXT]")
 @empty_lines_option(otherwise="As MODEL was trained, if neither is given.")
 @special_tokens_option
 @running_options("carry")

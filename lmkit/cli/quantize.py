@@ -11,6 +11,7 @@ from lmkit.cli.console import Console, pass_console
 from lmkit.cli.network_info import require_network
 from lmkit.cli.options import model_argument, output_option, reading_options
 from lmkit.cli.output import Format, output_formats
+from lmkit.cli.paths import InputPath
 from lmkit.cli.sizes import write_sizes
 
 
@@ -26,7 +27,7 @@ from lmkit.cli.sizes import write_sizes
 @click.option(
     "--keep-float", is_flag=True, help="Leave float32 entries as they are: with --sparsity."
 )
-@click.option("--valid", type=click.Path(), metavar="FILE", help="Text to measure both models on.")
+@click.option("--valid", type=InputPath(), metavar="FILE", help="Text to measure both models on.")
 @reading_options
 @output_formats
 @pass_console
@@ -54,9 +55,11 @@ def quantize(
     """
     from lmkit.api import load
     from lmkit.neural.compression import pruned, quantized
+    from lmkit.store.targets import writing
 
-    old = require_network(load(model), "lmkit quantize")
-    new = old if sparsity is None else pruned(old, sparsity)
-    new = new if keep_float else quantized(new)
-    new.save(output)
+    with writing(output, {"MODEL": model, "--valid": valid}):
+        old = require_network(load(model), "lmkit quantize")
+        new = old if sparsity is None else pruned(old, sparsity)
+        new = new if keep_float else quantized(new)
+        new.save(output)
     write_sizes(console, [model, output], valid, fmt, encoding, errors)

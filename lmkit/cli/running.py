@@ -11,6 +11,7 @@ import click
 from lmkit.cli.console import Console
 from lmkit.cli.headings import heading
 from lmkit.cli.options import Decorator
+from lmkit.cli.paths import InputPath
 from lmkit.cli.progress import ProgressBars
 from lmkit.errors import UsageError
 
@@ -55,7 +56,7 @@ def running_options(default: State) -> Decorator:
         ),
         click.option(
             "--tune-cache",
-            type=click.Path(),
+            type=InputPath(),
             metavar="VALID",
             help="Fit both to the held-out text VALID. The cache has 2000 tokens unless --cache"
             " says otherwise.",

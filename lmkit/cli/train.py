@@ -23,6 +23,7 @@ from lmkit.cli.model_options import (
 )
 from lmkit.cli.neural_options import live_line, neural_options, settle_neural_options
 from lmkit.cli.options import MODEL, MemorySize, output_option, reading_options, text_source
+from lmkit.cli.paths import InputPath
 from lmkit.cli.progress import ProgressBars
 from lmkit.cli.sizes import write_sizes
 from lmkit.errors import UsageError
@@ -35,7 +36,7 @@ VOCABULARY = ("min_count", "vocabulary_size", "vocabulary")
 
 
 @command()
-@click.argument("texts", nargs=-1, type=click.Path(), metavar="TEXT...")
+@click.argument("texts", nargs=-1, type=InputPath(), metavar="TEXT...")
 @output_option
 @click.option(
     "--backend", metavar="NAME", help="The kind of model.  [default: ngram]", show_default=False
@@ -78,7 +79,7 @@ VOCABULARY = ("min_count", "vocabulary_size", "vocabulary")
     ),
     click.option(
         "--vocabulary",
-        type=click.Path(),
+        type=InputPath(),
         metavar="FILE",
         help="Only the words of FILE, one a line, stay; the others become <unk>.",
     ),
@@ -86,7 +87,10 @@ VOCABULARY = ("min_count", "vocabulary_size", "vocabulary")
 @heading(
     "Beginning with a model",
     click.option(
-        "--append", type=MODEL, metavar="MODEL", help="Add TEXT to what MODEL was trained on."
+        "--append",
+        type=InputPath(path_type=Path, in_place=True),
+        metavar="MODEL",
+        help="Add TEXT to what MODEL was trained on.",
     ),
     click.option(
         "--from",
@@ -133,11 +137,7 @@ def train(
         if options.get("backend") in names("cell"):
             watch = live_line(bars)
             options.update({} if watch is None else {"watch": watch})
-        model = _train(sources, output, options, progress)
-        if tables:
-            from lmkit.ngram.tables import write_tables
-
-            write_tables(output, progress)
+        model = _train(sources, output, options, progress, tables)
     _summary(console, output, model)
     if "teacher" in options:
         again = None if valid == "-" else valid
@@ -185,6 +185,7 @@ def _train(
     output: Path,
     options: dict[str, Any],
     progress: Any,
+    tables: bool,
 ) -> LanguageModel:
     from lmkit import api
 
@@ -195,16 +196,19 @@ def _train(
         "errors": options.pop("errors"),
         "progress": progress,
     }
+    if base is not None and texts:
+        if tables:
+            raise UsageError("--tables means nothing to a network", "leaving out --tables")
+        _refuse(options, set(options) & {*TEXT_OPTIONS, *VOCABULARY}, "--from")
+        options.pop("backend", None)
+        return api.train_on(base, *texts, **common, **options)
+    common["tables"] = tables
     if append is None and base is None:
         settings = text_settings(options)
         return api.train(*texts, settings=settings, **common, **options)
     if append is not None:
         _refuse(options, set(options) - {"valid", "memory"}, "--append")
         return api.append(append, *texts, **common, **options)
-    if texts:
-        _refuse(options, set(options) & {*TEXT_OPTIONS, *VOCABULARY}, "--from")
-        options.pop("backend", None)
-        return api.train_on(base, *texts, **common, **options)
     _refuse(options, set(options) & {"backend", "seed", *TEXT_OPTIONS, *VOCABULARY}, "--from")
     return api.resmooth(base, **common, **options)
 

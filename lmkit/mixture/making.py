@@ -16,13 +16,14 @@ from lmkit.model import LanguageModel
 from lmkit.registry import resolve
 from lmkit.store.components import Component, component
 from lmkit.store.history import run_record
-from lmkit.store.modelfile import check_target
+from lmkit.store.targets import writes
 from lmkit.text.encodings import encoded
 from lmkit.text.reading import read_lines
 
 Progress = Callable[[str, int, int | None], None]
 
 
+@writes("models", "valid", embedded="models")
 def mix(
     models: Sequence[LanguageModel | str | Path],
     *,
@@ -52,8 +53,6 @@ def mix(
     are no probabilities; `UsageError` for one model without a cache; `TextError` where ``valid``
     is empty.
     """
-    if output is not None:
-        check_target(output)
     clock, started = time.monotonic(), datetime.now(UTC)
     components = [component(model) for model in models]
     if not components:
@@ -77,6 +76,7 @@ def mix(
     return mixture
 
 
+@writes("mixture", "valid")
 def merge(
     mixture: LanguageModel | str | Path,
     *,

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.errors import FormatError, UsageError
+from lmkit.files.atomic import Target, open_target
 from lmkit.model import BOS, EOS, UNK
 from lmkit.ngram.assembly import Assembly, Table, assemble, well_formed
 from lmkit.ngram.backend import DEFAULT_SMOOTHING
@@ -30,7 +31,6 @@ from lmkit.ngram.fields import BadFieldError, Fields, WordTable, fields_by_size
 from lmkit.ngram.model import NgramModel
 from lmkit.ngram.ngram_lines import NgramLines, formatted
 from lmkit.ngram.trie import Trie
-from lmkit.store.atomic import Target, open_target
 from lmkit.store.columns import MemoryColumn, narrow
 from lmkit.text.corpus import spelling_of_rare, valid_corpus
 from lmkit.text.encoder import TextEncoder

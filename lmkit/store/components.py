@@ -7,6 +7,7 @@ the key ``components``.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -99,6 +100,23 @@ def places(reader: ModelReader) -> list[Path | Inside]:
     with damage(reader.path):
         entries = reader.meta[KEY]
         return [_place(entry, reader) for entry in entries]
+
+
+def named_files(path: Path) -> list[Path]:
+    """The files that the model in ``path`` names as its parts, and those that they name; whether
+    they are there or not. None of a file that cannot be read."""
+    found: list[Path] = []
+    waiting = [path]
+    while waiting:
+        owner = waiting.pop()
+        with contextlib.suppress(LmkitError):
+            reader = ModelReader(owner)
+            with damage(owner):
+                named = [entry["path"] for entry in reader.meta.get(KEY, []) if "path" in entry]
+                parts = [Path(os.path.normpath(owner.parent / name)) for name in named]
+            waiting += [part for part in parts if part not in found]
+            found += [part for part in parts if part not in found]
+    return found
 
 
 def sha256_of(path: Path) -> str:

@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from lmkit.errors import LmkitError, ModelFileError
+from lmkit.errors import ModelFileError, UsageError
+from lmkit.files.replacing import Temporary, cannot_write, check_place, not_regular
 from lmkit.store.columns import Column, StoredColumn, block_id, blocks_of
 from lmkit.store.damage import HINT, damage
-from lmkit.store.replacing import cannot_write, check_place, replace, temporary_beside
 from lmkit.store.schema import APPLICATION_ID, MIGRATIONS, PAGE_SIZE, SCHEMA_VERSION
 
 _MAGIC = b"SQLite format 3\0"
@@ -48,20 +48,23 @@ class ModelWriter:
         self.path = Path(path)
         _refuse_target(self.path)
         try:
-            self._temporary = temporary_beside(self.path)
+            self._temporary = Temporary(self.path)
         except OSError as error:
             raise cannot_write(self.path, error) from error
         try:
+            place = self._temporary.path
             if copy_of is not None:
-                shutil.copyfile(copy_of, self._temporary)
-            self.connection = sqlite3.connect(self._temporary, isolation_level=None)
+                shutil.copyfile(copy_of, place)
+            # Nobody else knows the file. The lock on it is `Temporary`'s, not SQLite's.
+            address = f"{place.absolute().as_uri()}?nolock=1"
+            self.connection = sqlite3.connect(address, uri=True, isolation_level=None)
             try:
                 self._prepare(new=copy_of is None)
             except BaseException:
                 self.connection.close()
                 raise
         except BaseException as error:
-            self._temporary.unlink(missing_ok=True)
+            self._temporary.discard()
             if isinstance(error, sqlite3.OperationalError | OSError):
                 raise cannot_write(self.path, error) from error
             raise
@@ -97,13 +100,13 @@ class ModelWriter:
                 raise cannot_write(self.path, error) from error
         finally:
             self.connection.close()
-            self._temporary.unlink(missing_ok=True)
+            self._temporary.discard()
 
     def _finish(self) -> None:
         try:
             self.pause()
             self.connection.close()
-            replace(self._temporary, self.path)
+            self._temporary.put()
         except (sqlite3.OperationalError, OSError) as error:
             raise cannot_write(self.path, error) from error
 
@@ -286,10 +289,15 @@ def _check_header(path: Path) -> None:
 def check_target(path: str | Path) -> None:
     """Raises `LmkitError` where no model could be written to ``path``: for work that takes long,
     so that it is known before and not in the end."""
+    if str(path) == "-":
+        raise UsageError(
+            "a model cannot be written to standard output: it is put in place as a whole",
+            "the name of a file, such as --output model.lm",
+        )
     path = Path(path)
     _refuse_target(path)
     try:
-        temporary_beside(path).unlink()
+        Temporary(path).discard()
     except OSError as error:
         raise cannot_write(path, error) from error
 
@@ -297,5 +305,4 @@ def check_target(path: str | Path) -> None:
 def _refuse_target(path: Path) -> None:
     check_place(path)
     if path.exists() and not path.is_file():
-        # A device or a pipe would be replaced by the model, not written to.
-        raise LmkitError(f"{path} is no regular file", "another name, such as model.lm")
+        raise not_regular(path)

@@ -151,7 +151,9 @@ def test_the_history_of_a_model_goes_on(run, tiny_text, tmp_path):
     path = tmp_path / "model.lm"
     run("train", tiny_text, "--order", "3", "-o", path)
     run("train", tiny_text, "--append", path, "-o", path)
-    run("train", "--from", path, "--smoothing", "katz", "-o", path)
+    smoothed = tmp_path / "smoothed.lm"
+    run("train", "--from", path, "--smoothing", "katz", "-o", smoothed)
+    path = smoothed
     run("prune", path, "--cutoffs", "0,0,1", "-o", path)
     history = json.loads(run("info", path, "--json").out)["history"]
     assert [one["what"] for one in history] == ["train", "append", "resmooth", "prune"]

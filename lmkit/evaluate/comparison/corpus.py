@@ -50,6 +50,10 @@ class Corpus:
         texts = self.raw if settings == self.settings else self.reference
         return texts["train"], texts.get("valid")
 
+    def sha256(self, text: Path) -> str:
+        """Of the bytes of a training text, decompressed: what a model of it says it was of."""
+        return self.facts.train.sha256 if text == self.raw.get("train") else sha256_of(text)
+
     def settings_for(self, tokenizer: str | None) -> TextSettings:
         """How a model with this ``tokenizer`` (None: the comparison's) reads its text."""
         own = self.settings
@@ -124,6 +128,18 @@ def prepare(
         lines,
         folder,
     )
+
+
+def written_files(folder: Path, copied: Sequence[str]) -> list[Path]:
+    """The files in ``folder`` that `prepare`, and learning curves, may write over; ``copied`` are
+    the splits of which there is a copy."""
+    forms = ["*.reference.txt", "test.distinct.txt", "train-*-percent.txt"]
+    return [
+        path
+        for form in [*forms, *(f"{split}.txt" for split in copied)]
+        for path in folder.glob(form)
+        if path.is_file()
+    ]
 
 
 def _splits(

@@ -1,8 +1,8 @@
 """Models of a comparison as files: trained once, found again by what they were made of.
 
 The name of a file ends in a digest of the text, the options and the seed. A model file is put in
-its place only when it is whole, so that one that is there need not be trained again; a network
-whose checkpoint is there goes on from it.
+its place only when it is whole, so that one that is there need not be trained again, if it says
+that it was trained on that text; a network whose checkpoint is there goes on from it.
 """
 
 from __future__ import annotations
@@ -86,8 +86,9 @@ class Workshop:
         }
         key = key_of(facts)
         path = self.folder / f"{slug(spec.name)}-{key}.lm"
+        digest = self.corpus.sha256(text)
         old = None if self.force else opened(path)
-        if old is not None:
+        if old is not None and _is_of(old, digest):
             return Trained(old, path, "reused", seed if drawn else None, key)
         limits = {name: options.pop(name) for name in VOCABULARY if name in options}
         if spec.is_network:
@@ -107,6 +108,10 @@ class Workshop:
         }
         self.folder.mkdir(parents=True, exist_ok=True)
         model = self._trained(text, path, call, options)
+        if not _is_of(model, digest):
+            raise LmkitError(
+                f"{text} has changed while models were trained on it", "the same command again"
+            )
         return Trained(model, path, "trained", seed if drawn else None, key)
 
     def _trained(
@@ -143,6 +148,12 @@ def naming_options(backend: str) -> Iterator[None]:
 
 def _help(backend: str) -> str:
     return "mix --help" if backend == MIX else "train --help"
+
+
+def _is_of(model: LanguageModel, digest: str) -> bool:
+    """Whether ``model`` says that it was trained on the text with this SHA-256."""
+    runs: Sequence[dict[str, Any]] = model.runs
+    return bool(runs) and runs[-1]["sha256"] == digest
 
 
 def opened(path: Path) -> LanguageModel | None:

@@ -1,0 +1,77 @@
+"""One process at a time that is going to write a file, from the moment it begins to read for it.
+
+Two that read a model, change it and write it back would lose the change of one of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from lmkit.errors import LmkitError
+from lmkit.files.litter import lock_name
+from lmkit.files.locking import release, same_file, try_lock
+
+OTHER_OUTPUT = "the same command when that one is done, or another --output"
+
+
+@contextlib.contextmanager
+def claimed(path: str | Path, name: str | Path | None = None) -> Iterator[None]:
+    """Be the one process that writes ``path``, as long as the block lasts. Links are followed.
+
+    A lock file stands beside it meanwhile. Raises `LmkitError` where another process, which is
+    named, has claimed it; there the file is called ``name`` if that is given. Where the system
+    cannot lock files everybody may write.
+    """
+    target = Path(os.path.realpath(path))
+    lock = target.with_name(lock_name(target.name))
+    descriptor = _claim(lock, name or path)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            release(descriptor, lock)
+
+
+def _claim(lock: Path, name: str | Path) -> int | None:
+    """The open lock file; None where there can be none."""
+    while True:
+        try:
+            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError:
+            # Who cannot write a lock there cannot put a file there either, and is told so then.
+            return None
+        try:
+            if not try_lock(descriptor):
+                raise _busy(descriptor, name)
+            # The last holder may have removed this very file between open and lock.
+            if same_file(descriptor, lock):
+                os.ftruncate(descriptor, 0)
+                os.write(descriptor, f"{os.getpid()} {socket.gethostname()}\n".encode())
+                return descriptor
+            os.close(descriptor)
+        except OSError:
+            # No locks on this file system, or no room in it: it goes on as it did without.
+            release(descriptor, lock)
+            return None
+        except LmkitError:
+            os.close(descriptor)
+            raise
+
+
+def _busy(descriptor: int, name: str | Path) -> LmkitError:
+    process, _, host = _owner(descriptor).partition(" ")
+    who = f"process {process}" if process.isdecimal() else "another process"
+    if host and host != socket.gethostname():
+        who += f" on {host}"
+    return LmkitError(f"{who} is at work on {name}, which this command would write", OTHER_OUTPUT)
+
+
+def _owner(descriptor: int) -> str:
+    """What the holder has written into its lock file; nothing yet, or where that cannot be read."""
+    with contextlib.suppress(OSError):
+        return os.read(descriptor, 300).decode(errors="replace").strip()
+    return ""
