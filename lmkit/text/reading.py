@@ -275,9 +275,8 @@ def iter_line_blocks(
 def beginning_of(path: str | Path, size: int = 1 << 16) -> bytes:
     """The first bytes of a file, decompressed: as many as can be read, at most ``size``."""
     try:
-        with _opened(path, str(path)) as (stream, _):
-            with _reading(str(path)):
-                return stream.read(size)
+        with _opened(path, str(path)) as (stream, _), _reading(str(path)):
+            return stream.read(size)
     except TextError:
         return b""
 
