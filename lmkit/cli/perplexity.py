@@ -101,7 +101,9 @@ def perplexity(
     with ProgressBars(console) as bars, Rereadable(source, len(models)) as text_again:
         for path in models:
             model = load(path)
-            options = settled_running(console, bars, model, given, encoding, errors)
+            options = settled_running(
+                console, bars, model, given, encoding, errors=errors, special_tokens=special_tokens
+            )
             figures, replaced = perplexity_of(
                 model,
                 encoded(text_again(), encoding),
