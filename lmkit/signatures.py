@@ -57,7 +57,7 @@ _PLAIN = "saving it as plain text"
 
 ARPA = FileKind("an ARPA file", "lmkit import {file} --output {model}")
 MODEL = FileKind("an lmkit model", "lmkit info {file}")
-_DATABASE = FileKind("an SQLite database, but no lmkit model", "sqlite3 {file} .tables")
+_DATABASE = FileKind("an SQLite database", "sqlite3 {file} .tables")
 _PICKLE = FileKind(
     "a Python pickle, which can run code when it is opened, so that lmkit opens none", _OTHERS
 )

@@ -96,7 +96,7 @@ class Corrector:
         if self.source.unit != "word":
             raise UnsupportedError(
                 f"the source model's tokens are of the unit {self.source.unit!r}, not words",
-                "a source model of words (--tokenizer word)",
+                "lmkit train TEXT --tokenizer word, to make a model of words",
             )
         self._weights = weights or Weights.of(getattr(model, "weights", None), self.channel.keep)
         if channel_weight is not None:

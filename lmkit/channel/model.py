@@ -59,7 +59,7 @@ class NoisyChannelModel(LanguageModel):
             raise UnsupportedError(
                 f"the source of a noisy channel has to be a model of words, not of the unit "
                 f"{source.model.unit!r}",
-                "a model trained with --tokenizer word",
+                "lmkit train TEXT --tokenizer word, to make such a model",
             )
         source.model.require_probabilities()
         self.component = source

@@ -24,7 +24,7 @@ import click.shell_completion
 from lmkit.cli.console import Console
 from lmkit.cli.headings import COMMON, UNBROKEN, write_options
 from lmkit.cli.paths import Files, check_files
-from lmkit.errors import ExitCode
+from lmkit.errors import ExitCode, UsageError
 
 EXAMPLE = "Example:"
 
@@ -92,11 +92,29 @@ class _Shared(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
+            self._refuse_repetitions(ctx, args)
             return super().parse_args(ctx, args)
         except click.UsageError as error:
             # The parser does not always say which command it was; the hint needs it.
             error.ctx = error.ctx or ctx
             raise
+
+    def _refuse_repetitions(self, ctx: click.Context, args: list[str]) -> None:
+        """Raises `UsageError` for an option that takes one value and is given twice: click would
+        take the last one and say nothing."""
+        if ctx.resilient_parsing:
+            return
+        _, _, order = self.make_parser(ctx).parse_args(list(args))
+        for option in order:
+            single = isinstance(option, click.Option) and not (
+                option.multiple or option.is_flag or option.count
+            )
+            if single and order.count(option) > 1:
+                name = max(option.opts, key=len)
+                raise UsageError(
+                    f"{name} is given {order.count(option)} times and can be given once",
+                    f"leaving out all but one {name}",
+                )
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         option = super().get_help_option(ctx)

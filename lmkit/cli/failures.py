@@ -62,7 +62,7 @@ def explain(error: BaseException) -> tuple[str, str, int]:
     elif isinstance(error, click.ClickException):
         text, status = _of_click(error), error.exit_code
     elif isinstance(error, MemoryError):
-        text = "out of memory. Try: --memory 500M where the command has it, or a smaller model."
+        text = "out of memory. Try: lmkit train --memory 500M, or a smaller model."
     elif isinstance(error, OSError) and error.errno is not None:
         text = _of_system(error)
     else:

@@ -11,7 +11,12 @@ from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
 from lmkit.cli.headings import heading
 from lmkit.cli.layout import megabytes
-from lmkit.cli.options import output_option, reading_options, text_source
+from lmkit.cli.options import (
+    output_option,
+    reading_options,
+    special_tokens_option,
+    text_source,
+)
 from lmkit.cli.output import Format, Row, output_formats, write_rows
 from lmkit.cli.paths import InputPath
 from lmkit.cli.progress import ProgressBars
@@ -55,6 +60,7 @@ COLUMNS = ("source", "weight", "power", "perplexity")
     help="Make one n-gram model of a linear mixture of n-gram models, and say how far it is off.",
 )
 @click.option("--embed", is_flag=True, help="Carry the models in OUTPUT, not just their names.")
+@special_tokens_option
 @reading_options
 @heading(
     "A cache of recent words",
@@ -125,6 +131,7 @@ def mix(
                 valid=valid,
                 encoding=how["encoding"],
                 errors=how["errors"],
+                special_tokens=how["special_tokens"],
                 output=output,
                 progress=stages,
             )

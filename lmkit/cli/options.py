@@ -92,9 +92,11 @@ def text_source(console: Console, text: str | None) -> Path | BinaryIO:
     if text not in (None, "-"):
         return Path(str(text))
     if console.stdin_is_terminal:
+        context = click.get_current_context(silent=True)
+        command = "lmkit" if context is None else context.command_path
         raise UsageError(
             "no TEXT, and standard input is a terminal",
-            "a file name, or text from another command: cat FILE | lmkit COMMAND",
+            f"a file name, or text from another command: cat FILE | {command}",
         )
     if console.stdin is None:
         raise UsageError("no TEXT, and standard input is closed", "a file name")

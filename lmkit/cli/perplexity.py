@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -101,7 +102,9 @@ def perplexity(
     with ProgressBars(console) as bars, Rereadable(source, len(models)) as text_again:
         for path in models:
             model = load(path)
-            options = settled_running(console, bars, model, given, encoding, errors)
+            options = settled_running(
+                console, bars, model, given, encoding, errors=errors, special_tokens=special_tokens
+            )
             figures, replaced = perplexity_of(
                 model,
                 encoded(text_again(), encoding),
@@ -147,7 +150,7 @@ def split_files(files: Sequence[str]) -> tuple[list[str], str | None]:
 
     Raises `UsageError` where there is no model or more than one other file.
     """
-    from lmkit.store.modelfile import is_model_file
+    from lmkit.store.modelfile import is_model_file, kind_of_file
 
     # Looking into a pipe would take its first bytes away.
     models = [path for path in files if Path(path).is_file() and is_model_file(path)]
@@ -156,6 +159,10 @@ def split_files(files: Sequence[str]) -> tuple[list[str], str | None]:
         missing = [path for path in others if path != "-" and not Path(path).exists()]
         if missing:
             raise UsageError(f"there is no file {missing[0]}", "the name of a model file")
+        # Looking into a pipe would take its first bytes away.
+        for path in filter(os.path.isfile, others):
+            if (kind := kind_of_file(path)) is not None:
+                raise UsageError(f"{path} is no lmkit model but {kind.what}", kind.hint(path))
         raise UsageError(
             f"no lmkit model among {', '.join(others)}", "lmkit train TEXT --output MODEL.lm"
         )

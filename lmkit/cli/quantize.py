@@ -9,7 +9,7 @@ import click
 from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
 from lmkit.cli.network_info import require_network
-from lmkit.cli.options import model_argument, output_option, reading_options
+from lmkit.cli.options import model_argument, output_option, reading_options, special_tokens_option
 from lmkit.cli.output import Format, output_formats
 from lmkit.cli.paths import InputPath
 from lmkit.cli.sizes import write_sizes
@@ -28,6 +28,7 @@ from lmkit.cli.sizes import write_sizes
     "--keep-float", is_flag=True, help="Leave float32 entries as they are: with --sparsity."
 )
 @click.option("--valid", type=InputPath(), metavar="FILE", help="Text to measure both models on.")
+@special_tokens_option
 @reading_options
 @output_formats
 @pass_console
@@ -38,6 +39,7 @@ def quantize(
     sparsity: float | None,
     keep_float: bool,
     valid: str | None,
+    special_tokens: str | None,
     encoding: str | None,
     errors: str,
     fmt: Format,
@@ -62,4 +64,6 @@ def quantize(
         new = old if sparsity is None else pruned(old, sparsity)
         new = new if keep_float else quantized(new)
         new.save(output)
-    write_sizes(console, [model, output], valid, fmt, encoding, errors)
+    write_sizes(
+        console, [model, output], valid, fmt, encoding, errors=errors, special_tokens=special_tokens
+    )

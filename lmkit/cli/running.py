@@ -113,10 +113,11 @@ def settled_running(
     model: LanguageModel,
     given: dict[str, Any],
     encoding: str | None = None,
-    errors: str = "strict",
+    **reading: Any,
 ) -> dict[str, Any]:
     """``given`` (of `given_running`) for ``model``, a cache fitted to the text of
-    ``--tune-cache``; says what was found there. A network gets its ``--workers``."""
+    ``--tune-cache``, which is in ``encoding`` and read as ``reading`` says; says what was found
+    there. A network gets its ``--workers``."""
     given = dict(given)
     workers = given.pop("workers", None)
     if workers is not None and hasattr(model, "workers"):
@@ -130,7 +131,7 @@ def settled_running(
     valid = Path(options.pop("tune_cache"))
     size = {"size": options["cache"]} if "cache" in options else {}
     bar = bars.bar(f"cache for {valid.name}", "tokens")
-    fit = fitted_cache(model, encoded(valid, encoding), errors=errors, progress=bar, **size)
+    fit = fitted_cache(model, encoded(valid, encoding), progress=bar, **size, **reading)
     console.remark(
         f"cache of {fit.size:,} tokens: weight {fit.weight:.3g}, flatness {fit.flatness:.3g},"
         f" fitted to {valid} (perplexity {_perplexity(fit.before)} without it,"

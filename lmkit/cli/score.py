@@ -160,7 +160,9 @@ def score(
 
     scorer = load(model)
     with ProgressBars(console) as bars:
-        running = settled_running(console, bars, scorer, running, encoding, errors)
+        running = settled_running(
+            console, bars, scorer, running, encoding, errors=errors, special_tokens=special_tokens
+        )
     used = state_used(scorer, state, running, "line")
     if used is not None:
         console.remark(f"state: {used}")

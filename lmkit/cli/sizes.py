@@ -24,7 +24,7 @@ def write_sizes(
     valid: str | None,
     fmt: Format = "table",
     encoding: str | None = None,
-    errors: str = "strict",
+    **reading: Any,
 ) -> None:
     """A row a model: the size of its file, and, on the text ``valid``, its perplexity and its
     speed in tokens a second."""
@@ -32,13 +32,15 @@ def write_sizes(
 
     with ProgressBars(console) as bars:
         text = None if valid is None else encoded(Path(valid), encoding)
-        rows = [_measured(path, text, errors, bars) for path in paths]
+        rows = [_measured(path, text, reading, bars) for path in paths]
     if fmt == "table":
         rows = [[row[0], megabytes(row[1]), *map(_shown, row[2:])] for row in rows]
     write_rows(console, rows, COLUMNS, fmt)
 
 
-def _measured(path: Path, valid: Source | None, errors: str, bars: ProgressBars) -> list[Any]:
+def _measured(
+    path: Path, valid: Source | None, reading: dict[str, Any], bars: ProgressBars
+) -> list[Any]:
     size = path.stat().st_size
     if valid is None:
         return [str(path), size, None, None]
@@ -48,7 +50,7 @@ def _measured(path: Path, valid: Source | None, errors: str, bars: ProgressBars)
     model = load(path)
     bar = bars.bar(path.name, "tokens")
     begun = time.perf_counter()
-    figures, _ = perplexity_of(model, valid, errors=errors, progress=bar)
+    figures, _ = perplexity_of(model, valid, progress=bar, **reading)
     return [str(path), size, figures.perplexity, figures.tokens / (time.perf_counter() - begun)]
 
 

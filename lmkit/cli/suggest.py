@@ -69,6 +69,9 @@ def suggest(
     model, typed = split_model(words)
     if not typed:
         raise UsageError("no WORD to look up", "lmkit suggest MODEL WORD")
+    for word in (*typed, around or ""):
+        if not word.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in word):
+            raise UsageError(f"{word!r} is not valid UTF-8", "text that is")
     left, right = _sides(around)
     corrector = open_corrector(console, model, **given)
     write_rows(console, _rows(corrector, typed, left, right, number), COLUMNS, fmt)

@@ -53,7 +53,8 @@ class CrossEntropyDifference:
         if per == "token" and not shared:
             raise UnsupportedError(
                 "the two models do not have the same tokens, so costs per token do not compare",
-                "the difference per character, or training one with --vocabulary of the other",
+                "--difference-per character, or lmkit train TEXT --vocabulary FILE, with one list for"
+                " both",
             )
         self.per = per or ("token" if shared else "character")
         if self.per == "character":

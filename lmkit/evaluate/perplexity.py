@@ -112,7 +112,12 @@ def state_used(
 
 
 def fitted_cache(
-    model: LanguageModel, valid: Source, *, errors: str = "strict", **options: Any
+    model: LanguageModel,
+    valid: Source,
+    *,
+    errors: str = "strict",
+    special_tokens: str | None = None,
+    **options: Any,
 ) -> Any:
     """A continuous cache for ``model``, its weight and flatness fitted to the held-out text
     ``valid`` (`lmkit.neural.cache_fitting.FittedCache`).
@@ -126,6 +131,6 @@ def fitted_cache(
             "a recurrent network",
         )
     encoder: Any = model.encoder
-    encoder = encoder.with_settings(errors=errors)
+    encoder = encoder.with_settings(errors=errors, special_tokens=special_tokens)
     parts = [batch.ids for batch in encoder.encode_file(valid)]
     return fit(np.concatenate([np.empty(0, np.int32), *parts]), **options)

@@ -165,7 +165,7 @@ def cannot_write(path: Path, error: Exception) -> LmkitError:
     reason = getattr(error, "strerror", None) or str(error)
     return LmkitError(
         f"cannot write {path}: {reason[:1].lower()}{reason[1:]}",
-        "another place with --output, with room and permission to write",
+        "another place, with room and permission to write",
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,7 +20,6 @@ from lmkit.store.components import Component, component
 from lmkit.store.history import run_record
 from lmkit.store.targets import writes
 from lmkit.text.encodings import encoded
-from lmkit.text.reading import read_lines
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -37,6 +38,7 @@ def mix(
     embed: bool = False,
     encoding: str | None = None,
     errors: str = "strict",
+    special_tokens: str | None = None,
     progress: Progress | None = None,
 ) -> MixtureModel:
     """``models``, whatever their backends, as one: the mixture under which the text ``valid`` is
@@ -47,7 +49,8 @@ def mix(
     and pairs, of ``cache_size`` words of which each counts ``cache_decay`` times the one behind
     it; None: tuned. ``state``: ``carry`` reads ``valid`` as a text that runs on, ``line`` each
     line by itself. Models given by path are named in ``output``, or carried with ``embed``; those
-    in memory are carried always. ``encoding`` and ``errors`` are as in `lmkit.train`.
+    in memory are carried always. ``encoding`` and ``errors`` are as in `lmkit.train`;
+    ``special_tokens`` says what a literal ``<s>`` in ``valid`` is (None: as in the first model).
 
     Raises `UnsupportedError` for models that cannot be mixed: other tokens or units, scores that
     are no probabilities; `UsageError` for one model without a cache; `TextError` where ``valid``
@@ -58,10 +61,11 @@ def mix(
     if not components:
         raise UsageError("there is no model to mix", "two models, or one and a cache")
     encoder: Any = components[0].model.encoder
+    encoder = encoder.with_settings(errors=errors, special_tokens=special_tokens)
     mixture = make_mixture(
         components,
         _names(components),
-        encoder.with_settings(errors=errors).encode_file(encoded(valid, encoding)),
+        encoder.encode_file(encoded(valid, encoding)),
         kind=kind,
         cache=cache,
         cache_size=cache_size,
@@ -84,6 +88,7 @@ def merge(
     valid: str | Path | None = None,
     encoding: str | None = None,
     errors: str = "strict",
+    special_tokens: str | None = None,
     progress: Progress | None = None,
 ) -> LanguageModel:
     """One n-gram model for a ``mixture`` of n-gram models with fixed weights. What it lists has the
@@ -97,8 +102,10 @@ def merge(
     parts = parts_to_merge(old)
     new: Any = resolve("backend", "ngram").merge(*parts, old.encoder, progress=progress)
     if valid is not None:
+        reader: Any = old.encoder
+        reader = reader.with_settings(errors=errors, special_tokens=special_tokens)
         before, after = (
-            model.perplexity(read_lines(encoded(valid, encoding), errors)).perplexity
+            reduce(add, map(model.measure, reader.encode_file(encoded(valid, encoding)))).perplexity
             for model in (old, new)
         )
         new.facts["smoothing"]["notes"].append(

@@ -14,7 +14,7 @@ import struct
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from lmkit.files.replacing import Temporary, cannot_write, check_place, not_regu
 from lmkit.store.columns import Column, StoredColumn, block_id, blocks_of
 from lmkit.store.damage import HINT, damage
 from lmkit.store.schema import APPLICATION_ID, MIGRATIONS, PAGE_SIZE, SCHEMA_VERSION
+
+if TYPE_CHECKING:
+    from lmkit.signatures import FileKind
 
 _MAGIC = b"SQLite format 3\0"
 
@@ -271,12 +274,13 @@ def _check_header(path: Path) -> None:
             header = file.read(100)
             size = os.fstat(file.fileno()).st_size
     except FileNotFoundError as error:
-        raise ModelFileError(f"there is no file {path}", "lmkit train, to make a model") from error
+        raise ModelFileError(
+            f"there is no file {path}", f"lmkit train TEXT --output {path}"
+        ) from error
     except OSError as error:
         raise ModelFileError(f"cannot open {path}: {error.strerror}") from error
     if not (header[:16] == _MAGIC and header[68:72] == struct.pack(">I", APPLICATION_ID)):
-        hint = "lmkit import, for an ARPA or counts file, or lmkit train, for text"
-        raise ModelFileError(f"{path} is no lmkit model", hint)
+        raise _no_model(path)
     page_size = struct.unpack(">H", header[16:18])[0]
     page_size = 65536 if page_size == 1 else page_size
     whole = page_size * struct.unpack(">I", header[28:32])[0]
@@ -284,6 +288,26 @@ def _check_header(path: Path) -> None:
         raise ModelFileError(
             f"{path} is truncated: {size:,} bytes of {whole:,}", "copy or train it again"
         )
+
+
+def kind_of_file(path: str | Path) -> FileKind | None:
+    """What the file ``path`` is that is no model, where its first bytes tell."""
+    from lmkit.signatures import ARPA, has_arpa_mark, kind_of_start
+    from lmkit.text.reading import beginning_of
+
+    start = beginning_of(path)
+    return ARPA if has_arpa_mark(start) else kind_of_start(start)
+
+
+def _no_model(path: Path) -> ModelFileError:
+    """The error for a file that is something else: what it is, where that can be told."""
+    if (kind := kind_of_file(path)) is not None:
+        return ModelFileError(f"{path} is no lmkit model but {kind.what}", kind.hint(path))
+    return ModelFileError(
+        f"{path} is no lmkit model",
+        "lmkit import FILE --output MODEL.lm, for a file of counts, or lmkit train FILE --output"
+        " MODEL.lm, for text",
+    )
 
 
 def check_target(path: str | Path) -> None:

@@ -254,7 +254,7 @@ class TextEncoder:
                 raise TextError(
                     f"line {number} has the lone surrogate U+{ord(text[error.start]):04X},"
                     " which is no text",
-                    "--errors replace",
+                    "text that is valid UTF-8",
                 ) from None
             text, count = _SURROGATES.subn("\N{REPLACEMENT CHARACTER}", text)
             self.replaced += count

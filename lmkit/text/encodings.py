@@ -65,7 +65,7 @@ def checked_encoding(name: str) -> str:
         if found.incrementaldecoder is None or found.incrementalencoder is None:
             raise LookupError(name)
     except (LookupError, UnicodeError, ValueError):
-        close = get_close_matches(name.lower().replace("-", "_"), [*aliases, *aliases.values()])
+        close = get_close_matches(name.lower().replace("-", "_"), {*aliases, *aliases.values()})
         raise UsageError(
             f"there is no encoding {name!r}",
             f"one that Python knows: {', '.join(close)}"

@@ -69,17 +69,17 @@ def wide_encoding(data: bytes) -> str | None:
     """UTF-16 or UTF-32 without a mark: every second byte (of four, three) is one of a few, among
     them zero, since a text keeps to a few rows of Unicode."""
     sample = data[:4096]
-    if len(sample) < 2 * ENOUGH or b"\0" not in sample:
+    if len(sample) < 3 * ENOUGH or sample.count(0) < ENOUGH:
         return None
     places = [sample[place::4] for place in range(4)]
-    zeros = [place.count(0) > MOST * len(place) for place in places]
-    if zeros[3] and zeros[2]:
+    zeros = [place.count(0) / len(place) for place in places]
+    if min(zeros[2:]) > MOST and zeros[0] < 1 - MOST:
         return "utf-32-le"
-    if zeros[0] and zeros[1]:
+    if min(zeros[:2]) > MOST and zeros[3] < 1 - MOST:
         return "utf-32-be"
     even, odd = sample[::2], sample[1::2]
     for rows, cells, name in ((odd, even, "utf-16-le"), (even, odd, "utf-16-be")):
-        if 0 in rows and _few(rows) > MOST and _few(cells) < MOST - 0.2:
+        if 0 in rows and 0 not in cells and _few(rows) > MOST and _few(cells) < MOST - 0.2:
             return name
     return None
 

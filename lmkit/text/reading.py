@@ -272,6 +272,15 @@ def iter_line_blocks(
             )
 
 
+def beginning_of(path: str | Path, size: int = 1 << 16) -> bytes:
+    """The first bytes of a file, decompressed: as many as can be read, at most ``size``."""
+    try:
+        with _opened(path, str(path)) as (stream, _), _reading(str(path)):
+            return stream.read(size)
+    except TextError:
+        return b""
+
+
 @contextmanager
 def _opened(source: str | Path | BinaryIO, name: str) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
     """The stream of decompressed bytes, and the file below it; what is opened here is closed."""

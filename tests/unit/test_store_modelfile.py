@@ -190,7 +190,8 @@ def test_a_file_that_is_no_model(make: Callable[[Path], object], tmp_path: Path)
     path = tmp_path / "file"
     make(path)
     assert not is_model_file(path)
-    assert_refused(path, "is no lmkit model", "lmkit import")
+    is_database = path.read_bytes()[:6] == b"SQLite"
+    assert_refused(path, "is no lmkit model", "sqlite3" if is_database else "lmkit import")
 
 
 def test_no_file_at_all(tmp_path: Path) -> None:
