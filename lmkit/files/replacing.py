@@ -142,7 +142,7 @@ def check_place(path: Path) -> None:
     real = Path(os.path.realpath(path))
     if real.is_symlink():
         raise LmkitError(f"{path} is a link that leads to itself", "the name of a file")
-    if path.exists() and not real.exists():  # one of /proc, of a file that is still open
+    if path.is_file() and not real.exists():  # one of /proc, of a file that is still open
         raise LmkitError(f"{path} leads to a file that has been deleted", "the name of a file")
     parent = real.parent
     if not parent.is_dir():
