@@ -43,14 +43,17 @@ def ended_by_signals() -> Iterator[None]:
 
 
 def _raise(number: int, frame: FrameType | None) -> None:
+    # Whoever sends a second one does not want to wait until all is cleaned up.
+    for each in SIGNALS:
+        if signal.getsignal(each) == _raise:
+            signal.signal(each, _die)
     raise Ended(number)
 
 
-def _die(number: int) -> None:
-    if "lmkit.files.replacing" in sys.modules:
-        from lmkit.files.replacing import discard_all
+def _die(number: int, frame: FrameType | None = None) -> None:
+    if "lmkit.files.litter" in sys.modules:
+        from lmkit.files.litter import discard_all
 
-        # A second signal may have broken off the cleaning up after the first.
         discard_all()
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lmkit.errors import LmkitError
-from lmkit.files.litter import lock_name
+from lmkit.files.litter import live, lock_name
 from lmkit.files.locking import release, same_file, try_lock
 
 OTHER_OUTPUT = "the same command when that one is done, or another --output"
@@ -34,6 +34,7 @@ def claimed(path: str | Path, name: str | Path | None = None) -> Iterator[None]:
     finally:
         if descriptor is not None:
             release(descriptor, lock)
+            live.discard(lock)
 
 
 def _claim(lock: Path, name: str | Path) -> int | None:
@@ -49,6 +50,7 @@ def _claim(lock: Path, name: str | Path) -> int | None:
                 raise _busy(descriptor, name)
             # The last holder may have removed this very file between open and lock.
             if same_file(descriptor, lock):
+                live.add(lock)
                 os.ftruncate(descriptor, 0)
                 os.write(descriptor, f"{os.getpid()} {socket.gethostname()}\n".encode())
                 return descriptor

@@ -14,7 +14,6 @@ import re
 import socket
 import sys
 import time
-from collections.abc import Collection
 from pathlib import Path
 
 from lmkit.files.locking import same_file, try_lock
@@ -28,6 +27,17 @@ DAY = 86_400.0
 # Those of earlier versions began with the target's name in place of the digest.
 _LEFT = re.compile(r"\..+\.(?P<host>[^/]+)-(?P<process>\d{1,9})-[a-z0-9_]+\.partial")
 _LOCKS = re.compile(re.escape(_PREFIX) + r"[0-9a-f]{16}\.lock")
+
+live: set[Path] = set()
+"""The temporary and lock files that this process has at present."""
+
+
+def discard_all() -> None:
+    """Remove all of them: for the end of the process."""
+    for path in list(live):
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+    live.clear()
 
 
 def name_prefix(name: str) -> str:
@@ -44,12 +54,12 @@ def _digest(name: str) -> str:
     return hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
 
 
-def sweep(folder: Path, ours: Collection[Path]) -> None:
+def sweep(folder: Path) -> None:
     """Remove from ``folder`` the temporary files and locks of processes that are no more.
 
     That is so at once where the process was one of this machine, and after a `DAY` where it was
-    not, or its number has been given again; but never while somebody holds the file. Those of
-    this process are ``ours``. What cannot be looked at or removed stays.
+    not, or its number has been given again; but never while somebody holds the file, nor those
+    that are `live`. What cannot be looked at or removed stays.
     """
     try:
         names = [entry.name for entry in os.scandir(folder)]
@@ -58,7 +68,9 @@ def sweep(folder: Path, ours: Collection[Path]) -> None:
     for name in names:
         path = folder / name
         found = _LEFT.fullmatch(name)
-        if _LOCKS.fullmatch(name) or (found and path not in ours and _is_left(path, found)):
+        if path in live:
+            continue
+        if _LOCKS.fullmatch(name) or (found and _is_left(path, found)):
             _remove_unless_held(path)
 
 

@@ -17,15 +17,13 @@ from pathlib import Path
 from types import TracebackType
 
 from lmkit.errors import LmkitError, UsageError
-from lmkit.files.litter import PARTIAL, name_prefix, sweep
+from lmkit.files.litter import PARTIAL, live, name_prefix, sweep
 from lmkit.files.locking import try_lock
 
 _JOURNALS = {"-journal": b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7", "-wal": b"\x37\x7f\x06"}
 """What SQLite keeps beside a database, and how it begins: a file of somebody else that happens to
 have such a name begins otherwise."""
 
-_live: set[Path] = set()
-"""The temporary files that this process writes at present."""
 _making = threading.Lock()
 """Held while one is made, so that no other thread takes it for one that was left."""
 
@@ -42,10 +40,10 @@ class Temporary:
         self.target = Path(os.path.realpath(target))
         folder = self.target.parent
         with _making:
-            sweep(folder, _live)
+            sweep(folder)
             handle, name = tempfile.mkstemp(PARTIAL, name_prefix(self.target.name), folder)
             self.path = Path(name)
-            _live.add(self.path)
+            live.add(self.path)
         # Locked as long as it is written, by which others know that it is: see `sweep`.
         self._handle: int | None = handle
         with contextlib.suppress(OSError):
@@ -56,13 +54,13 @@ class Temporary:
         where the target is a device, a pipe or anything else that is no regular file."""
         self._close()
         replace(self.path, self.target)
-        _live.discard(self.path)
+        live.discard(self.path)
 
     def discard(self) -> None:
         """Remove what has not been put. It may be called again."""
         self._close()
         self.path.unlink(missing_ok=True)
-        _live.discard(self.path)
+        live.discard(self.path)
 
     def _close(self) -> None:
         if self._handle is not None:
@@ -79,14 +77,6 @@ class Temporary:
         trace: TracebackType | None,
     ) -> None:
         self.discard()
-
-
-def discard_all() -> None:
-    """Remove all temporary files of this process: for its end."""
-    for path in list(_live):
-        with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
-        _live.discard(path)
 
 
 def replace(temporary: Path, path: Path) -> None:
@@ -152,7 +142,7 @@ def check_place(path: Path) -> None:
     real = Path(os.path.realpath(path))
     if real.is_symlink():
         raise LmkitError(f"{path} is a link that leads to itself", "the name of a file")
-    if path.exists() and not real.exists():  # one of /proc, of a file that is still open
+    if path.is_file() and not real.exists():  # one of /proc, of a file that is still open
         raise LmkitError(f"{path} leads to a file that has been deleted", "the name of a file")
     parent = real.parent
     if not parent.is_dir():
