@@ -13,7 +13,7 @@ import click
 
 from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
-from lmkit.cli.layout import NOTHING, integer, number
+from lmkit.cli.layout import NOTHING, integer, number, text
 from lmkit.cli.options import (
     empty_lines_option,
     errors_option,
@@ -230,7 +230,7 @@ def write_figures(console: Console, found: Found) -> None:
     numbers explained above them; where there are too many, the rest comes below."""
     names = ["model", *(name for name, _ in FIGURES.values())]
     columns = [
-        [path, *(form(getattr(figures, key)) for key, (_, form) in FIGURES.items())]
+        [text(path), *(form(getattr(figures, key)) for key, (_, form) in FIGURES.items())]
         for path, figures, _ in found
     ]
     if len(_columns(found)) > len(names):
