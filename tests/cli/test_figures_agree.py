@@ -154,7 +154,10 @@ def test_both_commands_put_any_two_models_into_the_same_order(
         assert here * there > 0 or one in keeps or two in keeps, (one, two)
 
 
-def test_a_comparison_says_which_models_read_another_text_than_is_written(run, models, tmp_path):
+def test_a_comparison_says_which_models_read_another_text_than_is_written(
+    run, models, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
     given = [word for name in ("word", "char") for word in ("--model", models[name])]
     written = write(tmp_path / "written.txt", ["The boat, cold."])
     spaced = write(tmp_path / "spaced.txt", ["The boat , cold ."])
