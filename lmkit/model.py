@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.errors import UnsupportedError
-from lmkit.measures import Perplexity
+from lmkit.extent import TextExtent
+from lmkit.measures import NO_TEXT, Perplexity
 from lmkit.sampling import Sampling, draw
 from lmkit.searching import BeamSearch
 
@@ -108,11 +109,13 @@ class Encoder(Protocol):
     def encode(self, lines: Sequence[str]) -> Batch:
         """One sentence a line."""
 
-    def encode_stream(self, lines: Iterable[str]) -> Iterator[Batch]:
-        """Batches of bounded size."""
+    def encode_stream(
+        self, lines: Iterable[str], extent: TextExtent | None = None
+    ) -> Iterator[Batch]:
+        """Batches of bounded size; ``extent`` counts the text as it stands there."""
 
-    def encode_file(self, path: Path) -> Iterator[Batch]:
-        """Batches of bounded size, read as training read its text."""
+    def encode_file(self, path: Path, extent: TextExtent | None = None) -> Iterator[Batch]:
+        """Batches of bounded size, read as training read its text; ``extent`` as above."""
 
     def encode_prompt(self, text: str) -> NDArray[np.int32]:
         """Ids of ``text`` without a final ``</s>``."""
@@ -226,19 +229,23 @@ class LanguageModel(ABC):
         """Perplexity of a file (a `Path`), a batch, or lines of text (a string is split into
         lines). Works in bounded memory.
 
-        Raises `UnsupportedError` for a model whose scores are no probabilities.
+        Bits per character and byte are of the text as it stands there, whatever the model reads
+        of it (`lmkit.extent.TextExtent`); of a batch, which has lost that, `measure`'s. Raises
+        `UnsupportedError` for a model whose scores are no probabilities.
         """
         self.require_probabilities()
         if isinstance(text, Batch):
-            batches: Iterable[Batch] = [text]
-        elif isinstance(text, Path):
-            batches = self.encoder.encode_file(text)
+            return self.measure(text)
+        extent = TextExtent()
+        if isinstance(text, Path):
+            batches = self.encoder.encode_file(text, extent)
         else:
-            batches = self.encoder.encode_stream(_lines(text) if isinstance(text, str) else text)
-        total = Perplexity(0, 0, 0, 0.0, 0.0, 0.0, 0)
+            lines = _lines(text) if isinstance(text, str) else text
+            batches = self.encoder.encode_stream(lines, extent)
+        total = NO_TEXT
         for batch in batches:
             total = total + self.measure(batch)
-        return total
+        return total.over(extent)
 
     def require_probabilities(self) -> None:
         """Raises `UnsupportedError` for a model whose scores are no probabilities."""
@@ -249,7 +256,8 @@ class LanguageModel(ABC):
             )
 
     def measure(self, batch: Batch, log_probs: NDArray[np.float64] | None = None) -> Perplexity:
-        """The figures of one batch, from its ``log_probs`` [T] where they are known already."""
+        """The figures of one batch, from its ``log_probs`` [T] where they are known already;
+        bits per character are of the reference text that the batch knows the length of."""
         if log_probs is None:
             log_probs, _ = self.score(batch)
         is_unknown = batch.ids == UNK

@@ -181,7 +181,7 @@ class Group(_Shared, click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args and not ctx.resilient_parsing:
-            _console_of(ctx).stderr.write(f"{ctx.get_help()}\n")
+            _console_of(ctx).tell(f"{ctx.get_help()}\n")
             ctx.exit(ExitCode.USAGE)
         return super().parse_args(ctx, args)
 

@@ -14,6 +14,7 @@ import click
 from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
 from lmkit.cli.headings import heading
+from lmkit.cli.layout import text
 from lmkit.cli.model_options import text_settings, text_settings_options
 from lmkit.cli.neural_options import Duration, live_line
 from lmkit.cli.options import reading_options, text_source
@@ -399,7 +400,7 @@ def _write(console: Console, found: Comparison, fmt: Format, markdown: bool) -> 
         for line in legend(found, console.width):
             console.write_line(line)
     for row in found.failed:
-        console.write_line(f"failed: {row.name}: {row.reason}")
+        console.write_line(f"failed: {text(row.name)}: {text(row.reason)}")
     if found.curves:
         console.write_line()
         for line in [*curve_table(found), *crossing_lines(found)]:

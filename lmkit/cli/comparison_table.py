@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from lmkit.cli.layout import ELLIPSIS, display_width, megabytes
+from lmkit.cli.layout import ELLIPSIS, display_width, megabytes, text
 
 if TYPE_CHECKING:
     from lmkit.evaluate.results import Comparison, ModelResult
@@ -41,7 +41,7 @@ def table_columns(comparison: Comparison) -> list[Column]:
     grouped = len({row.group for row in rows}) > 1
     columns = [
         Column("#", lambda row: str(row.rank)),
-        Column("model", lambda row: row.name, left=True),
+        Column("model", lambda row: text(row.name), left=True),
         Column("size", lambda row: short_count(row.size), 2),
         Column("file", lambda row: file_size(row.file_bytes), 6),
         Column("train", lambda row: duration(row.training_seconds), 1),
@@ -158,6 +158,12 @@ def legend(comparison: Comparison, width: int) -> list[str]:
     carrying = [row.name for row in rows if row.state == "carry"]
     if carrying:
         said.append(f"state carried from line to line: {', '.join(carrying)}")
+    respaced = [row.name for row in rows if row.respaced]
+    if respaced:
+        said.append(
+            "read words with single spaces between them, not the text as written (which"
+            f" lmkit perplexity reads): {', '.join(respaced)}"
+        )
     if any(row.seeds for row in rows):
         said.append("seeds: bits/char is the mean of several trainings, ± their deviation")
     return [line for one in said for line in wrap(one, max(width, WIDTH), subsequent_indent="  ")]

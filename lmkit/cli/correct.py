@@ -99,7 +99,7 @@ def _files(params: Mapping[str, Any]) -> Iterator[Group]:
         "--evaluate-pairs",
         type=FILE,
         metavar="PAIRS",
-        help="Look up typed words alone: typed<TAB>intended[<TAB>count] a line.",
+        help="Suggest and correct single words: typed<TAB>intended[<TAB>count] a line.",
     ),
     click.option(
         "--tune",
@@ -141,6 +141,9 @@ def correct(
 
     The figures of --evaluate count aligned words: fix_rate is the part of those that
     were wrong, broken_rate of those that were right. --json is one object there.
+    --evaluate-pairs says how high intended words stand among the suggestions (top1,
+    top5), and of how many words alone, or inside a sentence, lmkit correct makes them
+    (corrected, corrected_in_sentence): it may leave a word as it was typed.
 
     Example:
 

@@ -104,8 +104,7 @@ class Asking:
     def _answer(self) -> str:
         """A line of standard input without the spaces around it; ``q`` at its end."""
         assert self._console.stdin is not None
-        self._console.stderr.write("[y n 1.. =word d a q] ")
-        self._console.stderr.flush()
+        self._console.tell("[y n 1.. =word d a q] ")
         line = self._console.stdin.readline()
         if not line:
             self._say("")
@@ -126,4 +125,4 @@ class Asking:
         self._say(f"  {printable(word)} is in {path} now")
 
     def _say(self, text: str) -> None:
-        self._console.stderr.write(f"{text}\n")
+        self._console.tell(f"{text}\n")

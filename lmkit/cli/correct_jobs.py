@@ -43,12 +43,20 @@ NAMES: dict[str, tuple[str, Callable[[float], str]]] = {
     "boundary_f1": ("F1 of word boundaries", _percent),
     "word_f1": ("F1 of words", _percent),
     "pairs": ("pairs", _whole),
-    "top1": ("intended word is first", _percent),
-    "top5": ("among the first five", _percent),
+    "top1": ("suggested first", _percent),
+    "top5": ("suggested among the first five", _percent),
     "mean_reciprocal_rank": ("mean reciprocal rank", _plain),
+    "corrected": ("corrected, alone on a line", _percent),
+    "corrected_in_sentence": ("corrected, inside a sentence", _percent),
     "words_per_second": ("words a second", _whole),
 }
 """How people read each figure."""
+
+PAIRS_LEGEND = (
+    "suggested: which word is meant, given that what was typed is wrong (lmkit suggest)",
+    "corrected: what lmkit correct does, which may leave the word as it was typed;",
+    'the sentence is ", WORD ," and says nothing of the word',
+)
 
 
 def evaluate(
@@ -88,7 +96,7 @@ def evaluate_pairs(
     errors: str,
     fmt: Format,
 ) -> None:
-    """Look the typed words up, each alone, and judge where the intended one stands."""
+    """Look the typed words up and correct them, each alone, and judge by the intended ones."""
     from lmkit.channel.edits.pairs import read_pairs
     from lmkit.evaluate.correction import RANKS
     from lmkit.evaluate.correction import evaluate_pairs as judge
@@ -97,11 +105,18 @@ def evaluate_pairs(
         # Pairs are read without their capitals.
         return [one.text.lower() for one in corrector.suggest(word, n=RANKS)]
 
+    def correct_lines(lines: Sequence[str]) -> Sequence[str]:
+        return [one.corrected for one in corrector.correct(lines)]
+
     pairs = read_pairs(_readable(path, encoding), errors=errors)
     triples = list(zip(pairs.typed, pairs.intended, pairs.counts.tolist(), strict=True))
     with ProgressBars(console) as bars:
-        figures = judge(suggest, triples, bars.bar("words", ""))
+        figures = judge(suggest, correct_lines, triples, bars.bar("words", ""))
     _write(console, figures.as_dict(), fmt, {})
+    if fmt == "table":
+        console.write_line()
+        for line in PAIRS_LEGEND:
+            console.write_line(line)
 
 
 def tune(

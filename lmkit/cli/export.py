@@ -53,8 +53,7 @@ def export(console: Console, model: Path, output: Path, kind: str, valid: Path |
             console.remark(f"merged: {note}")
     require_ngrams(opened, model)
     if str(output) == "-":
-        console.out.flush()
-        export_model(opened, console.out.buffer, kind)
+        export_model(opened, console.binary(), kind)
         return
     export_model(opened, output, kind)
     console.remark(f"{output}: {sum(opened.trie.sizes):,} n-grams")

@@ -44,10 +44,9 @@ def report(error: BaseException, console: Console) -> int:
             console.stdout.flush()
     with contextlib.suppress(OSError, ValueError):
         if console.debug:
-            console.stderr.write("".join(traceback.format_exception(error)))
+            console.tell("".join(traceback.format_exception(error)))
         label, text, status = explain(error)
-        console.stderr.write(f"{console.style(label, error=True, fg='red', bold=True)}{text}\n")
-        console.stderr.flush()
+        console.tell(f"{console.style(label, error=True, fg='red', bold=True)}{text}\n")
         return status
     return explain(error)[2]
 

@@ -14,7 +14,7 @@ import click
 
 from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
-from lmkit.cli.layout import NOTHING, integer, number
+from lmkit.cli.layout import NOTHING, integer, number, text
 from lmkit.cli.options import (
     empty_lines_option,
     reading_options,
@@ -41,7 +41,10 @@ FIGURES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "srilm_ppl": ("SRILM ppl", number),
     "srilm_ppl1": ("SRILM ppl1", number),
     "bits_per_token": ("bits per token", number),
+    "characters": ("characters of the text", integer),
+    "bytes": ("bytes of the text", integer),
     "bits_per_character": ("bits per character", number),
+    "bits_per_byte": ("bits per byte", number),
 }
 """The figures in the order of the keys, each with its name and form for people."""
 
@@ -74,9 +77,14 @@ def perplexity(
       SRILM ppl, ppl1            as SRILM gives them: without unknown words, and
                                  ppl1 without </s> in the number of tokens
       bits per token             log2 of the perplexity
-      bits per character         a code length for the text itself, in which unknown
+      bits per character, byte   a code length for the text itself, in which unknown
                                  words pay for their spelling: compare it between
                                  models with different vocabularies or tokens
+
+    Bits are divided by the length of TEXT as it stands in the file (each line end
+    counts as one), the same for all models. What of it a model does not read, such
+    as capital letters or two spaces in a row, is said on standard error: its bits
+    leave that out.
 
     A network goes on from line to line (--state carry), which the figures say then.
     With --tune-cache or --cache it also remembers the words of the text so far.
@@ -93,11 +101,12 @@ def perplexity(
     source = text_source(console, text)
 
     from lmkit.api import load
-    from lmkit.evaluate.perplexity import perplexity_of, state_used
+    from lmkit.evaluate.perplexity import measured, state_used
     from lmkit.text.encodings import encoded
 
     found: list[tuple[str, Perplexity, str | None]] = []
-    replaced = 0
+    unread: dict[tuple[str, ...], list[str]] = {}
+    one = None
     bounds: list[str] = []
     with ProgressBars(console) as bars, Rereadable(source, len(models)) as text_again:
         for path in models:
@@ -105,7 +114,7 @@ def perplexity(
             options = settled_running(
                 console, bars, model, given, encoding, errors=errors, special_tokens=special_tokens
             )
-            figures, replaced = perplexity_of(
+            one = measured(
                 model,
                 encoded(text_again(), encoding),
                 skip_empty_lines=skip_empty_lines,
@@ -114,8 +123,10 @@ def perplexity(
                 state=state,
                 running=options,
                 progress=bars.bar(Path(path).name, "tokens"),
+                text=None if one is None else one.text,
             )
-            found.append((path, figures, state_used(model, state, options)))
+            found.append((path, one.figures, state_used(model, state, options)))
+            unread.setdefault(one.unread, []).append(path)
             if model.lower_bound:
                 bounds.append(path)
     for path in bounds:
@@ -123,11 +134,26 @@ def perplexity(
             f"{path} sums over the likelier ways to mean the text only: its probabilities are "
             "lower bounds, its perplexity an upper one."
         )
-    say_replaced(console, replaced)
+    _say_unread(console, unread)
+    say_replaced(console, 0 if one is None else one.replaced)
     if fmt == "table":
         write_figures(console, found)
         return
     write_rows(console, [_row(*one, found) for one in found], _columns(found), fmt)
+
+
+def _say_unread(console: Console, unread: dict[tuple[str, ...], list[str]]) -> None:
+    """Say which models, by what they do not read of the text, have bits of less than that."""
+    for parts, paths in unread.items():
+        if not parts:
+            continue
+        do, their = ("does", "its") if len(paths) == 1 else ("do", "their")
+        console.remark(
+            f"{', '.join(paths)} {do} not read all of the text ({', '.join(parts)}):"
+            f" {their} bits per character and byte leave that out"
+        )
+    if len(unread) > 1:
+        console.remark("lmkit compare has all models read one and the same text")
 
 
 Found = Sequence[tuple[str, "Perplexity", str | None]]
@@ -214,7 +240,7 @@ def write_figures(console: Console, found: Found) -> None:
     numbers explained above them; where there are too many, the rest comes below."""
     names = ["model", *(name for name, _ in FIGURES.values())]
     columns = [
-        [path, *(form(getattr(figures, key)) for key, (_, form) in FIGURES.items())]
+        [text(path), *(form(getattr(figures, key)) for key, (_, form) in FIGURES.items())]
         for path, figures, _ in found
     ]
     if len(_columns(found)) > len(names):

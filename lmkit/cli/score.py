@@ -259,9 +259,9 @@ def _totalled(
     console: Console, scorer: LanguageModel, scored: Iterable[LineScores]
 ) -> Iterator[LineScores]:
     """``scored``, and the figures of all of it on standard error in the end."""
-    from lmkit.measures import Perplexity
+    from lmkit.measures import NO_TEXT
 
-    figures = Perplexity(0, 0, 0, 0.0, 0.0, 0.0, 0)
+    figures = NO_TEXT
     for scores in scored:
         yield scores
         figures = figures + scorer.measure(scores.batch, scores.log_probs)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lmkit.errors import UnsupportedError, UsageError
-from lmkit.measures import Perplexity
+from lmkit.extent import TextExtent
+from lmkit.measures import NO_TEXT, Perplexity
 from lmkit.model import Batch, LanguageModel
 from lmkit.text.encodings import Encoded
 from lmkit.text.reading import Source
@@ -18,7 +20,22 @@ SMALL = 32 << 20
 """Bytes of a text whose tokens may be held at once."""
 
 
-def perplexity_of(
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a model made of a text.
+
+    ``replaced`` are the invalid UTF-8 sequences that were replaced, ``text`` is the length of the
+    text as it stands there, by which the figures' bits are divided, and ``unread`` names what of
+    it the model does not read.
+    """
+
+    figures: Perplexity
+    replaced: int
+    text: TextExtent
+    unread: tuple[str, ...]
+
+
+def measured(
     model: LanguageModel,
     source: Source,
     *,
@@ -28,14 +45,15 @@ def perplexity_of(
     state: str | None = None,
     running: dict[str, Any] | None = None,
     progress: Callable[[int, int | None], None] | None = None,
-) -> tuple[Perplexity, int]:
-    """The figures of ``source`` (a file, ``-`` or a binary stream), and the number of invalid
-    sequences that were replaced.
+    text: TextExtent | None = None,
+) -> Measured:
+    """The figures of ``source`` (a file, ``-`` or a binary stream).
 
     ``state``: ``carry`` goes on from line to line, ``line`` starts anew on each; None carries
     where the model can (networks: the literature's convention for running text). ``running`` are
     options of its reading a running text, such as a cache. ``progress`` is called with the tokens
-    done and the tokens there are (None where that is unknown).
+    done and the tokens there are (None where that is unknown). ``text`` is the length of the
+    text, where another model has read it already; else it is counted on the way.
 
     What is None is as the model was trained (`lmkit.text.settings.TextSettings`). Works in
     bounded memory. Raises `UnsupportedError` for a model whose scores are no probabilities and
@@ -46,12 +64,13 @@ def perplexity_of(
     encoder = encoder.with_settings(
         skip_empty_lines=skip_empty_lines, special_tokens=special_tokens, errors=errors
     )
-    batches: Iterable[Batch] = encoder.encode_file(source)
+    counted = TextExtent() if text is None else None
+    batches: Iterable[Batch] = encoder.encode_file(source, counted)
     length = None
     if progress is not None and _is_small(source):
         batches = list(batches)
         length = sum(len(batch.ids) for batch in batches)
-    total = Perplexity(0, 0, 0, 0.0, 0.0, 0.0, 0)
+    total = NO_TEXT
 
     def within(tokens: int) -> None:
         assert progress is not None
@@ -63,7 +82,42 @@ def perplexity_of(
         total = total + reader.measure(batch)
         if progress is not None:
             progress(total.tokens, length)
-    return total, encoder.replaced
+    extent = counted or text or TextExtent()
+    return Measured(total.over(extent), encoder.replaced, extent, _unread(encoder, total, extent))
+
+
+def perplexity_of(model: LanguageModel, source: Source, **options: Any) -> tuple[Perplexity, int]:
+    """The figures of `measured`, and the number of invalid UTF-8 sequences that were replaced."""
+    found = measured(model, source, **options)
+    return found.figures, found.replaced
+
+
+def _unread(encoder: Any, own: Perplexity, text: TextExtent) -> tuple[str, ...]:
+    """What of ``text`` is lost on the way to tokens, of which there are ``own``."""
+    settings = encoder.settings
+    form = str(settings.normalize).upper()
+    found = []
+    if settings.lowercase and text.capitals:
+        found.append("capital letters")
+    if form in text.not_in_form:
+        found.append(f"letters in other forms than {form}")
+    if settings.segment != "line" and text.lines:
+        found.append("ends of lines")
+    elif settings.skip_empty_lines and text.blank_lines:
+        found.append(f"{text.blank_lines} empty line{'s' * (text.blank_lines > 1)}")
+    if settings.special_tokens == "drop" and text.sentence_marks:
+        found.append("<s> and </s>")
+    if not encoder.tokenizer.keeps_spaces:
+        pieces = text.gaps + text.lines - text.blank_lines
+        length = own.characters or 0
+        if settings.skip_empty_lines:
+            length += text.blank_lines
+        # With single spaces only, there are as many words as pieces where the words joined by
+        # single spaces are the text. Other white space shows in the length.
+        as_long = length == text.characters or bool(found)
+        if text.irregular_spaces or own.tokens - own.sentences != pieces or not as_long:
+            found.append("white space")
+    return tuple(found)
 
 
 def _is_small(source: Source) -> bool:

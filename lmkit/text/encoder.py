@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.errors import TextError
+from lmkit.extent import TextExtent
 from lmkit.model import BOS, EOS, UNK, Batch, UnknownWords
 from lmkit.registry import resolve
 from lmkit.text.growing import GrowingArray
@@ -181,14 +182,18 @@ class TextEncoder:
         known, numbers = self._numbers(lines, self.settings.skip_empty_lines)
         return known.batch(numbers)
 
-    def encode_stream(self, lines: Iterable[str]) -> Iterator[Batch]:
-        """Batches of at most `BATCH_TOKENS`, the lines segmented as in a file."""
-        return self._batches(self._chunks_of(lines))
+    def encode_stream(
+        self, lines: Iterable[str], extent: TextExtent | None = None
+    ) -> Iterator[Batch]:
+        """Batches of at most `BATCH_TOKENS`, the lines segmented as in a file; ``extent`` counts
+        the text as it stands there."""
+        return self._batches(self._chunks_of(lines), extent)
 
-    def encode_file(self, path: Source) -> Iterator[Batch]:
-        """Batches of at most `BATCH_TOKENS` from a file, ``-`` or a binary stream."""
+    def encode_file(self, path: Source, extent: TextExtent | None = None) -> Iterator[Batch]:
+        """Batches of at most `BATCH_TOKENS` from a file, ``-`` or a binary stream; ``extent``
+        counts the text as it stands there."""
         reader = TextReader(path, self.errors)
-        yield from self._batches(reader)
+        yield from self._batches(reader, extent)
         self.replaced += reader.replaced
 
     def encode_prompt(self, text: str) -> NDArray[np.int32]:
@@ -261,7 +266,11 @@ class TextEncoder:
             data = text.encode()
         return TextChunk(data, "", first_line)
 
-    def _batches(self, chunks: Iterable[TextChunk]) -> Iterator[Batch]:
+    def _batches(
+        self, chunks: Iterable[TextChunk], extent: TextExtent | None = None
+    ) -> Iterator[Batch]:
+        if extent is not None:
+            chunks = extent.counting(chunks)
         # A lexicon of its own, which nothing else can change or forget between two batches.
         known = _Known(self.settings, self._vocabulary)
         for numbers in known.stream.of_chunks(chunks):

@@ -92,7 +92,7 @@ def comparison() -> Comparison:
     flat = PowerLaw(0.0, 9.0, 0.1, False, 0.2)
     return deepcopy(
         Comparison(
-            corpus=CorpusFacts(HOSTILE, train, None, test, "every tenth line", 1, False, 40),
+            corpus=CorpusFacts(HOSTILE, train, None, test, "every tenth line", 1, False, 40, 44),
             rows=_rows(),
             surprises=[
                 SentenceSurprise(

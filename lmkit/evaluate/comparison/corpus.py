@@ -124,6 +124,8 @@ def prepare(
             number,
             drop_overlap and number > 0,
             sum(map(len, lines)) + len(lines),
+            sum(len(line.encode()) for line in lines) + len(lines),
+            not _same_text(raw["test"], reference["test"], errors),
         ),
         lines,
         folder,
@@ -215,6 +217,11 @@ def write_reference(source: Path, target: Path, settings: TextSettings, errors: 
             spellings[EOS] = "\n"
             joined = " ".join(map(spellings.__getitem__, numbers.tolist()))
             file.write(_LINE_END.sub("\n", joined))
+
+
+def _same_text(raw: Path, reference: Path, errors: str) -> bool:
+    text = b"".join(chunk.data for chunk in TextReader(raw, errors))
+    return text == reference.read_bytes()
 
 
 def read_lines(path: Path) -> list[str]:

@@ -115,6 +115,6 @@ def _point(
     spec = replace(spec, name=f"{spec.name} part {100 * share:g}")
     made = workshop.make(spec, seed, paths)
     scores = score_text(made.model, workshop.corpus)
-    characters = scores.figures.characters or 0
+    characters = workshop.corpus.facts.reference_characters
     bits = float(-scores.log_probabilities.sum() / LN2 / characters)
     return CurvePoint(share, facts.sentences, facts.characters, bits, training_seconds(made.model))

@@ -47,6 +47,7 @@ SENTENCES_SHOWN = 6
 SAMPLES = 3
 SAMPLE_TOKENS = {"word": 30}
 SAMPLE_SYMBOLS = 120
+RESPACED = "reads the words of the text with single spaces between them, not the text as written"
 
 
 class Stopped(LmkitError):
@@ -174,9 +175,15 @@ class _Run:
         made = self._made(spec, self.seed)
         scores = score_text(made.model, corpus, self.shown, self.workshop.watching.progress)
         _describe(row, made)
+        row.characters = corpus.facts.reference_characters
+        row.bytes = corpus.facts.reference_bytes
         _add_parts(row, [self.by_key[key] for key in made.parts])
         self.by_key[made.key] = row
         _set_figures(row, scores)
+        if made.origin == "given" and corpus.facts.rewritten:
+            row.respaced = made.model.encoder.settings.tokenizer != corpus.settings.tokenizer
+        if row.respaced:
+            row.notes.append(RESPACED)
         repeats = self.seeds if draws(spec) else 1
         if repeats > 1:
             self._repeat(row, spec, made, scores, repeats)
@@ -211,7 +218,7 @@ class _Run:
         ]
         bits = [result.bits_per_character for result in row.seeds]
         row.spread = float(np.std(bits, ddof=1))
-        row.bits_per_character = float(np.mean(bits))
+        _set_bits(row, float(np.mean(bits)))
         row.log_probabilities = np.mean([found.log_probabilities for _, found in several], axis=0)
         logs = [found.figures.log_probability for _, found in several]
         row.perplexity = float(np.exp(-np.mean(logs) / scores.figures.tokens))
@@ -268,13 +275,18 @@ def _sum(one: int | None, other: int | None) -> int | None:
 def _set_figures(row: ModelResult, scores: TextScores) -> None:
     figures = scores.figures
     row.sentences, row.tokens, row.oovs = figures.sentences, figures.tokens, figures.oovs
-    row.characters = figures.characters
     row.perplexity = figures.perplexity
     row.perplexity_excluding_oovs = figures.perplexity_excluding_oovs
     row.log_probabilities = scores.log_probabilities
-    row.bits_per_character = _bits(scores, row)
+    _set_bits(row, _bits(scores, row))
     row.scoring_tokens_per_second = scores.tokens_per_second
     row.state = scores.state
+
+
+def _set_bits(row: ModelResult, per_character: float) -> None:
+    assert row.characters and row.bytes
+    row.bits_per_character = per_character
+    row.bits_per_byte = per_character * row.characters / row.bytes
 
 
 def _bits(scores: TextScores, row: ModelResult) -> float:

@@ -20,7 +20,7 @@ from lmkit.evaluate.comparison.corpus import Corpus
 from lmkit.evaluate.perplexity import running_reader
 from lmkit.evaluate.results import TokenSurprise
 from lmkit.evaluate.scoring import token_texts
-from lmkit.measures import LN2, Perplexity
+from lmkit.measures import LN2, NO_TEXT, Perplexity
 from lmkit.model import UNK, Batch, LanguageModel, rebase
 from lmkit.text.lexicon import text_token
 
@@ -67,7 +67,7 @@ def score_text(
     carries, scored, seconds = _timed(model, batches, progress)
     if seconds < SHORT_SECONDS:
         _, scored, seconds = _timed(model, batches, None)
-    total = Perplexity(0, 0, 0, 0.0, 0.0, 0.0, 0)
+    total = NO_TEXT
     sums: list[NDArray[np.float64]] = []
     surprises: dict[int, list[TokenSurprise]] = {}
     first = 0

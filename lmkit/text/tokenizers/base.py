@@ -40,6 +40,8 @@ class Tokenizer(ABC):
     end_width: ClassVar[int] = 0
     """What the end of a sentence adds to the length of the reference text, beside the
     widths of its tokens. (A sentence is never shorter than 1.)"""
+    keeps_spaces: ClassVar[bool] = False
+    """Whether tokens hold all white space of the text."""
 
     @abstractmethod
     def tokenize(self, text: str) -> list[str]:

@@ -28,6 +28,7 @@ class ByteTokenizer(Tokenizer):
     unit: ClassVar[str] = "byte"
     default_normalize: ClassVar[str] = "none"
     end_width: ClassVar[int] = 1
+    keeps_spaces: ClassVar[bool] = True
 
     def tokenize(self, text: str) -> list[str]:
         return [TOKENS[byte] for byte in text.encode()]
