@@ -39,7 +39,7 @@ LINES = [f"line {number}" for number in range(5)]
 def small_comparison() -> Comparison:
     """Two models of five lines, and a curve, without training anything."""
     split = SplitFacts("test", "t.txt", "ab" * 32, 5, 10, 35)
-    facts = CorpusFacts("t", split, None, split, None, 0, False, 35)
+    facts = CorpusFacts("t", split, None, split, None, 0, False, 35, 35)
     rows = [
         ModelResult(name, name, "ngram", rank=rank, log_probabilities=np.full(5, -1.0))
         for rank, name in enumerate(("one", "other"), 1)
