@@ -53,8 +53,8 @@ class CrossEntropyDifference:
         if per == "token" and not shared:
             raise UnsupportedError(
                 "the two models do not have the same tokens, so costs per token do not compare",
-                "--difference-per character, or lmkit train TEXT --vocabulary FILE, with one list for"
-                " both",
+                "--difference-per character, or lmkit train TEXT --vocabulary FILE, with one list"
+                " for both",
             )
         self.per = per or ("token" if shared else "character")
         if self.per == "character":
