@@ -29,11 +29,8 @@ FOREIGN = re.compile(r"\b(pip install|compile-lm|ngramprint|spm_encode|lz4|gzip|
 
 
 def options_of(command: click.Command) -> set[str]:
-    context = click.Context(command)
-    names = (
-        [*parameter.opts, *parameter.secondary_opts] for parameter in command.get_params(context)
-    )
-    return {name for of_one in names for name in of_one}
+    names = ([*parameter.opts, *parameter.secondary_opts] for parameter in command.params)
+    return {"-h", "--help"}.union(*names)
 
 
 def command_of(name: str, rest: str = "") -> click.Command | None:

@@ -245,7 +245,7 @@ def single_valued() -> list[tuple[str, str]]:
     return [
         (name, max(option.opts, key=len))
         for name, command in commands
-        for option in (command.get_params(context) if command is not None else ())
+        for option in (command.params if command is not None else ())
         if isinstance(option, click.Option) and not option.multiple and not option.is_flag
     ]
 
