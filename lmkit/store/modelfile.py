@@ -296,7 +296,7 @@ def kind_of_file(path: str | Path) -> FileKind | None:
     from lmkit.text.reading import beginning_of
 
     start = beginning_of(path)
-    return ARPA if has_arpa_mark(start) else kind_of_start(start)
+    return kind_of_start(start) or (ARPA if has_arpa_mark(start) else None)
 
 
 def _no_model(path: Path) -> ModelFileError:

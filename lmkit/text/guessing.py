@@ -26,6 +26,11 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
     (b"\x84\x31\x95\x33", "gb18030"),
 )
+_SHIFTS = (
+    (b"\x1b$B", "iso2022_jp"),
+    (b"\x1b$@", "iso2022_jp"),
+    (b"\x1b$)C", "iso2022_kr"),
+)
 _HIGH = re.compile(rb"[\x80-\xff]+")
 _KANA = re.compile("[぀-ヿ]")
 _WIDE = re.compile("[^\x00-\x7f]")
@@ -61,8 +66,11 @@ def likely_encoding(data: bytes, place: int = 0) -> str | None:
 
 
 def marked_encoding(data: bytes) -> str | None:
-    """What the byte-order mark at the beginning of ``data`` says; None for UTF-8 and no mark."""
-    return next((name for mark, name in _MARKS if data.startswith(mark)), None)
+    """What the byte-order mark at the beginning of ``data`` says, or a shift to other letters in
+    it, which no text has besides; None for neither, and for UTF-8."""
+    marks = (name for mark, name in _MARKS if data.startswith(mark))
+    shifts = (name for shift, name in _SHIFTS if shift in data)
+    return next(marks, None) or next(shifts, None)
 
 
 def wide_encoding(data: bytes) -> str | None:

@@ -217,11 +217,12 @@ class TextReader:
         kind = kind_of_start(start[:LOOKED_AT])
         if kind is not None and not (self._arpa and kind is ARPA):
             raise TextError(f"{name} is {kind.what}, not text", kind.hint(name))
-        wide = wide_encoding(start)
-        if wide is None and self.errors == "strict":
-            wide = marked_encoding(start)
-        if wide is not None and self._decoding is None:
-            raise TextError(f"{name} looks like {wide.upper()}, not UTF-8", f"--encoding {wide}")
+        marked = marked_encoding(start) if self.errors == "strict" else None
+        likely = marked or wide_encoding(start)
+        if likely is not None and self._decoding is None:
+            raise TextError(
+                f"{name} looks like {likely.upper()}, not UTF-8", f"--encoding {likely}"
+            )
 
     def _checked(self, data: bytes, name: str, offset: int, line: int) -> bytes:
         """``data`` if it is UTF-8, else what ``errors`` says."""
