@@ -31,7 +31,10 @@ class TokenStream:
         self.settings = settings
         self.tokenizer: Tokenizer = resolve("tokenizer", settings.tokenizer)()
         self._normalize = normalizer(settings.normalize, settings.lowercase)
-        self._spaced = None if settings.pre_tokenizer is None else Spaced(settings)
+        self._spaced: Spaced | None = None
+        if settings.pre_tokenizer is not None:
+            words = replace(settings, tokenizer=settings.pre_tokenizer, pre_tokenizer=None)
+            self._spaced = Spaced(words)
         self.forget()
 
     def forget(self) -> None:
@@ -76,15 +79,14 @@ class TokenStream:
 
 
 class Spaced:
-    """Text with the tokens of the settings' pre-tokenizer and single spaces between them, a
+    """Text with the tokens that ``settings`` make of it and single spaces between them, a
     sentence a line: what a comparison of models codes."""
 
     _MOST_TOKENS = 2_000_000
     _LINE_END = re.compile(" ?\n ?")
 
     def __init__(self, settings: TextSettings) -> None:
-        tokenizer = settings.pre_tokenizer or settings.tokenizer
-        self.stream = TokenStream(replace(settings, tokenizer=tokenizer, pre_tokenizer=None))
+        self.stream = TokenStream(settings)
         self._spellings: list[str] = []
 
     def __call__(self, sentences: bytes) -> bytes:

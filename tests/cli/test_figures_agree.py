@@ -197,6 +197,14 @@ def test_a_model_that_would_read_another_text_is_not_compared(run, models, tmp_p
     assert [row["status"] for row in json.loads(result.out)] == ["ok", "ok"]
 
 
+def test_a_comparison_has_no_pre_tokenizer_of_its_own(run, models, tmp_path):
+    text = write(tmp_path / "text.txt", ["The boat, cold."])
+    words = ["--test", text, "--model", models["word"], "--output", tmp_path / "o"]
+    result = run("compare", *words, "--tokenizer", "whitespace", "--pre-tokenizer", "word")
+    assert (result.status, result.out) == (2, "")
+    assert "Try: --tokenizer word, without --pre-tokenizer." in result.err
+
+
 def test_words_of_another_kind_have_no_hint_that_would_not_help(run, models, tmp_path):
     text = write(tmp_path / "text.txt", ["The boat, cold."])
     result = run("compare", "--test", text, "--tokenizer", "whitespace", "--model", models["word"],

@@ -56,9 +56,7 @@ def test_a_prompt_is_read_so_too() -> None:
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=20), max_size=5))
 def test_spaced_text_is_the_tokens_joined(lines: list[str]) -> None:
     lines = [line.replace("\n", " ").replace("\r", " ") for line in lines]
-    spaced = Spaced(
-        TextSettings("char", normalize="none", pre_tokenizer="word", special_tokens="word")
-    )
+    spaced = Spaced(TextSettings("word", normalize="none", special_tokens="word"))
     data = "".join(f"{line}\n" for line in lines).encode()
     expected = "".join(" ".join(WordTokenizer().tokenize(line)) + "\n" for line in lines)
     assert spaced(data).decode() == expected
@@ -67,7 +65,7 @@ def test_spaced_text_is_the_tokens_joined(lines: list[str]) -> None:
 
 def test_the_words_are_forgotten_where_they_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Spaced, "_MOST_TOKENS", 5)
-    spaced = Spaced(TextSettings("char", pre_tokenizer="word"))
+    spaced = Spaced(TextSettings("word"))
     for number in range(20):
         assert (
             spaced(f"a{number},b{number}\nc\n".encode()).decode() == f"a{number} , b{number}\nc\n"

@@ -48,7 +48,7 @@ class Corpus:
         own = self.settings
         if tokenizer is None or tokenizer == own.tokenizer:
             return own
-        return replace(own, tokenizer=tokenizer, pre_tokenizer=own.pre_tokenizer or own.tokenizer)
+        return replace(own, tokenizer=tokenizer, pre_tokenizer=own.tokenizer)
 
 
 def prepare(
@@ -72,6 +72,11 @@ def prepare(
         raise UsageError(
             f"the text of a comparison is one of words, not of the tokenizer {settings.tokenizer}",
             f"a model with it instead: --model lstm:tokenizer={settings.tokenizer}",
+        )
+    if settings.pre_tokenizer is not None:
+        raise UsageError(
+            "the pre-tokenizer of a comparison's models is its own tokenizer",
+            f"--tokenizer {settings.pre_tokenizer}, without --pre-tokenizer",
         )
     folder.mkdir(parents=True, exist_ok=True)
     raw, rule = _splits(folder, given, errors, training)

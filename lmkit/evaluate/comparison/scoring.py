@@ -125,8 +125,7 @@ def _mended(own: TextSettings, other: TextSettings) -> str:
         tokenizer.keeps_spaces or other.tokenizer == "whitespace"
     ):
         return "a model with the comparison's normalisation, or a comparison with the model's"
-    words = own.pre_tokenizer or own.tokenizer
-    options = f"--tokenizer {other.tokenizer} --pre-tokenizer {words}"
+    options = f"--tokenizer {other.tokenizer} --pre-tokenizer {own.tokenizer}"
     if own.lowercase:
         options += " --lowercase"
     if own.normalize != tokenizer.default_normalize:
