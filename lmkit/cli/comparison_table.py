@@ -158,12 +158,6 @@ def legend(comparison: Comparison, width: int) -> list[str]:
     carrying = [row.name for row in rows if row.state == "carry"]
     if carrying:
         said.append(f"state carried from line to line: {', '.join(carrying)}")
-    respaced = [row.name for row in rows if row.respaced]
-    if respaced:
-        said.append(
-            "read words with single spaces between them, not the text as written (which"
-            f" lmkit perplexity reads): {', '.join(respaced)}"
-        )
     if any(row.seeds for row in rows):
         said.append("seeds: bits/char is the mean of several trainings, ± their deviation")
     return [line for one in said for line in wrap(one, max(width, WIDTH), subsequent_indent="  ")]

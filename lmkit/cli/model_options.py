@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 TEXT_OPTIONS = (
     "tokenizer",
+    "pre_tokenizer",
     "lowercase",
     "normalize",
     "segment",
@@ -210,6 +211,12 @@ def text_settings_options(tokenizer: str = "word") -> Decorator:
             type=click.Choice(names("tokenizer")),
             help="How a line becomes tokens; whitespace leaves tokenized text as it is."
             f"  [default: {tokenizer}]",
+        ),
+        click.option(
+            "--pre-tokenizer",
+            type=click.Choice(names("tokenizer")),
+            help="Read the tokens of this tokenizer with single spaces between them in place of the"
+            " text: word gives models of characters the text that models of words see.",
         ),
         click.option(
             "--lowercase", is_flag=True, default=None, help="Turn the text into lower case."

@@ -84,7 +84,8 @@ class CrossEntropyDifference:
 def same_tokens(model: LanguageModel, other: LanguageModel) -> bool:
     """Whether both models cut a text into the same tokens and know the same ones."""
     one, two = model.encoder.settings, other.encoder.settings
-    if any(getattr(one, n) != getattr(two, n) for n in ("tokenizer", "lowercase", "normalize")):
+    same = ("tokenizer", "pre_tokenizer", "lowercase", "normalize")
+    if any(getattr(one, name) != getattr(two, name) for name in same):
         return False
     if len(model.vocabulary) != len(other.vocabulary):
         return False

@@ -107,15 +107,17 @@ def _unread(encoder: Any, own: Perplexity, text: TextExtent) -> tuple[str, ...]:
         found.append(f"{text.blank_lines} empty line{'s' * (text.blank_lines > 1)}")
     if settings.special_tokens == "drop" and text.sentence_marks:
         found.append("<s> and </s>")
-    if not encoder.tokenizer.keeps_spaces:
-        pieces = text.gaps + text.lines - text.blank_lines
+    if settings.pre_tokenizer is not None or not encoder.tokenizer.keeps_spaces:
         length = own.characters or 0
         if settings.skip_empty_lines:
             length += text.blank_lines
-        # With single spaces only, there are as many words as pieces where the words joined by
-        # single spaces are the text. Other white space shows in the length.
-        as_long = length == text.characters or bool(found)
-        if text.irregular_spaces or own.tokens - own.sentences != pieces or not as_long:
+        # Where there are single spaces only, the words joined by single spaces are the text if
+        # they are as many as stand between spaces, and no other white space shows in the length.
+        same = length == text.characters or bool(found)
+        if settings.pre_tokenizer is None:
+            words = own.tokens - own.sentences
+            same = same and words == text.gaps + text.lines - text.blank_lines
+        if text.irregular_spaces or not same:
             found.append("white space")
     return tuple(found)
 

@@ -37,8 +37,7 @@ class CorpusFacts:
     ``rule`` says how the splits were made (None: they were given); ``overlap`` is how many lines
     of the test text stand in the training text too, ``dropped`` whether they were left out.
     ``reference_characters`` and ``reference_bytes`` are the length of the text that the bits of
-    all models are divided by, with one for each line end; ``rewritten`` says whether it is
-    another text than the test text as it stands in its file.
+    all models are divided by, with one for each line end.
     """
 
     name: str
@@ -50,7 +49,6 @@ class CorpusFacts:
     dropped: bool
     reference_characters: int
     reference_bytes: int
-    rewritten: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +95,7 @@ class ModelResult:
     ``log_probabilities``, perplexity and bits are the mean over them (of the logs), ``seeds`` has
     each, ``spread`` is the standard deviation of their bits per character, and the rest is the
     first one's. Size, file bytes and training time of a mixture are those of its parts and its
-    own. ``respaced`` is a model that was given, keeps white space, and so reads other text here
-    than in its file. A failed row has a ``reason`` and no figures.
+    own. A failed row has a ``reason`` and no figures.
     """
 
     name: str
@@ -135,7 +132,6 @@ class ModelResult:
     seeds: list[SeedResult] = field(default_factory=list)
     spread: float | None = None
     training_curve: list[dict[str, Any]] = field(default_factory=list)
-    respaced: bool = False
     samples: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     log_probabilities: NDArray[np.float64] | None = None

@@ -24,7 +24,8 @@ class TextSettings:
     form; None becomes the tokenizer's own default. ``segment`` is what one sentence is.
     ``skip_empty_lines`` leaves out lines of nothing but spaces, tabs and NULs.
     ``special_tokens`` is what a literal ``<s>`` or ``</s>`` in the text is: an error, an
-    ordinary word, or an unknown word.
+    ordinary word, or an unknown word. With a ``pre_tokenizer``, a tokenizer of words,
+    ``tokenizer`` reads that one's tokens with single spaces between them in place of the text.
 
     Raises `UsageError` where a value is none of the known names.
     """
@@ -35,9 +36,17 @@ class TextSettings:
     segment: str = "line"
     skip_empty_lines: bool = False
     special_tokens: str = "error"
+    pre_tokenizer: str | None = None
 
     def __post_init__(self) -> None:
         tokenizer = resolve("tokenizer", self.tokenizer)
+        if self.pre_tokenizer is not None and (
+            resolve("tokenizer", self.pre_tokenizer).unit != "word"
+        ):
+            raise UsageError(
+                f"pre-tokenizer cannot be {self.pre_tokenizer!r}, whose tokens are no words",
+                "--pre-tokenizer word",
+            )
         if self.normalize is None:
             object.__setattr__(self, "normalize", tokenizer.default_normalize)
         for name, known in (
@@ -52,7 +61,11 @@ class TextSettings:
 
     def as_dict(self) -> dict[str, Any]:
         """Names to JSON values; `from_dict` is the way back."""
-        return asdict(self)
+        values = asdict(self)
+        if self.pre_tokenizer is None:
+            # Older versions open a model that says nothing of what it does not have.
+            del values["pre_tokenizer"]
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TextSettings:

@@ -47,7 +47,6 @@ SENTENCES_SHOWN = 6
 SAMPLES = 3
 SAMPLE_TOKENS = {"word": 30}
 SAMPLE_SYMBOLS = 120
-RESPACED = "reads the words of the text with single spaces between them, not the text as written"
 
 
 class Stopped(LmkitError):
@@ -180,10 +179,6 @@ class _Run:
         _add_parts(row, [self.by_key[key] for key in made.parts])
         self.by_key[made.key] = row
         _set_figures(row, scores)
-        if made.origin == "given" and corpus.facts.rewritten:
-            row.respaced = made.model.encoder.settings.tokenizer != corpus.settings.tokenizer
-        if row.respaced:
-            row.notes.append(RESPACED)
         repeats = self.seeds if draws(spec) else 1
         if repeats > 1:
             self._repeat(row, spec, made, scores, repeats)

@@ -58,25 +58,24 @@ class Workshop:
     force: bool = False
     watching: Watching = field(default_factory=Watching)
 
-    def make(self, spec: Spec, seed: int, train_texts: dict[str, Path] | None = None) -> Trained:
+    def make(self, spec: Spec, seed: int, part: Path | None = None) -> Trained:
         """The model of ``spec``: a file that is there, or trained now.
 
-        ``train_texts`` has ``raw`` and ``reference`` of a part of the training text. Raises what
+        ``part`` is a part of the training text, in place of the whole. Raises what
         `lmkit.api.train` raises.
         """
         if spec.path is not None:
             return Trained(load(spec.path), spec.path, "given", None, key_of({"path": spec.path}))
         settings = self.corpus.settings_for(spec.tokenizer)
-        text, valid = self.corpus.training_files(settings)
-        if train_texts is not None:
-            text = train_texts["raw" if settings == self.corpus.settings else "reference"]
+        text = part or self.corpus.raw["train"]
+        valid = self.corpus.raw.get("valid")
         options = dict(spec.options)
         # A second one of the same kind must share no seed with the first, however many each has.
         seed += 1000 * (spec.copy - 1)
         drawn = draws(spec)
         facts = {
             "train": self.corpus.facts.train.sha256,
-            "part": None if train_texts is None else text.name,
+            "part": None if part is None else part.name,
             "valid": self.corpus.facts.valid.sha256 if self.corpus.facts.valid else None,
             "settings": settings.as_dict(),
             "backend": spec.backend,
