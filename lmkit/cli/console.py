@@ -7,6 +7,7 @@ Results go to ``stdout``; remarks, progress and errors go to ``stderr``.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import shutil
@@ -84,9 +85,14 @@ class Console:
         out.buffer.write(data)
 
     def remark(self, text: str) -> None:
-        """Say something beside the results, on standard error, unless ``--quiet``."""
+        """Say something beside the results, on standard error, unless ``--quiet``; after the
+        results so far, where both streams end in one place."""
         if self.quiet:
             return
+        if self.stdout is not None:
+            # A closed pipe or a full disk is reported by the last flush.
+            with contextlib.suppress(OSError):
+                self.stdout.flush()
         if self.live is not None:
             self.live.print(text, markup=False, highlight=False, soft_wrap=True)
             return
