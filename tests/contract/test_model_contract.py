@@ -254,7 +254,7 @@ class TestSteps:
 
     def test_after_the_end_a_sentence_begins(self, model: LanguageModel) -> None:
         ended = model.advance(self.states(model), np.full(6, EOS))
-        assert np.array_equal(model.next_log_probs(ended), model.next_log_probs(model.start(6)))
+        assert same(model, model.next_log_probs(ended), model.next_log_probs(model.start(6)))
 
     def test_stepping_leaves_the_state_alone(self, model: LanguageModel) -> None:
         state = self.states(model)
