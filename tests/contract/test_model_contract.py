@@ -271,32 +271,56 @@ def chi_square_limit(freedom: int) -> float:
     return freedom * (1 - part + 3.719 * math.sqrt(part)) ** 3
 
 
+def follows_the_distribution(model: LanguageModel, context: str, unknown: bool) -> None:
+    """That tokens drawn after ``context`` are as frequent as they are likely."""
+    draws = 2000
+    state = model.start(1)
+    for token in model.encoder.encode_prompt(context).tolist():
+        state = model.advance(state, [token])
+    probabilities = np.exp(model.next_log_probs(state)[0])
+    if not unknown and probabilities.sum() > probabilities[UNK]:
+        probabilities[UNK] = 0
+    probabilities /= probabilities.sum()
+    drawn = model.draw_next(
+        state.select(np.zeros(draws, int)), Sampling(), np.random.default_rng(3), unknown
+    )
+    counts = np.bincount(drawn, minlength=len(probabilities))
+    assert (counts[probabilities == 0] == 0).all()
+    # Tokens too rare to be compared one by one are compared together.
+    rare = probabilities * draws < 5
+    expected = np.append(probabilities[~rare], probabilities[rare].sum()) * draws
+    found = np.append(counts[~rare], counts[rare].sum())
+    kept = expected > 0
+    statistic = ((found - expected)[kept] ** 2 / expected[kept]).sum()
+    assert statistic < chi_square_limit(max(int(kept.sum()) - 1, 1))
+
+
+WAYS_TO_DRAW = {
+    "by backing off": ["modified-kneser-ney interpolated 1", "modified-kneser-ney interpolated 5"],
+    "by backing off, without mixing": ["katz backoff 3", "maximum-likelihood backoff 5"],
+    "from the whole distribution": ["stupid-backoff constant 3", "lidstone floor 3"],
+    "from the softmax": ["lstm words", "gru adaptive"],
+    "of one part": ["mixture linear", "mixture reordered", "mixture network"],
+    "of parts and a cache": ["mixture cache", "mixture by context", "mixture of mixtures"],
+    "of a product": ["mixture log-linear", "mixture log-linear cache"],
+}
+DRAWN = [
+    name if name in MODELS else f"ngram {name}" for ways in WAYS_TO_DRAW.values() for name in ways
+]
+"""Models for each way in which a token is drawn."""
+
+
 class TestDrawing:
+    def test_follows_the_distribution(self, model: LanguageModel) -> None:
+        follows_the_distribution(model, "the cat", unknown=False)
+
     @pytest.mark.parametrize("context", ["", "the cat", "dog saw", "zebra dog"])
     @pytest.mark.parametrize("unknown", [True, False])
-    def test_follows_the_distribution(
+    @pytest.mark.parametrize("model", DRAWN, indirect=True)
+    def test_follows_the_distribution_after_any_context(
         self, model: LanguageModel, context: str, unknown: bool
     ) -> None:
-        draws = 2000
-        state = model.start(1)
-        for token in model.encoder.encode_prompt(context).tolist():
-            state = model.advance(state, [token])
-        probabilities = np.exp(model.next_log_probs(state)[0])
-        if not unknown and probabilities.sum() > probabilities[UNK]:
-            probabilities[UNK] = 0
-        probabilities /= probabilities.sum()
-        drawn = model.draw_next(
-            state.select(np.zeros(draws, int)), Sampling(), np.random.default_rng(3), unknown
-        )
-        counts = np.bincount(drawn, minlength=len(probabilities))
-        assert (counts[probabilities == 0] == 0).all()
-        # Tokens too rare to be compared one by one are compared together.
-        rare = probabilities * draws < 5
-        expected = np.append(probabilities[~rare], probabilities[rare].sum()) * draws
-        found = np.append(counts[~rare], counts[rare].sum())
-        kept = expected > 0
-        statistic = ((found - expected)[kept] ** 2 / expected[kept]).sum()
-        assert statistic < chi_square_limit(max(int(kept.sum()) - 1, 1))
+        follows_the_distribution(model, context, unknown)
 
     def test_greedy_takes_the_likeliest(self, model: LanguageModel) -> None:
         state = model.start(2)
