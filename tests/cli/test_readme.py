@@ -13,7 +13,10 @@ from .support import ROOT, load_script
 examples = load_script("docs/examples.py")
 
 
-@pytest.mark.parametrize("page", examples.PAGES)
+FIRST, *OTHERS = examples.PAGES
+
+
+@pytest.mark.parametrize("page", [FIRST, *(pytest.param(p, marks=pytest.mark.slow) for p in OTHERS)])
 def test_the_outputs_on_the_page_are_what_its_commands_say(page, tmp_path):
     path = ROOT / page
     blocks = examples.blocks_of(path.read_text(encoding="utf-8"))

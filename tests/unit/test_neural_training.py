@@ -147,6 +147,7 @@ lmkit.train(sys.argv[1], backend="lstm", hidden=24, batch_size=4, bptt=4, epochs
 """
 
 
+@pytest.mark.slow
 def test_kill_9_and_resume(text: Path, tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(lmkit.__file__).parent.parent)}
     target = tmp_path / "m.lm"
