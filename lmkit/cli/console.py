@@ -12,6 +12,7 @@ and files get every character and byte as it is.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import io
 import os
 import shutil
@@ -103,9 +104,14 @@ class Console:
         return cast(BinaryIO, _Visible(out)) if self.stdout_is_terminal else out.buffer
 
     def remark(self, text: str) -> None:
-        """Say something beside the results, on standard error, unless ``--quiet``."""
+        """Say something beside the results, on standard error, unless ``--quiet``; after the
+        results so far, where both streams end in one place."""
         if self.quiet:
             return
+        if self.stdout is not None:
+            # A closed pipe or a full disk is reported by the last flush.
+            with contextlib.suppress(OSError):
+                self.stdout.flush()
         if self.stderr_is_terminal:
             text = on_one_line(text)
         if self.live is not None:

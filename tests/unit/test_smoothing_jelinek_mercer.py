@@ -16,8 +16,8 @@ from lmkit.ngram.estimation import CountEvidence
 from lmkit.ngram.heldout import HeldOut
 from lmkit.ngram.smoothing.jelinek_mercer import JelinekMercer, buckets_of
 
-from ..brute_force import JelinekMercer as Reference
-from ..brute_force import with_facts
+from ..reference.smoothing import JelinekMercer as Reference
+from ..reference.smoothing import with_facts
 from ..small_models import corpus_of, distribution, held_out_corpus, texts, train
 
 
