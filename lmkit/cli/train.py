@@ -110,7 +110,8 @@ def train(
     A line of TEXT is a sentence (see --segment). Several files are one text; - is
     standard input; .gz, .bz2 and .xz are read directly. How text becomes tokens is
     stored in the model, so that using it reads text in the same way. OUTPUT is
-    written as a whole at the end: until then an older file stays as it is.
+    written as a whole at the end: until then an older file stays as it is. It may be
+    none of the files that are read, but for the MODEL of --append.
 
     Example:
 

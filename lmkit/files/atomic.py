@@ -75,7 +75,8 @@ def _open_already(path: Path) -> int | None:
     for _ in range(_LINKS):
         found = _DESCRIPTOR.fullmatch(str(name))
         if found is not None:
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
             with _failures(path):
                 return os.dup(int(found[1]))
         if not os.path.islink(name):

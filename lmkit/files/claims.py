@@ -8,14 +8,19 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 from lmkit.errors import LmkitError
-from lmkit.files.litter import live, lock_name
+from lmkit.files.litter import alive, live, lock_name
 from lmkit.files.locking import release, same_file, try_lock
 
 OTHER_OUTPUT = "the same command when that one is done, or another --output"
+ATTEMPTS = 200
+PAUSE = 0.01
+"""How often, and seconds after which, it is asked again whose a lock without a name is."""
 
 
 @contextlib.contextmanager
@@ -39,41 +44,51 @@ def claimed(path: str | Path, name: str | Path | None = None) -> Iterator[None]:
 
 def _claim(lock: Path, name: str | Path) -> int | None:
     """The open lock file; None where there can be none."""
-    while True:
+    for attempt in count(1):
         try:
             descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError:
             # Who cannot write a lock there cannot put a file there either, and is told so then.
             return None
         try:
-            if not try_lock(descriptor):
-                raise _busy(descriptor, name)
-            # The last holder may have removed this very file between open and lock.
-            if same_file(descriptor, lock):
-                live.add(lock)
-                os.ftruncate(descriptor, 0)
-                os.write(descriptor, f"{os.getpid()} {socket.gethostname()}\n".encode())
-                return descriptor
-            os.close(descriptor)
+            if try_lock(descriptor):
+                # The last holder may have removed this very file between open and lock.
+                if same_file(descriptor, lock):
+                    live.add(lock)
+                    os.ftruncate(descriptor, 0)
+                    os.write(descriptor, f"{os.getpid()} {socket.gethostname()}\n".encode())
+                    return descriptor
+                os.close(descriptor)
+                continue
+            process, host = _owner(descriptor)
         except OSError:
             # No locks on this file system, or no room in it: it goes on as it did without.
             release(descriptor, lock)
+            live.discard(lock)
             return None
-        except LmkitError:
-            os.close(descriptor)
-            raise
+        os.close(descriptor)
+        if _holds(process, host) or attempt == ATTEMPTS:
+            raise _busy(process, host, name)
+        # Somebody is about to write its number, or to remove what a killed process has left.
+        time.sleep(PAUSE)
+    raise AssertionError
 
 
-def _busy(descriptor: int, name: str | Path) -> LmkitError:
-    process, _, host = _owner(descriptor).partition(" ")
-    who = f"process {process}" if process.isdecimal() else "another process"
-    if host and host != socket.gethostname():
+def _owner(descriptor: int) -> tuple[int | None, str]:
+    """The process and the machine that the holder has written into its lock file; none so far, or
+    where that cannot be read."""
+    with contextlib.suppress(OSError, ValueError):
+        process, host = os.read(descriptor, 300).decode().split()
+        return int(process), host
+    return None, ""
+
+
+def _holds(process: int | None, host: str) -> bool:
+    return process is not None and (host != socket.gethostname() or alive(process))
+
+
+def _busy(process: int | None, host: str, name: str | Path) -> LmkitError:
+    who = "another process" if process is None else f"process {process}"
+    if host not in ("", socket.gethostname()):
         who += f" on {host}"
     return LmkitError(f"{who} is at work on {name}, which this command would write", OTHER_OUTPUT)
-
-
-def _owner(descriptor: int) -> str:
-    """What the holder has written into its lock file; nothing yet, or where that cannot be read."""
-    with contextlib.suppress(OSError):
-        return os.read(descriptor, 300).decode(errors="replace").strip()
-    return ""

@@ -135,7 +135,8 @@ def check_place(path: Path) -> None:
         if error.errno == errno.ENAMETOOLONG:
             size = len(os.fsencode(path.name))
             raise LmkitError(
-                f"the name {path.name[:20]}... is too long: {size} bytes", "a shorter name"
+                f"the name {path.name[:12]}...{path.name[-12:]} is too long: {size} bytes",
+                "a shorter name",
             ) from error
     if path.is_dir():
         raise LmkitError(f"{path} is a directory", "a file in it, such as model.lm")

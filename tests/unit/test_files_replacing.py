@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import lmkit
 from lmkit.errors import LmkitError, UsageError
 from lmkit.files.atomic import open_target
 from lmkit.files.replacing import Temporary, replace
@@ -219,3 +220,10 @@ def test_what_is_not_put_is_removed(tmp_path: Path) -> None:
         temporary.path.write_bytes(b"x")
         assert len(names_in(tmp_path)) == 1
     assert names_in(tmp_path) == []
+
+
+def test_the_checkpoint_of_a_network_needs_room_in_the_name_too(tmp_path: Path) -> None:
+    """Better known before the training than after."""
+    (tmp_path / "text.txt").write_text("a b c\n")
+    with pytest.raises(LmkitError, match=r"n\.checkpoint is too long: 261 bytes"):
+        lmkit.train(tmp_path / "text.txt", backend="lstm", output=tmp_path / ("n" * 250))

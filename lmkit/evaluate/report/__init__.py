@@ -6,6 +6,7 @@ the extra ``report`` and is imported only when a page is made.
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,10 +39,11 @@ def require_report(path: str | Path | None = None, coming: Path | None = None) -
         )
     if path is not None and Path(path).is_dir():
         raise LmkitError(f"cannot write {path}: it is a directory", f"{Path(path) / 'report.html'}")
-    if path is not None and Path(path).parent != coming and not Path(path).parent.is_dir():
-        raise LmkitError(
-            f"cannot write {path}: there is no directory {Path(path).parent}", "making it first"
-        )
+    if path is None or Path(path).parent == coming:
+        return
+    parent = Path(os.path.realpath(path)).parent if Path(path).is_symlink() else Path(path).parent
+    if not parent.is_dir():
+        raise LmkitError(f"cannot write {path}: there is no directory {parent}", "making it first")
 
 
 def write_report(comparison: Comparison, path: str | Path) -> None:
