@@ -7,7 +7,6 @@ import gzip
 import itertools
 import json
 import math
-import os
 from pathlib import Path
 
 import pytest
@@ -375,37 +374,6 @@ def test_quiet_says_nothing_of_it(run, models):
     assert (result.status, result.err) == (0, "")
 
 
-def test_a_text_is_counted_once_and_in_parts(models, monkeypatch, tmp_path):
-    """The first model that reads it counts it; the figures of a file of several chunks are those
-    of the whole."""
-    from lmkit.evaluate.perplexity import measured
-    from lmkit.extent import TextExtent
-    from lmkit.text import reading
-
-    text = write(tmp_path / "text.txt", PROSE * 20)
-    word, char = (lmkit.load(models[name]) for name in ("word", "char"))
-    whole = measured(word, text).text
-    counted = []
-    monkeypatch.setattr(TextExtent, "add", _noting(TextExtent.add, counted))
-    monkeypatch.setattr(reading.TextReader.__init__, "__kwdefaults__", {
-        **reading.TextReader.__init__.__kwdefaults__, "chunk_bytes": 100,
-    })  # fmt: skip
-    first = measured(word, text)
-    assert first.text == whole and len(counted) > 10
-    counted.clear()
-    second = measured(char, text, text=first.text)
-    assert second.text is first.text and counted == []
-    assert second.figures.characters == whole.characters == os.path.getsize(text) - 160
-
-
-def _noting(method, calls):
-    def call(self, lines):
-        calls.append(lines)
-        return method(self, lines)
-
-    return call
-
-
 def test_the_database_and_the_rows_have_bytes_too(run, models, tmp_path):
     import sqlite3
 
@@ -419,13 +387,3 @@ def test_the_database_and_the_rows_have_bytes_too(run, models, tmp_path):
         (stored,) = database.execute("select bytes, bits_per_byte from models")
         assert stored == (34, row["bits_per_byte"])
         assert database.execute("select characters, bytes from runs").fetchone() == (33, 34)
-
-
-def test_figures_of_parts_add_up_and_those_of_a_batch_have_no_bytes(models):
-    model = lmkit.load(models["char"])
-    one, two = model.perplexity(["a b\u00e9"]), model.perplexity(["c", ""])
-    both = one + two
-    assert (both.characters, both.bytes) == (5 + 2 + 1, 6 + 2 + 1)
-    alone = model.measure(model.batch(["a b\u00e9"]))
-    assert alone.characters == 5 and alone.bytes is None
-    assert math.isnan(alone.bits_per_byte) and alone.as_dict()["bits_per_byte"] is None
