@@ -60,6 +60,7 @@ OTHERS = {
     "uniq -c": ("    231 the\n     13 of\n", "line 1: the number stands before the word"),
     "hunspell": ("3\nabandon/LDRSG\nabase/DGSL\nabbey\n", "is a hunspell dictionary"),
     "affixes": ("SET UTF-8\nTRY esia\nSFX A Y 1\nSFX A 0 s .\n", "hunspell's rules"),
+    "a long field": ('the,231\n"' + "x" * 200_000 + '",5\n', "line 2: field larger than"),
     "json": ('{"the": 231, "of": 131}\n', "line 1: this is JSON"),
 }
 
