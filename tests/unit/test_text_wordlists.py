@@ -90,3 +90,8 @@ def test_a_list_in_another_encoding() -> None:
     with pytest.raises(TextError, match="not valid UTF-8"):
         read_vocabulary(io.BytesIO(data))
     assert read_vocabulary(io.BytesIO(data), errors="replace")[0] == "f\ufffdr"
+
+
+def test_a_line_without_a_word_adds_none() -> None:
+    assert counts_of("\t\t5\nthe\n \t\n\t7\n") == {"the": 1.0}
+    assert words_of("\t\t5\nthe\n") == ["the"]

@@ -100,7 +100,7 @@ def _read_lines(
     for number, word, counted in entries(lines, form, name, first):
         if not counted:
             # Behind spaces there may be a count on some lines, or anything.
-            word, *rest = word.split()[:2]
+            word, *rest = word.split()[:2] or [""]
             counted = rest[0] if rest else ""
         add_word(found, word, _count(counted, name, number) if counted else 1.0)
 
