@@ -15,7 +15,7 @@ from lmkit.registry import resolve
 from lmkit.store.components import component, open_model
 from lmkit.store.history import run_record
 from lmkit.store.targets import made_whole, with_parts, writes
-from lmkit.text.corpus import build_corpus, valid_corpus
+from lmkit.text.corpus import Corpus, build_corpus, valid_corpus
 from lmkit.text.encodings import encoded
 from lmkit.text.settings import TextSettings
 from lmkit.text.vocabulary import read_vocabulary
@@ -114,6 +114,7 @@ def train(
                 **limits,
                 **settings.as_dict(),
                 "encoding": encoding,
+                "replaced": _replaced(corpus, held_out),
             },
             seed,
         )
@@ -160,7 +161,8 @@ def train_on(
     held_out = valid_corpus(encoded(valid, encoding), corpus.vocabulary, settings, errors)
     options |= _drawing(trainer, seed, output, options)
     new: LanguageModel = trainer.train(corpus, held_out, base=old, progress=progress, **options)
-    new.runs.extend([*old.runs, run_record("train", started, clock, corpus, options, seed)])
+    told = {**options, "encoding": encoding, "replaced": _replaced(corpus, held_out)}
+    new.runs.extend([*old.runs, run_record("train", started, clock, corpus, told, seed)])
     if output is not None:
         new.save(output)
     return new
@@ -205,12 +207,18 @@ def train_channel(
         **told,
     )
     settled = {"backend": "noisy-channel", **told, "pairs": None, "noisy": None}
+    settled["encoding"] = encoding
     record = run_record("train", started, clock, None, settled, None)
     read = (one for one in (pairs, noisy, lexicon) if one and not isinstance(one, Mapping))
     model.runs.append({**record, "sources": [str(one) for one in read]})
     if output is not None:
         model.save(output)
     return model
+
+
+def _replaced(*texts: Corpus | None) -> int | None:
+    """How many invalid sequences of bytes were replaced in ``texts``; None where none were."""
+    return sum(text.replaced for text in texts if text is not None) or None
 
 
 def _drawing(
@@ -262,7 +270,8 @@ def append(
         encoded(valid, encoding), corpus.vocabulary, old.encoder.settings, errors
     )
     new: LanguageModel = appender(old, corpus, valid=held_out, memory=memory, progress=progress)
-    new.runs.append(run_record("append", started, clock, corpus, {}, None))
+    told = {"encoding": encoding, "replaced": _replaced(corpus, held_out)}
+    new.runs.append(run_record("append", started, clock, corpus, told, None))
     _save(new, output, tables, progress)
     return new
 

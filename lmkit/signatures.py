@@ -106,7 +106,7 @@ KINDS = (
     FileKind(
         "an IRSTLM file, whose numbers are not those of an ARPA file",
         "compile-lm {file} --text=yes MODEL.arpa, " + _IMPORT,
-        (b"iARPA", b"qARPA", b"blmt ", b"Qblmt "),
+        (b"iARPA\n", b"iARPA\r\n", b"qARPA ", b"blmt ", b"Qblmt "),
     ),
     FileKind("a Julius binary model", "binlm2arpa {file} MODEL, " + _IMPORT, (b"julius_bingram",)),
     FileKind(

@@ -273,6 +273,10 @@ def _corpus(
     elif files:
         name = Path(files.get("train") or files["test"]).name
     else:
+        if encoding is not None:
+            raise UsageError(
+                f"--encoding says what files are in, and {name} is a data set", "no --encoding"
+            )
         sources = dict(_dataset(name))
     settings = text_settings(options)
     return prepare(

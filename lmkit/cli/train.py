@@ -22,7 +22,14 @@ from lmkit.cli.model_options import (
     valid_option,
 )
 from lmkit.cli.neural_options import live_line, neural_options, settle_neural_options
-from lmkit.cli.options import MODEL, MemorySize, output_option, reading_options, text_source
+from lmkit.cli.options import (
+    MODEL,
+    MemorySize,
+    output_option,
+    reading_options,
+    say_replaced,
+    text_source,
+)
 from lmkit.cli.paths import InputPath
 from lmkit.cli.progress import ProgressBars
 from lmkit.cli.sizes import write_sizes
@@ -241,6 +248,7 @@ def _summary(console: Console, output: Path, model: LanguageModel) -> None:
         parts = [f"{output}: {facts['channel']} channel, {facts['edits']:,} edits{learnt}"]
     runs = getattr(model, "runs", None)
     if runs:
+        say_replaced(console, runs[-1]["options"].get("replaced", 0))
         tokens = runs[-1]["tokens"]
         read = f"{tokens:,} tokens in " if tokens else ""
         parts.append(f"{read}{runs[-1]['seconds']:.1f} s")

@@ -79,10 +79,11 @@ def read_arpa(
         if progress is not None:
             progress("reading", done, total or 0)
 
-    for chunk in TextReader(path, errors, chunk_bytes=CHUNK_BYTES, progress=report, arpa=True):
+    reader = TextReader(path, errors, chunk_bytes=CHUNK_BYTES, progress=report, arpa=True)
+    for chunk in reader:
         parser.feed(chunk.data, chunk.first_line)
     unigrams, sections = parser.finish()
-    return _model(name, unigrams, sections, settings)
+    return _model(name, unigrams, sections, settings, reader.notes())
 
 
 class _Parser:
@@ -222,8 +223,8 @@ def _model(
     unigrams: UnigramSection,
     sections: Sequence[NgramSection],
     settings: TextSettings,
+    notes: list[str],
 ) -> NgramModel:
-    notes: list[str] = []
     log_prob, log_backoff = unigrams.columns()
     if np.isnan(log_prob[UNK]):
         log_prob[UNK] = MISSING_UNK_LOG10

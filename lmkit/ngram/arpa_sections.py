@@ -25,7 +25,9 @@ SPECIAL_IDS = {b"<unk>": UNK, b"<UNK>": UNK, b"<s>": BOS, b"</s>": EOS}
 
 def natural(log10: NDArray[np.float64]) -> NDArray[np.float32]:
     """Natural logarithms, as a model keeps them."""
-    return (log10 * LN10).astype(np.float32)
+    with np.errstate(over="ignore"):
+        # What is beyond the least number of a model is -inf there.
+        return (log10 * LN10).astype(np.float32)
 
 
 def malformed(name: str, line: int, reason: str, hint: str | None = None) -> FormatError:

@@ -141,11 +141,12 @@ def read_count_files(
         if progress is not None:
             progress("reading", done, total or 0)
 
-    for chunk in TextReader(list(paths), errors, chunk_bytes=CHUNK_BYTES, progress=report):
+    reader = TextReader(list(paths), errors, chunk_bytes=CHUNK_BYTES, progress=report)
+    for chunk in reader:
         reading.feed(chunk.data, chunk.source, chunk.first_line)
     if not reading.tables:
         raise FormatError(f"{', '.join(map(source_name, paths))}: there are no counts in it")
-    notes = reading.notes()
+    notes = [*reader.notes(), *reading.notes()]
     trie = reading.trie(notes)
     encoder = _encoder(reading.words, trie, settings)
     model = smooth(

@@ -126,6 +126,12 @@ class TextReader:
         """That of the source which is being read, or was the last one."""
         return "utf-8" if self._decoding is None else self._decoding.encoding
 
+    def notes(self) -> list[str]:
+        """What was replaced, in words, if anything."""
+        if not self.replaced:
+            return []
+        return [f"{self.replaced} invalid sequences of bytes were read as U+FFFD"]
+
     def __iter__(self) -> Iterator[TextChunk]:
         total = self._total_bytes()
         done = 0

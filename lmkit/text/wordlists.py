@@ -21,7 +21,7 @@ _NUMBER = r"\d+(?:\.\d*)?(?:[eE][+-]?\d+)?"
 _LETTER = re.compile(r"[^\W\d_]")
 _HUNSPELL = re.compile(r"[^\s/]+/[A-Za-z0-9,]+(?:\s.*)?")
 _AFFIXES = re.compile(r"[SP]FX \S+ [YN] \d+")
-_BEFORE = re.compile(rf"\s*{_NUMBER}[\t ,;]+[^\s,;]*[^\W\d_][^\s,;]*\s*")
+_BEFORE = re.compile(rf"\s*{_NUMBER}[\t ,;]+([^\s,;]+)\s*")
 _JSON = re.compile(r"""[\[{]\s*["'][^"']*["']\s*[:,\]]""")
 
 
@@ -44,6 +44,8 @@ def form_of(lines: Sequence[str], source: str) -> ListForm:
         return ListForm(None)
     _refuse_others(full, source)
     for separator in ("\t", ",", ";", " "):
+        if 2 * sum(separator in line for _, line in full) < len(full):
+            continue
         fits = [_counted(line, separator) for _, line in full]
         # Of "1,000" it cannot be told whether it is a word.
         lettered = sum(
@@ -78,20 +80,27 @@ def entries(
         if not line.strip() or (form.names and number == 1):
             continue
         if table:
-            row = next(csv.reader([line], delimiter=form.separator or ",", skipinitialspace=True))
-            if len(row) != 2:
-                raise TextError(
-                    f"{source}, line {number}: {len(row)} columns where a word and its count"
-                    " should be",
-                    FORM,
-                )
-            yield number, row[0].strip(), row[1].strip()
+            word, count = _columns(line, form.separator or ",", f"{source}, line {number}")
+            yield number, word, count
         elif form.separator == " ":
             word, _, count = line.strip().rpartition(" ")
             yield number, word.strip(), count
         else:
             word, _, count = line.partition("\t")
             yield number, word, count.partition("\t")[0].strip()
+
+
+def _columns(line: str, separator: str, where: str) -> tuple[str, str]:
+    word, _, count = line.rpartition(separator)
+    if '"' not in line and separator not in word:
+        return word.strip(), count.strip()
+    try:
+        row = next(csv.reader([line], delimiter=separator, skipinitialspace=True))
+    except csv.Error as error:
+        raise TextError(f"{where}: {error}", FORM) from error
+    if len(row) != 2:
+        raise TextError(f"{where}: {len(row)} columns where a word and its count should be", FORM)
+    return row[0].strip(), row[1].strip()
 
 
 def _counted(line: str, separator: str) -> bool:
@@ -111,7 +120,7 @@ def _refuse_others(full: Sequence[tuple[int, str]], source: str) -> None:
     """Raises `TextError` for lists of other programs, of which no line is a word."""
     lines = [line for _, line in full]
     first = lines[0].lstrip()
-    if all(map(_BEFORE.fullmatch, lines)):
+    if all((found := _BEFORE.fullmatch(line)) and _LETTER.search(found[1]) for line in lines):
         raise TextError(
             f"{source}, line {full[0][0]}: the number stands before the word",
             f"""awk '{{print $2 "\\t" $1}}' {source} > LIST, if the numbers are counts""",
@@ -121,7 +130,7 @@ def _refuse_others(full: Sequence[tuple[int, str]], source: str) -> None:
             f"{source} is a hunspell dictionary, whose words have flags for their other forms",
             "unmunch FILE.dic FILE.aff > LIST, which writes them all",
         )
-    if any(map(_AFFIXES.fullmatch, lines)):
+    if any(_AFFIXES.fullmatch(line) for line in lines if line.startswith(("SFX ", "PFX "))):
         raise TextError(
             f"{source} has hunspell's rules for affixes, not words",
             "unmunch FILE.dic FILE.aff > LIST, which writes the words",

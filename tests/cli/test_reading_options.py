@@ -275,3 +275,15 @@ def test_settings_of_the_tokenizer_stay_with_the_model(run, place, tmp_path) -> 
     run("train", place / "koi8.txt", "--encoding", "koi8-r", "--output", path)
     assert run("perplexity", path, place / "utf8.txt").status == 0
     assert lmkit.load(path).encoder.settings == TextSettings()
+
+
+def test_training_and_importing_say_what_was_replaced(run, tmp_path) -> None:
+    text, counts, path = tmp_path / "t", tmp_path / "c", tmp_path / "x.lm"
+    text.write_bytes(b"one\xff two\xfe\nthree four\n" * 3)
+    counts.write_bytes(b"one\xff two\t3\n")
+    said = "6 invalid sequences of bytes were read as U+FFFD"
+    how = ("--errors", "replace", "--output", path)
+    assert said in run("train", text, *how, "--order", "1").err
+    assert said in run("train", text, *how, "--append", path).err
+    result = run("import", counts, *how, "--smoothing", "witten-bell")
+    assert "1 invalid sequences of bytes were read as U+FFFD" in result.err

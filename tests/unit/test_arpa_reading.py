@@ -328,3 +328,9 @@ def test_other_encodings(tmp_path: Path) -> None:
     path.write_bytes(SMALL.replace("\ta", "\tä").replace(" a", " ä").encode("latin-1"))
     model = read_arpa(Encoded(path, "latin-1"))
     assert log10s(model, "ä b") == [-0.3, -0.1, -0.05]
+
+
+def test_what_no_float_can_hold_is_zero_without_a_warning(read: Callable[..., NgramModel]) -> None:
+    # As a probability 10^-1e60 is 0, and so is any backoff with it.
+    model = read(SMALL.replace("-0.75\ta\t-0.125", "-0.75\ta\t-1e60"))
+    assert log10s(model, "b a")[2] == -np.inf

@@ -101,6 +101,7 @@ def test_kinds(data: bytes, what: str, tmp_path: Path) -> None:
         b"We love Marisa.\n",
         b"Trie Language Model\n",
         b"blmt\n",
+        b"iARPA is what IRSTLM writes\n",
         b"12345678{ and so on\n",
         b"GIF89a " + "é".encode() * 600 + b"\n",
         b"the line \\data\\ begins it\n\\data\\\n",

@@ -60,6 +60,7 @@ OTHERS = {
     "uniq -c": ("    231 the\n     13 of\n", "line 1: the number stands before the word"),
     "hunspell": ("3\nabandon/LDRSG\nabase/DGSL\nabbey\n", "is a hunspell dictionary"),
     "affixes": ("SET UTF-8\nTRY esia\nSFX A Y 1\nSFX A 0 s .\n", "hunspell's rules"),
+    "a long field": ('the,231\n"' + "x" * 200_000 + '",5\n', "line 2: field larger than"),
     "json": ('{"the": 231, "of": 131}\n', "line 1: this is JSON"),
 }
 
@@ -89,3 +90,8 @@ def test_a_list_in_another_encoding() -> None:
     with pytest.raises(TextError, match="not valid UTF-8"):
         read_vocabulary(io.BytesIO(data))
     assert read_vocabulary(io.BytesIO(data), errors="replace")[0] == "f\ufffdr"
+
+
+def test_a_line_without_a_word_adds_none() -> None:
+    assert counts_of("\t\t5\nthe\n \t\n\t7\n") == {"the": 1.0}
+    assert words_of("\t\t5\nthe\n") == ["the"]

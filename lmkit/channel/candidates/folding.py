@@ -100,12 +100,12 @@ def _read_lines(
     for number, word, counted in entries(lines, form, name, first):
         if not counted:
             # Behind spaces there may be a count on some lines, or anything.
-            word, *rest = word.split()[:2]
+            word, *rest = word.split()[:2] or [""]
             counted = rest[0] if rest else ""
-        add_word(found, word, _count(counted, f"{name}, line {number}"))
+        add_word(found, word, _count(counted, name, number) if counted else 1.0)
 
 
-def _count(counted: str, where: str) -> float:
+def _count(counted: str, name: str, number: int) -> float:
     """The count that ``counted`` is; 1 where it is none."""
     try:
         count = float(counted)
@@ -114,7 +114,10 @@ def _count(counted: str, where: str) -> float:
             return 1.0
         count = -1.0
     if not 0 <= count <= MOST_COUNTED:
-        raise TextError(f"{where}: the count {counted} makes no sense", "a plain number, as 12345")
+        raise TextError(
+            f"{name}, line {number}: the count {counted} makes no sense",
+            "a plain number, such as 12345",
+        )
     return count
 
 
