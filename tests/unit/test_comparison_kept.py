@@ -197,7 +197,7 @@ def test_who_interrupts_the_waiting_has_the_rows(
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    with held(path, "BEGIN"), pytest.raises(LmkitError, match="interrupted; .* are in") as error:
+    with held(path, "BEGIN"), pytest.raises(LmkitError, match=r"interrupted; .* are in") as error:
         write_results(small_comparison(), LINES, path, interrupt)
     assert error.value.exit_code == ExitCode.INTERRUPTED
     assert sizes(tmp_path / "results-1.db") == sizes(path) == WHOLE
