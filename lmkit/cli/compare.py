@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -63,7 +64,7 @@ def _files(params: Mapping[str, Any]) -> Iterator[Group]:
 
     folder, corpus = params["output"], params["corpus"]
     # What can be read once only is copied.
-    copied = [split for split in TEXTS if not Path(str(params[split])).is_file()]
+    copied = [split for split in TEXTS if not os.path.isfile(str(params[split]))]
     written = written_files(folder / "corpus", TEXTS if corpus else copied)
     kept = [path for path in (folder / "models").glob("*") if path.is_file()]
     results = folder / "results.db"

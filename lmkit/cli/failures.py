@@ -27,6 +27,7 @@ OS_HINTS = {
     errno.ENOENT: "another path, there is nothing at this one",
     errno.EISDIR: "a file instead of a directory",
     errno.ENOTDIR: "another path, a part of this one is a file",
+    errno.ENAMETOOLONG: "a shorter name",
     errno.EFBIG: "a disk that takes larger files",
     errno.EMFILE: "fewer files at once, or a higher limit (ulimit -n)",
 }

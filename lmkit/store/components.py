@@ -104,8 +104,8 @@ def places(reader: ModelReader) -> list[Path | Inside]:
 
 def named_files(path: Path) -> list[Path]:
     """The files that the model in ``path`` names as its parts, and those that they name; whether
-    they are there or not. None of a file that cannot be read."""
-    found: list[Path] = []
+    they are there or not. Only files in the folder of the model, and below, are looked into."""
+    found: dict[Path, None] = {}
     waiting = [path]
     while waiting:
         owner = waiting.pop()
@@ -114,9 +114,15 @@ def named_files(path: Path) -> list[Path]:
             with damage(owner):
                 named = [entry["path"] for entry in reader.meta.get(KEY, []) if "path" in entry]
                 parts = [Path(os.path.normpath(owner.parent / name)) for name in named]
-            waiting += [part for part in parts if part not in found]
-            found += [part for part in parts if part not in found]
-    return found
+            new = [part for part in dict.fromkeys(parts) if part not in found]
+            found.update(dict.fromkeys(new))
+            below = owner.parent.resolve()
+            waiting += [
+                part
+                for part in new
+                if os.path.isfile(part) and part.resolve().is_relative_to(below)
+            ]
+    return list(found)
 
 
 def sha256_of(path: Path) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -64,7 +65,7 @@ def with_parts(role: str, given: Any) -> list[Named]:
         return [one for each in given for one in with_parts(role, each)]
     found = [Named(role, given)]
     # Looking into a pipe would take its first bytes away.
-    if isinstance(given, str | Path) and Path(given).is_file() and is_model_file(given):
+    if isinstance(given, str | Path) and os.path.isfile(given) and is_model_file(given):
         found += [Named(f"a part of {given}", part) for part in named_files(Path(given))]
     return found
 

@@ -68,14 +68,14 @@ def place(tmp_path, small_text, small_model):
     return tmp_path
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize(
-    "line",
+    ("line", "number"),
     [
-        "train text.txt --order 2 -o model.lm",
-        "train text.txt --order 2 --tables -o model.lm",
-        "export model.lm -o model.arpa",
-        "compare text.txt --model ngram:order=1 --report r.html",
+        ("train text.txt --order 2 -o model.lm", signal.SIGTERM),
+        ("train text.txt --order 2 -o model.lm", signal.SIGHUP),
+        ("train text.txt --order 2 --tables -o model.lm", signal.SIGTERM),
+        ("export model.lm -o model.arpa", signal.SIGHUP),
+        ("compare text.txt --model ngram:order=1 --report r.html", signal.SIGTERM),
     ],
 )
 def test_a_signal_cleans_up_and_is_what_the_process_dies_of(place, line, number):

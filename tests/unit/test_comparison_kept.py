@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import lmkit
-from lmkit.errors import LmkitError
+from lmkit.errors import ExitCode, LmkitError
 from lmkit.evaluate.comparison import database
 from lmkit.evaluate.comparison.corpus import prepare
 from lmkit.evaluate.comparison.database import write_results
@@ -185,6 +185,22 @@ def test_a_database_that_stays_locked_costs_no_rows(
             assert sizes(aside) == WHOLE
     assert sizes(path) == WHOLE
     assert write_results(small_comparison(), LINES, path) == 2
+
+
+def test_who_interrupts_the_waiting_has_the_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "PATIENCE", 0.01)
+    path = tmp_path / "results.db"
+    write_results(small_comparison(), LINES, path)
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with held(path, "BEGIN"), pytest.raises(LmkitError, match=r"interrupted; .* are in") as error:
+        write_results(small_comparison(), LINES, path, interrupt)
+    assert error.value.exit_code == ExitCode.INTERRUPTED
+    assert sizes(tmp_path / "results-1.db") == sizes(path) == WHOLE
 
 
 def test_a_database_of_an_older_version_gets_the_new_columns(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from lmkit.errors import LmkitError
+from lmkit.errors import ExitCode, LmkitError
 from lmkit.evaluate.results import Comparison, ModelResult
 from lmkit.measures import LN2
 
@@ -148,24 +148,29 @@ def write_results(
     """Add ``comparison`` to the database ``path``, all of it or nothing; the number of its run.
 
     ``waiting`` is called once where another program has the database locked. Raises `LmkitError`
-    where ``path`` cannot be written, is no database, or stays locked; the rows are then in a
-    database of their own beside it, which the message names.
+    where ``path`` cannot be written, is no database, or stays locked until somebody interrupts
+    or `LONGEST_WAIT` is over; the rows are then in a database of their own beside it, which the
+    message names.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         return _add_run(comparison, test_lines, path, waiting)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, KeyboardInterrupt) as error:
+        reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
         aside = _unused(path)
         try:
             _add_run(comparison, test_lines, aside, None)
         except sqlite3.Error:
             aside.unlink(missing_ok=True)
-            raise LmkitError(f"cannot write {path}: {error}", "another --output") from error
-        raise LmkitError(
-            f"cannot write {path}: {error}; the rows of this comparison are in {aside}",
+            raise LmkitError(f"cannot write {path}: {reason}", "another --output") from error
+        failure = LmkitError(
+            f"cannot write {path}: {reason}; the rows of this comparison are in {aside}",
             f"that file, or the same command again when {path} can be written:"
             " nothing is trained twice",
-        ) from error
+        )
+        if isinstance(error, KeyboardInterrupt):
+            failure.exit_code = ExitCode.INTERRUPTED
+        raise failure from error
 
 
 def _unused(path: Path) -> Path:
