@@ -16,6 +16,7 @@ from lmkit.cli.command import LazyGroup
 from lmkit.cli.console import Console
 from lmkit.cli.failures import abandon, report
 from lmkit.errors import ExitCode
+from lmkit.remarks import heard
 
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Make a model": {
@@ -125,7 +126,10 @@ def main(args: Sequence[str] | None = None, console: Console | None = None) -> i
     try:
         try:
             words = list(sys.argv[1:] if args is None else args)
-            with cli.make_context("lmkit", words, obj=console) as top:
+            with (
+                heard(lambda text: console.remark(f"note: {text}")),
+                cli.make_context("lmkit", words, obj=console) as top,
+            ):
                 cli.invoke(top)
         except click.exceptions.Exit as ended:
             console.flush()

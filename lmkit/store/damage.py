@@ -11,10 +11,21 @@ from typing import Any
 from lmkit.errors import ModelFileError, UsageError
 
 HINT = "train it again, or restore a copy"
+LONGEST = 200
+"""Characters of a reason that are shown."""
 
-STUMBLES = (sqlite3.DatabaseError, LookupError, TypeError, ValueError, AttributeError, UsageError)
+STUMBLES = (
+    sqlite3.DatabaseError,
+    LookupError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    AttributeError,
+    RecursionError,
+    UsageError,
+)
 """What reading meets where a file does not hold what was written: SQLite's own complaints,
-broken JSON and UTF-8, missing keys, values of another type, settings that there are not."""
+broken JSON and UTF-8, missing keys, values of another type or size, settings that there are not."""
 
 
 @contextlib.contextmanager
@@ -24,13 +35,21 @@ def damage(path: str | Path) -> Iterator[None]:
         yield
     except STUMBLES as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error).rstrip(".")
-        raise ModelFileError(f"{path} is damaged: {reason}", HINT) from error
+        raise ModelFileError(f"{path} is damaged: {_shown(reason)}", HINT) from error
+
+
+def _shown(reason: str) -> str:
+    """``reason``, which may quote what stands in the file, as one line without control
+    characters."""
+    line = " ".join(reason.split())
+    line = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
 
 
 def damaged(connection: sqlite3.Connection, reason: object) -> ModelFileError:
     """The error for the open model file that is not whole."""
     path = connection.execute("PRAGMA database_list").fetchone()[2]
-    return ModelFileError(f"{path} is damaged: {reason}", HINT)
+    return ModelFileError(f"{path} is damaged: {_shown(str(reason))}", HINT)
 
 
 def query(

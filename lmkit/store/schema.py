@@ -11,6 +11,30 @@ APPLICATION_ID = 0x4C4D4B31
 
 PAGE_SIZE = 16384
 
+TABLES = (
+    "meta",
+    "vocabulary",
+    "columns",
+    "blocks",
+    "runs",
+    "tensors",
+    "training_log",
+    "edits",
+    "checksums",
+)
+"""All tables of a model that are read; what else stands in a file is never looked at."""
+
+CHECKSUMS = 'CREATE TABLE "{prefix}checksums" (name TEXT PRIMARY KEY, crc INTEGER) WITHOUT ROWID'
+"""For the tables of a model under a ``prefix``."""
+
+CHANGES = ("INSERT", "UPDATE", "DELETE")
+BY_HAND = """
+CREATE TRIGGER IF NOT EXISTS "{prefix}edits_{change}" AFTER {change} ON "{prefix}edits"
+BEGIN UPDATE "{prefix}checksums" SET crc = NULL WHERE name = 'edits'; END
+"""
+"""People may change the rows of ``edits``: what is changed through SQL is changed on purpose, and
+has no checksum any more. What is changed below SQL, by a broken disk, does not call a trigger."""
+
 MIGRATIONS = [
     # 1: the foundation. `meta` holds JSON values. `vocabulary` is plain rows, for people and
     # for looking up one token; numbers of millions of rows live in `columns` and `blocks`:
@@ -51,6 +75,17 @@ MIGRATIONS = [
         id INTEGER PRIMARY KEY, kind TEXT NOT NULL, context TEXT NOT NULL,
         intended TEXT NOT NULL, typed TEXT NOT NULL, count REAL NOT NULL
     );
+    """,
+    # 4: checksums (CRC-32, of zlib), so that a damaged file is never read as another model. What
+    # is read piece by piece has one in each row: `blocks`, `tensors`, and `vocabulary`, where that
+    # of a token covers the next token in alphabetical order too, so that a look-up that finds
+    # nothing is known to be right. `checksums` has those of what is read whole, by its name.
+    # `lmkit.store.checksums` says what exactly is summed.
+    f"""
+    ALTER TABLE vocabulary ADD COLUMN crc INTEGER;
+    ALTER TABLE blocks ADD COLUMN crc INTEGER;
+    ALTER TABLE tensors ADD COLUMN crc INTEGER;
+    {CHECKSUMS.format(prefix="")};
     """,
 ]
 
