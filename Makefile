@@ -20,6 +20,7 @@ CONSTRAINTS_.venv-lower-bounds := --constraint .venv-lower-bounds/lower-bounds.t
 
 PIP_FLAGS := --quiet --quiet --disable-pip-version-check
 PYTEST_FLAGS ?=
+FUZZ_FLAGS ?=
 
 # A stamp holds the folder it was made in: scripts inside a virtual environment point there.
 STALE := $(shell for v in $(VENVS); do \
@@ -28,7 +29,7 @@ STALE := $(shell for v in $(VENVS); do \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo picture test oracle report lower-bounds lint types imports format bench readme docs wheel clean venvs
+.PHONY: help demo picture test fuzz oracle report lower-bounds lint types imports format bench readme docs wheel clean venvs
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +44,9 @@ picture: .venv/.installed ## Draw the picture of the README, docs/images/compare
 
 test: .venv-test/.installed ## Run the tests that need neither a compiler nor a heavy package
 	.venv-test/bin/python -m pytest $(PYTEST_FLAGS)
+
+fuzz: .venv-test/.installed ## Damage 25,000 files, and see that each is refused or read as before
+	.venv-test/bin/python tests/fuzz/fuzz.py --cases 25000 --jobs 2 $(FUZZ_FLAGS)
 
 oracle: .venv-oracle/.installed ## Compare with kenlm (compiled here), nltk and torch
 	LMKIT_REQUIRE_ORACLES=1 .venv-oracle/bin/python -m pytest tests/oracle $(PYTEST_FLAGS)

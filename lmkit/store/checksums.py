@@ -88,7 +88,7 @@ def seal(
     there = _tables(connection, prefix)
     for name in sorted(there.intersection(names)):
         seal_table(connection, name, prefix)
-        if name == "edits":
+        if name == "edits" and connection.execute(f'SELECT 1 FROM "{prefix}edits"').fetchone():
             for change in CHANGES:
                 connection.execute(BY_HAND.format(prefix=prefix, change=change))
 

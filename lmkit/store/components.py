@@ -26,9 +26,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lmkit.errors import LmkitError, ModelFileError, UsageError
+from lmkit.errors import LmkitError, ModelFileError, UsageError, one_line
 from lmkit.model import LanguageModel
 from lmkit.registry import resolve
+from lmkit.remarks import remark
 from lmkit.store.checksums import seal_table, upgrade
 from lmkit.store.damage import HINT, damage
 from lmkit.store.facts import check, integer, matching, record, sequence, text
@@ -135,10 +136,13 @@ def save_components(
     entries: list[dict[str, Any]] = []
     for number, part in enumerate(components, 1):
         prefix = f"component{number}."
-        if isinstance(part.place, Path) and not embed and _lies_below(part.place, writer.path):
-            _refuse_itself(part.place, writer.path)
-            entries.append(_named(part.place, writer.path))
-            continue
+        if isinstance(part.place, Path) and not embed:
+            if _lies_below(part.place, writer.path):
+                _refuse_itself(part.place, writer.path)
+                entries.append(_named(part.place, writer.path))
+                continue
+            folder = writer.path.parent
+            remark(f"{part.place} is not below the folder {folder}, so {writer.path} carries it")
         if part.place is None:
             with tempfile.TemporaryDirectory(prefix="lmkit-") as folder:
                 path = Path(folder) / "model.lm"
@@ -206,12 +210,12 @@ def _place(entry: dict[str, Any], reader: ModelReader) -> Path | Inside:
     path = Path(os.path.normpath(reader.path.parent / entry["path"]))
     if not path.is_file():
         raise ModelFileError(
-            f"{reader.path} is made of {path}, which is not there",
+            f"{reader.path} is made of {one_line(path)}, which is not there",
             f"putting it back, or making {reader.path} again, with --embed to carry its parts",
         )
     if not _is_recorded(path, entry, _lies_below(path, reader.path)):
         raise ModelFileError(
-            f"{path} has changed since {reader.path} was made of it",
+            f"{one_line(path)} has changed since {reader.path} was made of it",
             f"restoring it, or making {reader.path} again",
         )
     return path

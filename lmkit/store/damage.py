@@ -8,11 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lmkit.errors import ModelFileError, UsageError
+from lmkit.errors import ModelFileError, UsageError, one_line
 
 HINT = "train it again, or restore a copy"
-LONGEST = 200
-"""Characters of a reason that are shown."""
 
 STUMBLES = (
     sqlite3.DatabaseError,
@@ -35,21 +33,13 @@ def damage(path: str | Path) -> Iterator[None]:
         yield
     except STUMBLES as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error).rstrip(".")
-        raise ModelFileError(f"{path} is damaged: {_shown(reason)}", HINT) from error
-
-
-def _shown(reason: str) -> str:
-    """``reason``, which may quote what stands in the file, as one line without control
-    characters."""
-    line = " ".join(reason.split())
-    line = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
-    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
+        raise ModelFileError(f"{path} is damaged: {one_line(reason)}", HINT) from error
 
 
 def damaged(connection: sqlite3.Connection, reason: object) -> ModelFileError:
     """The error for the open model file that is not whole."""
     path = connection.execute("PRAGMA database_list").fetchone()[2]
-    return ModelFileError(f"{path} is damaged: {_shown(str(reason))}", HINT)
+    return ModelFileError(f"{path} is damaged: {one_line(reason)}", HINT)
 
 
 def query(
@@ -60,5 +50,5 @@ def query(
         yield from connection.execute(sql, parameters)
     except sqlite3.ProgrammingError:
         raise
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise damaged(connection, error) from error

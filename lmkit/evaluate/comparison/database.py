@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from lmkit.errors import LmkitError
+from lmkit.errors import LmkitError, one_line
 from lmkit.evaluate.results import Comparison, ModelResult
 from lmkit.measures import LN2
 
@@ -132,8 +132,9 @@ def write_results(comparison: Comparison, test_lines: Sequence[str], path: Path)
                 return _write(database, comparison, test_lines)
         finally:
             database.conn.close()
-    except sqlite3.Error as error:
-        raise LmkitError(f"cannot write {path}: {error}", "another --output") from error
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        # Of a damaged file, SQLite quotes what no Python string can hold.
+        raise LmkitError(f"cannot write {path}: {one_line(error)}", "another --output") from error
 
 
 def _write(database: Any, comparison: Comparison, test_lines: Sequence[str]) -> int:
