@@ -88,9 +88,15 @@ def seal(
     there = _tables(connection, prefix)
     for name in sorted(there.intersection(names)):
         seal_table(connection, name, prefix)
-        if name == "edits" and connection.execute(f'SELECT 1 FROM "{prefix}edits"').fetchone():
-            for change in CHANGES:
-                connection.execute(BY_HAND.format(prefix=prefix, change=change))
+        if name == "edits":
+            watch_edits(connection, prefix)
+
+
+def watch_edits(connection: sqlite3.Connection, prefix: str = "") -> None:
+    """Have the table ``edits``, where there are any, lose its checksum when people change it."""
+    if connection.execute(f'SELECT 1 FROM "{prefix}edits"').fetchone():
+        for change in CHANGES:
+            connection.execute(BY_HAND.format(prefix=prefix, change=change))
 
 
 def seal_table(connection: sqlite3.Connection, name: str, prefix: str = "") -> None:
@@ -109,13 +115,17 @@ def seal_vocabulary(
     )
 
 
-def upgrade(connection: sqlite3.Connection, prefix: str = "") -> None:
-    """Give the tables of an older model, which begin with ``prefix``, checksums of what they hold
-    now."""
+def upgrade(connection: sqlite3.Connection) -> None:
+    """Give an older model file checksums of what it holds now."""
+    for name in ROWS & _tables(connection, ""):
+        connection.execute(f"ALTER TABLE {name} ADD COLUMN crc INTEGER")
+    connection.execute(CHECKSUMS)
+    fill(connection)
+
+
+def fill(connection: sqlite3.Connection, prefix: str = "") -> None:
+    """Write all checksums of the model whose tables begin with ``prefix``, and which has none."""
     there = _tables(connection, prefix)
-    for name in ROWS & there:
-        connection.execute(f'ALTER TABLE "{prefix}{name}" ADD COLUMN crc INTEGER')
-    connection.execute(CHECKSUMS.format(prefix=prefix))
     connection.create_function("block_crc", 2, block_crc)
     connection.create_function("tensor_crc", 4, tensor_crc)
     connection.execute(f'UPDATE "{prefix}blocks" SET crc = block_crc(id, data)')

@@ -30,11 +30,11 @@ from lmkit.errors import LmkitError, ModelFileError, UsageError, one_line
 from lmkit.model import LanguageModel
 from lmkit.registry import resolve
 from lmkit.remarks import remark
-from lmkit.store.checksums import seal_table, upgrade
+from lmkit.store.checksums import fill, seal_table, watch_edits
 from lmkit.store.damage import HINT, damage
 from lmkit.store.facts import check, integer, matching, record, sequence, text
 from lmkit.store.modelfile import Inside, ModelReader, ModelWriter, is_model_file
-from lmkit.store.schema import TABLES
+from lmkit.store.schema import create_tables
 
 KEY = "components"
 DEEPEST, MOST = 16, 256
@@ -54,7 +54,6 @@ ENTRIES = sequence(
     ),
     1,
 )
-TOKEN_INDEX = "vocabulary_token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +140,7 @@ def save_components(
                 _refuse_itself(part.place, writer.path)
                 entries.append(_named(part.place, writer.path))
                 continue
-            folder = writer.path.parent
-            remark(f"{part.place} is not below the folder {folder}, so {writer.path} carries it")
+            remark(f"{part.place} is not in the folder of {writer.path}, which carries it")
         if part.place is None:
             with tempfile.TemporaryDirectory(prefix="lmkit-") as folder:
                 path = Path(folder) / "model.lm"
@@ -237,16 +235,15 @@ def _carry(writer: ModelWriter, place: str | Path, prefix: str) -> None:
     ``prefix``; where they have no checksums they get some."""
     reader = ModelReader(place)
     run = writer.connection.execute
+    create_tables(writer.connection, prefix)
     with damage(reader.path):
-        for kind, name, sql in _schema(reader):
-            body = sql[sql.index("(") :]
-            if kind == "table":
-                run(f'CREATE TABLE "{prefix}{name}" {body}')
-                _copy_rows(reader, name, writer, f"{prefix}{name}")
-            elif name == TOKEN_INDEX:
-                run(f'CREATE INDEX "{prefix}{name}" ON "{prefix}vocabulary" (token)')
-        if not reader.checked:
-            upgrade(writer.connection, prefix)
+        for name in sorted(reader.tables):
+            _copy_rows(reader, name, writer, f"{prefix}{name}")
+        run(f'CREATE INDEX "{prefix}vocabulary_token" ON "{prefix}vocabulary" (token)')
+        if reader.checked:
+            watch_edits(writer.connection, prefix)
+        else:
+            fill(writer.connection, prefix)
     if KEY not in reader.meta:
         return
     entries = []
@@ -258,25 +255,19 @@ def _carry(writer: ModelWriter, place: str | Path, prefix: str) -> None:
     seal_table(writer.connection, "meta", prefix)
 
 
-def _schema(reader: ModelReader) -> Iterator[tuple[str, str, str]]:
-    """Kind, name and SQL of the tables and then the index of a model, without its prefix. Tables
-    made for people, and what others have added to the file, are left out."""
-    rows = reader.connection.execute(
-        "SELECT type, name, sql FROM main.sqlite_master"
-        " WHERE type IN ('table', 'index') AND sql IS NOT NULL ORDER BY type DESC, rowid"
-    ).fetchall()
-    for kind, name, sql in rows:
-        own = name.removeprefix(reader.prefix)
-        if name == reader.prefix + own and own in (*TABLES, TOKEN_INDEX):
-            yield kind, own, sql
-
-
 def _copy_rows(reader: ModelReader, name: str, writer: ModelWriter, new: str) -> None:
-    rows = reader.connection.execute(f'SELECT * FROM main."{reader.prefix}{name}"')
-    marks = ", ".join("?" * len(rows.description))
+    """Copy the rows of a table, in the columns that a table of the reader and of today have."""
+    table = f'main."{reader.prefix}{name}"'
+    here = {column[0] for column in reader.connection.execute(f"SELECT * FROM {table}").description}
+    today = [column[1] for column in writer.connection.execute(f'PRAGMA table_info("{new}")')]
+    names = [column for column in today if column in here]
+    marks = ", ".join("?" * len(names))
+    rows = reader.connection.execute(f"SELECT {', '.join(names)} FROM {table}")
     try:
-        writer.connection.executemany(f'INSERT INTO "{new}" VALUES ({marks})', rows)
+        writer.connection.executemany(
+            f'INSERT INTO "{new}" ({", ".join(names)}) VALUES ({marks})', rows
+        )
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):
             raise
-        raise ModelFileError(f"{reader.path} is damaged: {error}", HINT) from error
+        raise ModelFileError(f"{reader.path} is damaged: {one_line(error)}", HINT) from error

@@ -193,7 +193,8 @@ class ModelReader:
     """An open model file, read-only. ``prefix`` is that of the tables of a model inside the file
     of another; under the names without it they are seen as those of a file of its own.
 
-    What is read is held against its checksums, where the file has any (``checked``)."""
+    ``tables`` are those of a model that it has. What is read is held against its checksums, where
+    the file has any (``checked``)."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = path.file if isinstance(path, Inside) else Path(path)
@@ -203,7 +204,7 @@ class ModelReader:
             self.connection = guard.connect(self.path)
             with damage(path):
                 self._check_version()
-                self._tables = guard.tables(self.connection, self.prefix)
+                self.tables = guard.tables(self.connection, self.prefix)
                 self._look_inside()
                 self._crcs = self._stored_crcs()
                 self.meta: dict[str, Any] = {
@@ -233,19 +234,19 @@ class ModelReader:
     def _look_inside(self) -> None:
         if not self.prefix:
             return
-        if not self._tables:
+        if not self.tables:
             raise LookupError(f"tables {self.prefix}*")
         # What is temporary is found first; it is kept in memory, not in the file.
         self.connection.execute("PRAGMA temp_store = MEMORY")
         for own in TABLES:
-            there = own in self._tables
+            there = own in self.tables
             # A table that the inner model lacks is not that of the outer one.
             source = f'* FROM main."{self.prefix}{own}"' if there else "NULL AS missing WHERE 0"
             self.connection.execute(f'CREATE TEMP VIEW "{own}" AS SELECT {source}')
 
     def _stored_crcs(self) -> dict[str, int | None]:
         crcs: dict[str, int | None] = {}
-        if "checksums" in self._tables:
+        if "checksums" in self.tables:
             crcs = dict(self.connection.execute("SELECT name, crc FROM checksums"))
         if not crcs:
             remark(f"{self.path} was written without checksums: damage in it would not be noticed")

@@ -6,6 +6,9 @@ one commented script; the list only ever grows at its end.
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
+
 APPLICATION_ID = 0x4C4D4B31
 """``LMK1``, at byte 68 of the file: what ``file(1)`` and `is_model_file` look at."""
 
@@ -24,8 +27,7 @@ TABLES = (
 )
 """All tables of a model that are read; what else stands in a file is never looked at."""
 
-CHECKSUMS = 'CREATE TABLE "{prefix}checksums" (name TEXT PRIMARY KEY, crc INTEGER) WITHOUT ROWID'
-"""For the tables of a model under a ``prefix``."""
+CHECKSUMS = "CREATE TABLE checksums (name TEXT PRIMARY KEY, crc INTEGER) WITHOUT ROWID"
 
 CHANGES = ("INSERT", "UPDATE", "DELETE")
 BY_HAND = """
@@ -85,8 +87,18 @@ MIGRATIONS = [
     ALTER TABLE vocabulary ADD COLUMN crc INTEGER;
     ALTER TABLE blocks ADD COLUMN crc INTEGER;
     ALTER TABLE tensors ADD COLUMN crc INTEGER;
-    {CHECKSUMS.format(prefix="")};
+    {CHECKSUMS};
     """,
 ]
 
 SCHEMA_VERSION = len(MIGRATIONS)
+
+
+def create_tables(connection: sqlite3.Connection, prefix: str) -> None:
+    """Make the tables of a model under a ``prefix`` in a file that has one of its own."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as model:
+        for script in MIGRATIONS:
+            model.executescript(script)
+        rows = model.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall()
+    for name, sql in rows:
+        connection.execute(f'CREATE TABLE "{prefix}{name}" {sql[sql.index("(") :]}')
