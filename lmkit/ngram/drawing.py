@@ -49,8 +49,9 @@ def _draw_one(
     state: Any,
     stream: int,
 ) -> int:
+    tries = iter(range(TRIES))
     for _ in range(PATIENCE):
-        token = _draw_at(model, len(rows) + 1, rows, generator, iter(range(TRIES)))
+        token = _draw_at(model, len(rows) + 1, rows, generator, tries)
         if token >= 0 and (unknown or token != UNK):
             return token
     log_probs = model.next_log_probs(state.select([stream]))

@@ -12,10 +12,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import lmkit
 from lmkit.errors import ModelFileError
+from lmkit.sampling import Sampling
 from lmkit.store import components
 from lmkit.store.components import DEEPEST, sha256_of
 from lmkit.store.modelfile import ModelReader
@@ -325,6 +327,39 @@ def test_nothing_else_is_opened_and_nothing_runs(
         if path in seen
     ]
     assert place.resolve() / "mix.lm" in seen
+
+
+class Counting:
+    """A generator that says how often it was asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self._generator = np.random.default_rng(1)
+
+    def random(self, *size: int) -> Any:
+        self.asked += 1
+        return self._generator.random(*size)
+
+
+def test_a_draw_ends_however_little_is_left(tmp_path: Path) -> None:
+    """Each context lists all that can follow and gives it nothing, so that every order draws from
+    the shorter context in vain: with 32 tries an order, that would be 32^6 draws."""
+    path = tmp_path / "model.lm"
+    train(["a a a a a a a a a"] * 3, 7, "witten-bell").save(path)
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        for order in range(2, 8):
+            where = f"WHERE id >> 32 = (SELECT id FROM columns WHERE name = '{order}.log_prob')"
+            ((data,),) = connection.execute(f"SELECT data FROM blocks {where}").fetchall()
+            new = np.full(len(data) // 4, -30, "<f4").tobytes()
+            connection.execute(f"UPDATE blocks SET data = ? {where}", (new,))
+    seal(path)
+    model: Any = lmkit.load(path)
+    state = model.start(1)
+    for token in [3] * 8:
+        state = model.advance(state, [token])
+    generator = Counting()
+    model.draw_next(state, Sampling(), generator)
+    assert generator.asked < 10_000
 
 
 def test_sealing_makes_what_the_writer_makes(place: Path) -> None:
