@@ -22,6 +22,7 @@ PIP_FLAGS := --quiet --quiet --disable-pip-version-check
 # One process for each core; PYTEST_FLAGS comes last and may say otherwise: PYTEST_FLAGS="-n 0 -x".
 PYTEST := -m pytest -n auto --dist worksteal
 PYTEST_FLAGS ?=
+FUZZ_FLAGS ?=
 
 # A stamp holds the folder it was made in: scripts inside a virtual environment point there.
 STALE := $(shell for v in $(VENVS); do \
@@ -30,7 +31,7 @@ STALE := $(shell for v in $(VENVS); do \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo picture test quick coverage oracle report lower-bounds lint types imports format bench readme docs wheel clean venvs
+.PHONY: help demo picture test quick coverage fuzz oracle report lower-bounds lint types imports format bench readme docs wheel clean venvs
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +52,9 @@ quick: .venv-test/.installed ## The same without those that take seconds each: u
 
 coverage: .venv-dev/.installed ## Run the tests and list the lines that none of them reaches
 	.venv-dev/bin/python $(PYTEST) --cov --cov-report=term-missing:skip-covered $(PYTEST_FLAGS)
+
+fuzz: .venv-test/.installed ## Damage 25,000 files, and see that each is refused or read as before
+	.venv-test/bin/python tests/fuzz/fuzz.py --cases 25000 --jobs 2 $(FUZZ_FLAGS)
 
 oracle: .venv-oracle/.installed ## Compare with kenlm (compiled here), nltk and torch
 	LMKIT_REQUIRE_ORACLES=1 .venv-oracle/bin/python $(PYTEST) tests/oracle $(PYTEST_FLAGS)

@@ -17,6 +17,7 @@ from lmkit.cli.console import Console
 from lmkit.cli.ending import Ended, ended_by_signals
 from lmkit.cli.failures import abandon, report
 from lmkit.errors import ExitCode
+from lmkit.remarks import heard
 
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Make a model": {
@@ -132,7 +133,10 @@ def _run(args: Sequence[str] | None, console: Console) -> int:
     try:
         try:
             words = list(sys.argv[1:] if args is None else args)
-            with cli.make_context("lmkit", words, obj=console) as top:
+            with (
+                heard(lambda text: console.remark(f"note: {text}")),
+                cli.make_context("lmkit", words, obj=console) as top,
+            ):
                 cli.invoke(top)
         except click.exceptions.Exit as ended:
             console.flush()

@@ -8,6 +8,8 @@ to p(w|h').
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 32
 """How many tokens are drawn in vain before the whole distribution is looked at."""
+TRIES = 1024
+"""How many in all contexts together: each order may try again for each try of the one above."""
 
 
 def draw_by_backing_off(
@@ -45,8 +49,9 @@ def _draw_one(
     state: Any,
     stream: int,
 ) -> int:
+    tries = iter(range(TRIES))
     for _ in range(PATIENCE):
-        token = _draw_at(model, len(rows) + 1, rows, generator)
+        token = _draw_at(model, len(rows) + 1, rows, generator, tries)
         if token >= 0 and (unknown or token != UNK):
             return token
     log_probs = model.next_log_probs(state.select([stream]))
@@ -55,7 +60,13 @@ def _draw_one(
     return int(draw(log_probs, Sampling(), generator)[0])
 
 
-def _draw_at(model: NgramModel, order: int, rows: list[int], generator: np.random.Generator) -> int:
+def _draw_at(
+    model: NgramModel,
+    order: int,
+    rows: list[int],
+    generator: np.random.Generator,
+    tries: Iterator[int],
+) -> int:
     """A token after the context of ``order - 1`` tokens; -1 where none can follow."""
     if order == 1:
         cumulative = model.cumulative_unigrams
@@ -63,15 +74,15 @@ def _draw_at(model: NgramModel, order: int, rows: list[int], generator: np.rando
         return int(np.searchsorted(cumulative, point, side="right"))
     context = rows[order - 2]
     if context < 0:
-        return _draw_at(model, order - 1, rows, generator)
+        return _draw_at(model, order - 1, rows, generator, tries)
     tokens, cumulative = model.continuations(order, context)
     point = generator.random()
     if len(tokens) and point >= cumulative[-1] and not model.leaves_rest(order, context):
         point = np.nextafter(cumulative[-1], 0.0)  # that is the rounding of the sum
     if len(tokens) and point < cumulative[-1]:
         return int(tokens[np.searchsorted(cumulative, point, side="right")])
-    for _ in range(PATIENCE):
-        token = _draw_at(model, order - 1, rows, generator)
+    for _ in islice(tries, PATIENCE):
+        token = _draw_at(model, order - 1, rows, generator, tries)
         place = np.searchsorted(tokens, token)
         if token < 0 or place == len(tokens) or tokens[place] != token:
             return token

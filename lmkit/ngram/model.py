@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from lmkit.errors import ModelFileError
 from lmkit.model import BOS, EOS, Batch, Encoder, LanguageModel
 from lmkit.ngram.drawing import draw_by_backing_off
 from lmkit.ngram.lookup import find_children
@@ -63,8 +64,12 @@ class NgramModel(LanguageModel):
 
     @cached_property
     def cumulative_unigrams(self) -> NDArray[np.float64]:
-        """Running sum of p(w) over the vocabulary: [V]."""
-        return np.cumsum(np.exp(self._unigrams))
+        """Running sum of p(w) over the vocabulary: [V]. Raises `ModelFileError` where no token
+        has any probability."""
+        cumulative = np.cumsum(np.exp(self._unigrams))
+        if not cumulative[-1] > 0:
+            raise ModelFileError("the model gives no token any probability", "training it again")
+        return cumulative
 
     def continuations(
         self, order: int, context: int

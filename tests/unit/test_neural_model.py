@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,8 @@ from lmkit.neural.batches import Sentences, Streams, all_ids
 from lmkit.neural.model import NeuralModel
 from lmkit.registry import names
 from lmkit.text.settings import TextSettings
+
+from ..fuzz.sealing import change
 
 QUICK = {"hidden": 16, "epochs": 1, "batch_size": 8, "bptt": 10, "dropout": 0.0, "workers": 1}
 
@@ -291,7 +292,7 @@ def test_sentences_cover_the_text_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "change, message",
+    "statement, message",
     [
         ("UPDATE tensors SET data = zeroblob(length(data) - 4) WHERE name = 'layer0.u'", "damaged"),
         ("DELETE FROM tensors WHERE name = 'layer0.u'", "lacks the weights 'layer0.u'"),
@@ -300,12 +301,12 @@ def test_sentences_cover_the_text_once() -> None:
         ("DELETE FROM meta WHERE key = 'architecture'", "lacks 'architecture'"),
     ],
 )
-def test_a_damaged_file_is_one_error(text: Path, tmp_path: Path, change: str, message: str) -> None:
+def test_a_damaged_file_is_one_error(
+    text: Path, tmp_path: Path, statement: str, message: str
+) -> None:
     path = tmp_path / "m.lm"
     train(text).save(path)
-    with sqlite3.connect(path) as connection:
-        connection.execute(change)
-    connection.close()
+    change(path, statement)
     with pytest.raises(ModelFileError, match=message):
         lmkit.load(path)
 

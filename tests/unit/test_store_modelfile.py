@@ -20,6 +20,7 @@ from lmkit.store.modelfile import ModelReader, ModelWriter, is_model_file
 from lmkit.store.schema import APPLICATION_ID, SCHEMA_VERSION
 from lmkit.store.vocabulary import StoredVocabulary
 
+from ..fuzz.sealing import seal
 from .ngram_support import train
 
 LINES = ["a b c a b d", "the cat sat on the mat", "", "a rat sat on a cat", "<unk> naïve Łódź"]
@@ -251,8 +252,12 @@ def test_a_truncated_file_at_every_page(copy: Path) -> None:
         "UPDATE runs SET options = '{'",
     ],
 )
-def test_damage_is_one_line(copy: Path, statement: str) -> None:
+@pytest.mark.parametrize("sealed", [False, True])
+def test_damage_is_one_line(copy: Path, statement: str, sealed: bool) -> None:
+    """Found by the checksums, and without them by what the file says."""
     change(copy, statement)
+    if sealed:
+        seal(copy)
     assert_refused(copy, "damaged", "restore a copy")
 
 

@@ -16,7 +16,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from lmkit.errors import ExitCode, LmkitError
+from lmkit.errors import ExitCode, LmkitError, one_line
 from lmkit.evaluate.results import Comparison, ModelResult
 from lmkit.measures import LN2
 
@@ -155,8 +155,9 @@ def write_results(
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         return _add_run(comparison, test_lines, path, waiting)
-    except (sqlite3.Error, KeyboardInterrupt) as error:
-        reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
+    except (sqlite3.Error, UnicodeDecodeError, KeyboardInterrupt) as error:
+        # Of a damaged file, SQLite quotes what no Python string can hold.
+        reason = "interrupted" if isinstance(error, KeyboardInterrupt) else one_line(error)
         aside = _unused(path)
         try:
             _add_run(comparison, test_lines, aside, None)
