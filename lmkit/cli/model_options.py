@@ -151,9 +151,9 @@ def ngram_options(order: str = "5") -> Decorator:
         "N-grams",
         click.option(
             "--order",
-            type=click.IntRange(min=1),
+            type=click.IntRange(1, 1000),
             metavar="N",
-            help=f"The longest n-grams.  [default: {order}]",
+            help=f"The longest n-grams, up to 1000.  [default: {order}]",
         ),
         click.option(
             "--prune",

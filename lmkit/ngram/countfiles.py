@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lmkit.errors import FormatError, UsageError
+from lmkit.errors import FormatError
 from lmkit.model import BOS, EOS, UNK
 from lmkit.ngram.assembly import Assembly, Table, assemble, well_formed
 from lmkit.ngram.backend import DEFAULT_SMOOTHING
@@ -29,7 +29,7 @@ from lmkit.ngram.estimation import check_cutoffs
 from lmkit.ngram.fields import BadFieldError, Fields, WordTable, fields_by_size
 from lmkit.ngram.model import NgramModel
 from lmkit.ngram.ngram_lines import NgramLines, formatted
-from lmkit.ngram.trie import Trie
+from lmkit.ngram.trie import MOST_ORDER, Trie, check_order
 from lmkit.store.atomic import Target, open_target
 from lmkit.store.columns import MemoryColumn, narrow
 from lmkit.text.corpus import spelling_of_rare, valid_corpus
@@ -124,9 +124,8 @@ def read_count_files(
     special tokens, with their ids."""
     settings = settings or TextSettings(tokenizer="whitespace")
     method = make_smoothing(smoothing, **options)
-    if order is not None and order < 1:
-        raise UsageError(f"the order must be at least 1, not {order}", "--order 3")
     if order is not None:
+        check_order(order)
         check_cutoffs(tuple(prune), order)
     reading = CountReading(aliases, order)
 
@@ -181,6 +180,9 @@ class CountReading:
                 shown = fields.field(error.row, order).decode()
                 reason = f"{shown!r} is no count, a whole number that is not negative"
                 raise _malformed(name, fields, error.row, reason) from None
+            if self._order is None and order > MOST_ORDER:
+                reason = f"an n-gram of {order:,} words; orders go up to {MOST_ORDER:,} (--order)"
+                raise _malformed(name, fields, 0, reason)
             if self._order is None or order <= self._order:
                 self.tables.setdefault(order, []).append((self._numbered(fields, order), counts))
 
