@@ -60,12 +60,20 @@ class Batch:
 
     def sentence_sums(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
         """Sum of ``values`` [T] over each sentence: [S]."""
-        # Differences of a running sum would let a sentence's sum depend on those before it.
-        sums: NDArray[np.float64] = np.zeros(len(self))
-        some = np.flatnonzero(np.diff(self.offsets))
-        if len(some):
-            sums[some] = np.add.reduceat(values.astype(np.float64), self.offsets[some])
-        return sums
+        return sums_of_parts(values, np.diff(self.offsets))
+
+
+def sums_of_parts(
+    values: NDArray[np.floating], sizes: NDArray[np.integer]
+) -> NDArray[np.float64]:
+    """Sum of each part of ``values`` [T], which are of ``sizes`` [S]: [S]."""
+    # Differences of a running sum would let a part's sum depend on those before it.
+    sums: NDArray[np.float64] = np.zeros(len(sizes))
+    some = np.flatnonzero(sizes)
+    if len(some):
+        starts = np.cumsum(sizes) - sizes
+        sums[some] = np.add.reduceat(values.astype(np.float64), starts[some])
+    return sums
 
 
 class State(Protocol):

@@ -220,8 +220,9 @@ def text_settings_options(tokenizer: str = "word") -> Decorator:
         empty_lines_option(otherwise="[default: keep]"),
         click.option(
             "--special-tokens",
-            type=click.Choice(["error", "word", "unknown"]),
-            help="What a literal <s> or </s> in the text is.  [default: error]",
+            type=click.Choice(["error", "word", "unknown", "drop"]),
+            help="What a literal <s> or </s> in the text is; drop: a mark between sentences,"
+            " which are marked anyway.  [default: error]",
         ),
     )
 

@@ -23,11 +23,10 @@ from numpy.typing import NDArray
 
 from lmkit.errors import TextError
 from lmkit.model import BOS, EOS, UNK, Batch, UnknownWords
-from lmkit.registry import resolve
 from lmkit.text.growing import GrowingArray
 from lmkit.text.lexicon import SpecialTokenError, text_token, vocabulary_token
 from lmkit.text.reading import Source, TextChunk, TextReader
-from lmkit.text.segmentation import without_empty
+from lmkit.text.segmentation import without_empty, without_marks
 from lmkit.text.settings import TextSettings
 from lmkit.text.spelling import SpellingModel
 from lmkit.text.stream import TokenStream
@@ -134,8 +133,7 @@ class TextEncoder:
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
-        tokenizer: Tokenizer = resolve("tokenizer", self.settings.tokenizer)()
-        return tokenizer
+        return self.settings.make_tokenizer()
 
     @property
     def unit(self) -> str:
@@ -187,7 +185,7 @@ class TextEncoder:
 
     def encode_file(self, path: Source) -> Iterator[Batch]:
         """Batches of at most `BATCH_TOKENS` from a file, ``-`` or a binary stream."""
-        reader = TextReader(path, self.errors)
+        reader = TextReader(path, self.errors, **self.settings.reading)
         yield from self._batches(reader)
         self.replaced += reader.replaced
 
@@ -214,7 +212,11 @@ class TextEncoder:
     def _numbers(self, lines: Sequence[str], skip_empty: bool) -> tuple[_Known, NDArray[np.int32]]:
         """The lexicon numbers of lines that are sentences, and the lexicon they are of."""
         chunk = self._chunk(lines, 1) if len(lines) else TextChunk(b"", "", 1)
-        data = without_empty(chunk.data) if skip_empty else chunk.data
+        data = chunk.data
+        if self.settings.special_tokens == "drop":
+            data = without_marks(data, b" ")  # for each line is one sentence here
+        if skip_empty:
+            data = without_empty(data)
         with self._lock:
             known, self._known = self._known, None
             if known is None or known.full:
@@ -243,11 +245,12 @@ class TextEncoder:
 
     def _chunk(self, lines: Sequence[str], first_line: int) -> TextChunk:
         """``lines`` as the reader would give them."""
+        only_lf = self.settings.reading["only_lf"]
         text = "\n".join(lines) + "\n"
-        if "\r" in text or text.count("\n") != len(lines):
-            text = "\n".join(map(_one_line, lines)) + "\n"
+        if ("\r" in text and not only_lf) or text.count("\n") != len(lines):
+            text = "\n".join(_one_line(line, only_lf) for line in lines) + "\n"
         try:
-            data = text.encode()
+            data = text.encode(errors="surrogateescape" if self.settings.of_bytes else "strict")
         except UnicodeEncodeError as error:
             if self.errors == "strict":
                 number = first_line + text.count("\n", 0, error.start)
@@ -271,9 +274,10 @@ class TextEncoder:
                 known.forget()
 
 
-def _one_line(line: str) -> str:
+def _one_line(line: str, only_lf: bool = False) -> str:
     """``line`` without its line end, others within it as spaces."""
-    line = line.replace("\r\n", "\n").replace("\r", "\n")
+    if not only_lf:
+        line = line.replace("\r\n", "\n").replace("\r", "\n")
     return line.removesuffix("\n").replace("\n", " ")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -25,12 +26,14 @@ Progress = Callable[[int, int | None], None]
 
 CHUNK_BYTES = 4 << 20
 _BOM = b"\xef\xbb\xbf"
+_LF_LINES = re.compile(rb"[^\n]*\n|[^\n]+")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
 
 
 @dataclass(frozen=True, slots=True)
 class TextChunk:
-    """Whole lines of one source: valid UTF-8, each line ended by one LF.
+    """Whole lines of one source, each ended by one LF: valid UTF-8, unless the reader was told
+    not to check that.
 
     ``first_line`` is the number of its first line, counted from 1. ``original`` are the bytes
     that the source has in this place: the same object where nothing had to be changed.
@@ -75,7 +78,9 @@ class TextReader:
     sequence becomes U+FFFD, counted in ``replaced``). A chunk has about ``chunk_bytes``;
     only a longer line makes a longer one. ``eager`` hands lines on as soon as they
     arrive, for streams that somebody waits at. ``progress`` is called with the bytes
-    read so far and the bytes there are (None where that is unknown).
+    read so far and the bytes there are (None where that is unknown). Without ``checked``
+    bytes may be any at all, and with ``only_lf`` nothing but LF ends a line and a byte
+    order mark is text too.
 
     While and after it is read: ``replaced``, ``bytes_read`` (decompressed) and ``sha256``
     of those bytes, all sources together.
@@ -91,6 +96,8 @@ class TextReader:
         chunk_bytes: int = CHUNK_BYTES,
         eager: bool = False,
         progress: Progress | None = None,
+        checked: bool = True,
+        only_lf: bool = False,
     ) -> None:
         if errors not in ("strict", "replace"):
             raise UsageError(f"errors cannot be {errors!r}", "one of strict, replace")
@@ -100,6 +107,7 @@ class TextReader:
         self.errors = errors
         self.replaced = 0
         self.bytes_read = 0
+        self.checked, self.only_lf = checked, only_lf
         self._chunk_bytes = chunk_bytes
         self._eager = eager
         self._progress = progress
@@ -149,10 +157,9 @@ class TextReader:
             self._hash.update(data)
             self.bytes_read += len(data)
             text = self._checked(data, name, offset, line)
-            if offset == 0 and text.startswith(_BOM):
-                text = text[len(_BOM) :]
+            if not self.only_lf:
+                text = _with_lf(text.removeprefix(_BOM) if offset == 0 else text)
             offset += len(data)
-            text = _with_lf(text)
             if text:
                 if not text.endswith(b"\n"):
                     text += b"\n"
@@ -169,7 +176,8 @@ class TextReader:
             if not block:
                 break
             # A CR at the very end may be half of a CRLF.
-            cut = max(block.rfind(b"\n"), block.rfind(b"\r", 0, len(block) - 1)) + 1
+            last_cr = -1 if self.only_lf else block.rfind(b"\r", 0, len(block) - 1)
+            cut = max(block.rfind(b"\n"), last_cr) + 1
             pending.append(block[:cut] if cut else block)
             if cut:
                 yield b"".join(pending)
@@ -179,7 +187,7 @@ class TextReader:
 
     def _checked(self, data: bytes, name: str, offset: int, line: int) -> bytes:
         """``data`` if it is UTF-8, else what ``errors`` says."""
-        if data.isascii():
+        if not self.checked or data.isascii():
             return data
         try:
             data.decode()
@@ -208,14 +216,18 @@ def iter_line_blocks(
 ) -> Iterator[LineBlock]:
     """Blocks of lines, at most ``max_lines`` and about ``max_bytes`` each; lines that have
     arrived are not kept waiting for more. Give a `TextReader` to have its counts later.
-    ``originals`` adds the bytes of each line."""
+    ``originals`` adds the bytes of each line. Bytes that are no UTF-8, where the reader lets
+    them pass, are lone surrogates (PEP 383, ``surrogateescape``)."""
     if not isinstance(source, TextReader):
         source = TextReader(source, errors, chunk_bytes=max_bytes, eager=True)
     for chunk in source:
-        lines = chunk.data.decode().split("\n")
+        lines = chunk.data.decode(errors="surrogateescape").split("\n")
         lines.pop()
-        # Of bytes, this splits at LF, CRLF and CR only.
-        raw = chunk.original.splitlines(keepends=True) if originals else None
+        raw = None
+        if originals:
+            # Of bytes, splitlines splits at LF, CRLF and CR only.
+            original = chunk.original
+            raw = _LF_LINES.findall(original) if source.only_lf else original.splitlines(True)
         for start in range(0, len(lines), max_lines):
             stop = start + max_lines
             yield LineBlock(

@@ -9,9 +9,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from lmkit.registry import resolve
 from lmkit.text.lexicon import Lexicon, SpecialTokenError
-from lmkit.text.normalization import normalizer
 from lmkit.text.reading import TextChunk
 from lmkit.text.segmentation import segment
 from lmkit.text.settings import TextSettings
@@ -23,8 +21,8 @@ class TokenStream:
 
     def __init__(self, settings: TextSettings) -> None:
         self.settings = settings
-        self.tokenizer: Tokenizer = resolve("tokenizer", settings.tokenizer)()
-        self._normalize = normalizer(settings.normalize, settings.lowercase)
+        self.tokenizer: Tokenizer = settings.make_tokenizer()
+        self._normalize = settings.make_normalizer()
         self.forget()
 
     def forget(self) -> None:
@@ -57,7 +55,7 @@ class TokenStream:
 
     def located(self, error: SpecialTokenError, chunk: TextChunk) -> SpecialTokenError:
         """``error`` with the source and line where it is in ``chunk``."""
-        for number, line in enumerate(chunk.data.decode().split("\n"), chunk.first_line):
+        for number, line in enumerate(chunk.data.decode(errors="surrogateescape").split("\n"), chunk.first_line):
             if self._normalize is not None:
                 line = self._normalize(line)
             if error.token in self.tokenizer.tokenize(line):

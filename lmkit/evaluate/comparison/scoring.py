@@ -101,7 +101,7 @@ def batches_of(model: LanguageModel, corpus: Corpus) -> list[Batch]:
     own, other = corpus.settings, model.encoder.settings
     differ = [
         f"{name.replace('_', '-')} {getattr(other, name)}, not {getattr(own, name)}"
-        for name in ("lowercase", "normalize", "tokenizer", "segment", "skip_empty_lines")
+        for name in ("lowercase", "normalize", "tokenizer", "segment", "skip_empty_lines", "rules")
         if getattr(other, name) != getattr(own, name)
     ]
     raise UnsupportedError(
