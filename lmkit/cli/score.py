@@ -121,7 +121,9 @@ def score(
 
     A line is a sentence. Its tokens include </s>; its perplexity includes unknown
     words (oovs). If MODEL was trained with --segment sentence or paragraph, a line is
-    the sum of its tokens, and </s> is one of the line that the sentence ends in. With --max-perplexity or --min-perplexity (or both) MODEL is a
+    the sum of its tokens, and </s> is one of the line that the sentence ends in.
+
+    With --max-perplexity or --min-perplexity (or both) MODEL is a
     filter: lines of TEXT come out as they went in, or not at all.
 
     With --per-token each token, </s> too, has its probability after all before it

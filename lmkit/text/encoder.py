@@ -36,6 +36,7 @@ BATCH_TOKENS = 500_000
 """A batch of a stream has at most so many tokens, unless one sentence alone has more."""
 MOST_TOKENS_KEPT = 2_000_000
 _BLOCK_CHARACTERS = 1 << 20
+_PARAGRAPHS = re.compile(r"\n(?:[ \t\0]*\n)+")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -190,20 +191,51 @@ class TextEncoder:
         self.replaced += reader.replaced
 
     def encode_prompt(self, text: str) -> NDArray[np.int32]:
-        """Ids of ``text``, without a final ``</s>``."""
-        known, numbers = self._numbers([text], False)
+        """Ids of ``text``, which may have several lines: ``</s>`` behind each but the last.
+
+        Where sentences are not lines, only an empty line ends one."""
+        known, numbers = self._numbers(self._prompt_lines(text), False)
         return known.ids(numbers[:-1])
+
+    def continued(self, prompt: str, ids: Sequence[int] | NDArray[np.integer]) -> str:
+        """``prompt`` as it was typed, and the text of the ``ids`` that came after it. ``</s>`` is
+        a line end, but for the last one."""
+        lines: list[list[int]] = [[]]
+        for number in map(int, ids):
+            if number == EOS:
+                lines.append([])
+            else:
+                lines[-1].append(number)
+        if len(lines) > 1 and not lines[-1]:
+            lines.pop()
+        first = self.with_tokens(prompt, self._texts(lines[0]))
+        return "\n".join([first, *map(self.decode, lines[1:])])
+
+    def with_tokens(self, prompt: str, tokens: Sequence[str]) -> str:
+        """``prompt`` as it was typed, and ``tokens`` put together behind it."""
+        last = self._prompt_lines(prompt)[-1]
+        known, numbers = self._numbers([last], False)
+        typed = [known.stream.lexicon.tokens[number] for number in numbers[:-1].tolist()]
+        given, whole = self.tokenizer.join(typed), self.tokenizer.join([*typed, *tokens])
+        if whole.startswith(given):
+            rest = whole[len(given) :]
+            if rest.startswith(" ") and last[-1:].isspace() and not given[-1:].isspace():
+                rest = rest[1:]
+            whole = last + rest
+        return prompt.removesuffix(last) + whole
+
+    def _prompt_lines(self, text: str) -> list[str]:
+        if not self.settings.reading["only_lf"]:
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        return text.split("\n") if self.settings.segment == "line" else _PARAGRAPHS.split(text)
 
     def decode(self, ids: Sequence[int] | NDArray[np.integer]) -> str:
         """The text of ``ids``; ``<s>`` and ``</s>`` say nothing."""
-        tokens = self._vocabulary.tokens
-        return self.tokenizer.join(
-            [
-                text_token(tokens[number], self.settings.special_tokens)
-                for number in map(int, ids)
-                if number not in (BOS, EOS)
-            ]
-        )
+        return self.tokenizer.join(self._texts(ids))
+
+    def _texts(self, ids: Sequence[int] | NDArray[np.integer]) -> list[str]:
+        tokens, policy = self._vocabulary.tokens, self.settings.special_tokens
+        return [text_token(tokens[n], policy) for n in map(int, ids) if n not in (BOS, EOS)]
 
     def spelling_log_probs(self, spellings: Sequence[str]) -> NDArray[np.float64] | None:
         """log p(spelling | unknown word) [n], natural; None where there is no such model."""

@@ -30,7 +30,8 @@ class SpecialTokenError(TextError):
         super().__init__(
             f"{where + ': ' if where else ''}the text has a literal {token}, which marks the"
             f" {'beginning' if token == '<s>' else 'end'} of a sentence",
-            "--special-tokens drop, for text that has these marks already (or word, to keep them)",
+            "--special-tokens drop (the marks that are added anyway), or --special-tokens word"
+            " (an ordinary word)",
         )
         self.token = token
 

@@ -55,7 +55,8 @@ class TokenStream:
 
     def located(self, error: SpecialTokenError, chunk: TextChunk) -> SpecialTokenError:
         """``error`` with the source and line where it is in ``chunk``."""
-        for number, line in enumerate(chunk.data.decode(errors="surrogateescape").split("\n"), chunk.first_line):
+        lines = chunk.data.decode(errors="surrogateescape").split("\n")
+        for number, line in enumerate(lines, chunk.first_line):
             if self._normalize is not None:
                 line = self._normalize(line)
             if error.token in self.tokenizer.tokenize(line):
