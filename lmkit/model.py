@@ -63,9 +63,7 @@ class Batch:
         return sums_of_parts(values, np.diff(self.offsets))
 
 
-def sums_of_parts(
-    values: NDArray[np.floating], sizes: NDArray[np.integer]
-) -> NDArray[np.float64]:
+def sums_of_parts(values: NDArray[np.floating], sizes: NDArray[np.integer]) -> NDArray[np.float64]:
     """Sum of each part of ``values`` [T], which are of ``sizes`` [S]: [S]."""
     # Differences of a running sum would let a part's sum depend on those before it.
     sums: NDArray[np.float64] = np.zeros(len(sizes))

@@ -181,8 +181,9 @@ class NoisyChannelModel(LanguageModel):
         lines: int | None = 1,
     ) -> list[Generated]:
         """Draw ``n`` sentences from the source and type them through the channel, but for the
-        ``prompt``; see `LanguageModel.generate`. ``lines`` is 1: a channel types one sentence. ``ids`` are those of the text as typed, the log
-        probability is that of what was meant and what was typed together."""
+        ``prompt``; see `LanguageModel.generate`. ``lines`` is 1: a channel types one sentence.
+        ``ids`` are those of the text as typed, the log probability is that of what was meant and
+        what was typed together."""
         if lines != 1 or len(prompt.splitlines()) > 1:
             raise UnsupportedError(
                 "a noisy channel types single sentences, each by itself, and not several lines",

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lmkit.cli.command import FLAG, OptionalValue
 from lmkit.cli.console import Console
 from lmkit.cli.headings import heading
 from lmkit.cli.options import Cutoffs, Decorator, empty_lines_option
 from lmkit.cli.progress import ProgressBars
 from lmkit.errors import UsageError
 from lmkit.registry import names, resolve
+from lmkit.text.normalization import LANGUAGES
 
 if TYPE_CHECKING:
     from lmkit.model import LanguageModel
@@ -44,6 +46,26 @@ class Discounts(click.ParamType):
             return tuple(float(part) for part in str(value).split(","))
         except ValueError:
             self.fail(f"{value!r} is no list of discounts; write 0.75 or 0.5,1,1.5", param, ctx)
+
+
+class Lowercase(click.ParamType):
+    """True, or a language whose rules for lower case differ."""
+
+    name = "language"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> bool | str:
+        if value in (True, FLAG):
+            return True
+        if value in LANGUAGES:
+            return str(value)
+        return self.fail(
+            f"{value!r} is no language with a lower case of its own; write"
+            f" --lowercase alone, or with {', '.join(LANGUAGES)}",
+            param,
+            ctx,
+        )
 
 
 def smoothing_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -205,7 +227,13 @@ def text_settings_options(tokenizer: str = "word") -> Decorator:
             f"  [default: {tokenizer}]",
         ),
         click.option(
-            "--lowercase", is_flag=True, default=None, help="Turn the text into lower case."
+            "--lowercase",
+            cls=OptionalValue,
+            known=LANGUAGES,
+            type=Lowercase(),
+            metavar="[LANGUAGE]",
+            help="Turn the text into lower case, by the rules of Turkish (tr), Azerbaijani (az) or"
+            " Lithuanian (lt) if one is named.",
         ),
         click.option(
             "--normalize",

@@ -166,7 +166,7 @@ def score(
     if used is not None:
         console.remark(f"state: {used}")
     scorer = running_reader(scorer, state, running, "line")
-    difference = _difference(console, scorer, against, difference_per, special_tokens)
+    difference = _difference(console, scorer, against, difference_per, special_tokens, errors)
     limits = Bounds(**bounds, against=difference)
     with ProgressBars(console, shares_terminal=True) as bars:
         reader = TextReader(
@@ -247,6 +247,7 @@ def _difference(
     against: Path | None,
     per: str | None,
     special_tokens: str | None,
+    errors: str,
 ) -> CrossEntropyDifference | None:
     """The difference from the model in ``against``; its unit is said where it was not chosen."""
     if against is None:
@@ -254,7 +255,9 @@ def _difference(
     from lmkit.api import load
     from lmkit.evaluate.difference import CrossEntropyDifference
 
-    found = CrossEntropyDifference(scorer, load(against), per=per, special_tokens=special_tokens)
+    found = CrossEntropyDifference(
+        scorer, load(against), per=per, special_tokens=special_tokens, errors=errors
+    )
     if per is None:
         have = "the same tokens" if found.per == "token" else "different tokens"
         console.remark(f"difference in bits per {found.per}: the models have {have}")

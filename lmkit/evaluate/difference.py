@@ -45,6 +45,7 @@ class CrossEntropyDifference:
         *,
         per: str | None = None,
         special_tokens: str | None = None,
+        errors: str | None = None,
     ) -> None:
         if per not in (None, *UNITS):
             raise UsageError(f"a difference is not per {per!r}", f"one of {', '.join(UNITS)}")
@@ -61,7 +62,9 @@ class CrossEntropyDifference:
             _require_comparable(model, other)
         self._model, self._other = model, other
         encoder: Any = other.encoder
-        self._encoder = encoder.with_settings(skip_empty_lines=False, special_tokens=special_tokens)
+        self._encoder = encoder.with_settings(
+            skip_empty_lines=False, special_tokens=special_tokens, errors=errors
+        )
         ours = model.encoder.settings
         self._same_ids = (
             shared
@@ -133,9 +136,7 @@ def _require_comparable(model: LanguageModel, other: LanguageModel) -> None:
             )
 
 
-def _spelling(
-    model: LanguageModel, batch: Batch, tokens: NDArray[np.int64]
-) -> NDArray[np.float64]:
+def _spelling(model: LanguageModel, batch: Batch, tokens: NDArray[np.int64]) -> NDArray[np.float64]:
     """log p of the spellings of the unknown words of each line [S], which have ``tokens`` [S]."""
     costs = model.spelling_costs(batch)
     if batch.unknown is None or costs is None:

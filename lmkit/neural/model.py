@@ -175,7 +175,7 @@ class NeuralModel(LanguageModel):
         """See `LanguageModel.advance_through`. ``</s>`` is read like any other token."""
         ids = np.asarray(tokens, np.int64)
         if not len(ids):
-            return state.select(ids)  # type: ignore[no-any-return]
+            return state.select(ids)
         top, layers = self.scorer.read(ids[None], state.layers)
         return NeuralState(layers, top)
 

@@ -287,8 +287,8 @@ class TextEncoder:
             if self.errors == "strict":
                 number = first_line + text.count("\n", 0, error.start)
                 raise TextError(
-                    f"line {number} has the lone surrogate U+{ord(text[error.start]):04X},"
-                    " which is no text",
+                    f"line {number} has the lone surrogate U+{ord(text[error.start]):04X}"
+                    f"{_byte_behind(text[error.start])}, which is no text",
                     "--errors replace",
                 ) from None
             text, count = _SURROGATES.subn("\N{REPLACEMENT CHARACTER}", text)
@@ -304,6 +304,12 @@ class TextEncoder:
             yield from map(known.batch, _bounded(numbers))
             if known.full:
                 known.forget()
+
+
+def _byte_behind(surrogate: str) -> str:
+    """What a lone surrogate stands for where bytes were read that are no UTF-8 (PEP 383)."""
+    byte = ord(surrogate) - 0xDC00
+    return f" for the byte 0x{byte:02x}" if 0x80 <= byte <= 0xFF else ""
 
 
 def _one_line(line: str, only_lf: bool = False) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from lmkit.errors import UsageError
 from lmkit.registry import resolve
@@ -22,6 +22,13 @@ CR for a line end and left out a byte order mark."""
 NORMALIZATIONS = ("nfc", "nfkc", "none")
 SEGMENTS = ("line", "sentence", "paragraph")
 SPECIAL_TOKENS = ("error", "word", "unknown", "drop")
+
+
+class Reading(TypedDict):
+    """What `lmkit.text.reading.TextReader` has to know of the settings."""
+
+    checked: bool
+    only_lf: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +87,8 @@ class TextSettings:
         return self.tokenizer == "byte"
 
     @property
-    def reading(self) -> dict[str, bool]:
-        """What `lmkit.text.reading.TextReader` has to know of the settings."""
+    def reading(self) -> Reading:
+        """How the text is read, before it is cut."""
         return {"checked": not self.of_bytes, "only_lf": self.of_bytes and self.rules > 1}
 
     def as_dict(self) -> dict[str, Any]:
