@@ -175,7 +175,7 @@ def ngram_options(order: str = "5") -> Decorator:
             "--order",
             type=click.IntRange(1, 1000),
             metavar="N",
-            help=f"The longest n-grams, up to 1000.  [default: {order}]",
+            help=f"The longest n-grams.  [default: {order}]",
         ),
         click.option(
             "--prune",
