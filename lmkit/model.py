@@ -248,11 +248,21 @@ class LanguageModel(ABC):
         elif isinstance(text, Path):
             batches = self.encoder.encode_file(text)
         else:
-            batches = self.encoder.encode_stream(_lines(text) if isinstance(text, str) else text)
+            batches = self.encoder.encode_stream(
+                self._lines(text) if isinstance(text, str) else text
+            )
         total = Perplexity(0, 0, 0, 0.0, 0.0, 0.0, 0)
         for batch in batches:
             total = total + self.measure(batch)
         return total
+
+    def _lines(self, text: str) -> list[str]:
+        """``text`` cut where a file is: at LF, CRLF and CR, and at nothing else (at LF alone for a
+        model of bytes)."""
+        if not self.encoder.settings.reading["only_lf"]:
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        lines = text.split("\n")
+        return lines if lines[-1] else lines[:-1]
 
     def require_probabilities(self) -> None:
         """Raises `UnsupportedError` for a model whose scores are no probabilities."""
@@ -380,12 +390,6 @@ class LanguageModel(ABC):
     ) -> Generated:
         ids = (*map(int, beginning), *drawn)
         return Generated(self.encoder.continued(prompt, drawn), ids, log_probability, score)
-
-
-def _lines(text: str) -> list[str]:
-    """``text`` cut where a file is: at LF, CRLF and CR, and at nothing else."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return lines if lines[-1] else lines[:-1]
 
 
 def avoid_unknown(log_probs: NDArray[np.float64]) -> None:

@@ -184,7 +184,7 @@ class NoisyChannelModel(LanguageModel):
         ``prompt``; see `LanguageModel.generate`. ``lines`` is 1: a channel types one sentence.
         ``ids`` are those of the text as typed, the log probability is that of what was meant and
         what was typed together."""
-        if lines != 1 or len(prompt.splitlines()) > 1:
+        if lines != 1 or EOS in self.encoder.encode_prompt(prompt):
             raise UnsupportedError(
                 "a noisy channel types single sentences, each by itself, and not several lines",
                 "one line, or the source model itself",

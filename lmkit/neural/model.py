@@ -157,8 +157,11 @@ class NeuralModel(LanguageModel):
 
     def advance(self, state: Any, tokens: NDArray[np.integer] | Sequence[int]) -> NeuralState:
         """See `LanguageModel.advance`. After ``</s>`` a stream starts anew."""
-        read = self.advance_through(state, tokens)
-        ended = np.flatnonzero(np.asarray(tokens) == EOS)
+        ids = np.asarray(tokens, np.int64)
+        ended = np.flatnonzero(ids == EOS)
+        if len(ended) and len(ended) == len(ids):
+            return self.start(len(ids))
+        read = self.advance_through(state, ids)
         if not len(ended):
             return read
         fresh = self._start

@@ -199,7 +199,7 @@ class TextEncoder:
 
     def continued(self, prompt: str, ids: Sequence[int] | NDArray[np.integer]) -> str:
         """``prompt`` as it was typed, and the text of the ``ids`` that came after it. ``</s>`` is
-        a line end, but for the last one."""
+        a line end (an empty line where paragraphs are sentences), but for the last one."""
         lines: list[list[int]] = [[]]
         for number in map(int, ids):
             if number == EOS:
@@ -209,7 +209,8 @@ class TextEncoder:
         if len(lines) > 1 and not lines[-1]:
             lines.pop()
         first = self.with_tokens(prompt, self._texts(lines[0]))
-        return "\n".join([first, *map(self.decode, lines[1:])])
+        end = "\n\n" if self.settings.segment == "paragraph" else "\n"
+        return end.join([first, *map(self.decode, lines[1:])])
 
     def with_tokens(self, prompt: str, tokens: Sequence[str]) -> str:
         """``prompt`` as it was typed, and ``tokens`` put together behind it."""

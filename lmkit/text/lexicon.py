@@ -30,8 +30,8 @@ class SpecialTokenError(TextError):
         super().__init__(
             f"{where + ': ' if where else ''}the text has a literal {token}, which marks the"
             f" {'beginning' if token == '<s>' else 'end'} of a sentence",
-            "--special-tokens drop (the marks that are added anyway), or --special-tokens word"
-            " (an ordinary word)",
+            "--special-tokens drop (the marks that are added anyway), --special-tokens word (an"
+            " ordinary word) or --special-tokens unknown",
         )
         self.token = token
 

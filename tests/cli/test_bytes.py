@@ -165,6 +165,7 @@ def test_models_trained_before_read_line_ends_as_they_did(tmp_path: Path) -> Non
     assert train(path, settings=old).perplexity(path).sentences == 3
     new = train(path, settings=TextSettings("byte"))
     assert new.perplexity(path).sentences == 2
+    assert new.perplexity("ab\r\nc\rd\n").sentences == 2
     assert new.vocabulary.tokens[3:] == ["<0xEF>", "<0xBB>", "<0xBF>", "a", "b", "<0x0D>", "c", "d"]
 
 

@@ -177,6 +177,10 @@ def test_paragraphs_end_with_an_empty_line(folder: Path, run) -> None:
     encoder = load(made).encoder
     assert EOS not in encoder.encode_prompt("ROMEO:\nI say")
     assert encoder.encode_prompt("ROMEO:\n\nI").tolist().count(EOS) == 1
+    # What was drawn is read again as it was.
+    sample = load(made).generate(1, prompt="ROMEO:", lines=3, seed=1)[0]
+    assert sample.text.count("\n\n") == 2
+    assert encoder.encode_prompt(sample.text).tolist() == list(sample.ids[:-1])
 
 
 def test_what_is_printed(models: dict[str, Path], run) -> None:
