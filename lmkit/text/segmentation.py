@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 from lmkit.text.reading import TextChunk
 from lmkit.text.settings import TextSettings
@@ -17,7 +18,7 @@ from lmkit.text.settings import TextSettings
 BLANKS = " \t\x00"
 """A line of nothing else is empty (for every tokenizer, so that all skip the same lines)."""
 _BLANKS = BLANKS.encode()
-_MARKS = re.compile(rb"(?<![ \t])[ \t]*+(?:</?s>[ \t]*+)++")
+_MARKS = re.compile(rb"(?:</?s>[ \t]*+)++")
 
 
 def segment(chunks: Iterable[TextChunk], settings: TextSettings) -> Iterator[bytes]:
@@ -47,13 +48,14 @@ def without_marks(lines: bytes, within: bytes = b"\n") -> bytes:
     if b"s>" not in lines:
         return lines
 
-    def between(found: re.Match[bytes]) -> bytes:
-        start, stop = found.span()
-        begins = start == 0 or lines[start - 1 : start] == b"\n"
-        ends = lines[stop : stop + 1] in (b"\n", b"") or lines[stop : stop + 2] == b"\r\n"
-        return b"" if begins or ends else within
-
-    return _MARKS.sub(between, lines)
+    kept: list[bytes] = []
+    parts = _MARKS.split(lines)
+    for part, following in pairwise(parts):
+        before = part.rstrip(b" \t")
+        begins = not before or before.endswith(b"\n")
+        ends = not following or following.startswith((b"\n", b"\r\n"))
+        kept += [before, b"" if begins or ends else within]
+    return b"".join([*kept, parts[-1]])
 
 
 def without_empty(lines: bytes) -> bytes:
