@@ -176,3 +176,16 @@ def test_empty_lines_of_bytes_are_skipped_line_by_line(tmp_path: Path) -> None:
     ids = np.concatenate([batch.ids for batch in model.encoder.encode_file(path)])
     tokens = [model.vocabulary.tokens[n] for n in ids]
     assert tokens == ["a", "<0x0D>", "<0x20>", "</s>", "b", "<0x0D>", "</s>"]
+
+
+def test_compare_can_keep_what_a_model_of_bytes_draws(tmp_path: Path, run) -> None:
+    (tmp_path / "t.txt").write_text("ä ö\nü ß é\n" * 40, encoding="utf-8")
+    models = ("--model", "ngram:order=1,tokenizer=byte", "--model", "ngram:order=2")
+    made = run("compare", tmp_path / "t.txt", *models, "-o", tmp_path / "out", "--json")
+    assert made.status == 0, made.err
+    model = train(tmp_path / "t.txt", settings=TextSettings("byte"), order=1)
+    from lmkit.evaluate.comparison.run import samples
+
+    drawn = samples(model, 1)
+    assert any("\ufffd" in text for text in drawn)
+    assert [text.encode() for text in drawn]  # which lone surrogates would not allow
