@@ -148,15 +148,16 @@ def _character_width(character: str) -> int:
 def _visible(character: str) -> str:
     if "\udc80" <= character <= "\udcff":  # a byte that is no UTF-8 (PEP 383)
         return f"\\x{ord(character) - 0xDC00:02x}"
-    return character if character.isprintable() else repr(character)[1:-1]
+    # Joiners and tags are parts of letters, emoji and flags.
+    part = character in "\u200c\u200d" or "\U000e0020" <= character <= "\U000e007f"
+    return character if part or character.isprintable() else repr(character)[1:-1]
 
 
 def on_terminal(lines: str) -> str:
-    """``lines`` of text as a terminal may show them: without anything but line ends, tabs and
-    joiners that is not printable."""
+    """``lines`` of text as a terminal may show them: line ends and tabs, and what is printable."""
     if lines.isprintable():
         return lines
-    return "".join(c if c in "\n\t\u200c\u200d" else _visible(c) for c in lines)
+    return "".join(c if c in "\n\t" else _visible(c) for c in lines)
 
 
 def _padded(cell: str, width: int) -> str:

@@ -189,3 +189,12 @@ def test_compare_can_keep_what_a_model_of_bytes_draws(tmp_path: Path, run) -> No
     drawn = samples(model, 1)
     assert any("\ufffd" in text for text in drawn)
     assert [text.encode() for text in drawn]  # which lone surrogates would not allow
+
+
+def test_what_a_terminal_may_show() -> None:
+    from lmkit.cli.layout import on_terminal, text
+
+    england = "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
+    for whole in (england, "👨\u200d👩\u200d👧", "می\u200cخواهم"):
+        assert on_terminal(whole) == text(whole) == whole
+    assert on_terminal("a\n\tb\r\x1b[2J\udcff\u202e") == "a\n\tb\\r\\x1b[2J\\xff\\u202e"

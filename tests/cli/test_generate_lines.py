@@ -92,6 +92,10 @@ def test_the_state_is_carried_as_in_reading(name: str, models: dict[str, Path]) 
     ids = np.array(sample.ids, np.int32)
     batch = Batch(ids, np.concatenate(([0], np.flatnonzero(ids == EOS) + 1)))
     assert sample.log_probability == pytest.approx(reader.score(batch)[0].sum(), rel=1e-4)
+    one, other = model.start(1), reader.start(1)
+    for token in sample.ids:
+        one, other = model.advance_through(one, [token]), reader.advance_through(other, [token])
+    assert np.array_equal(model.next_log_probs(one), reader.next_log_probs(other))
 
 
 @pytest.mark.parametrize("name", NAMES)
