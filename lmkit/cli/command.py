@@ -13,7 +13,7 @@ which ``--help`` prints last, after the options. Indented paragraphs keep their 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
@@ -92,6 +92,7 @@ class _Shared(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
+            args = list(_with_values(self.params, args))
             self._refuse_repetitions(ctx, args)
             return super().parse_args(ctx, args)
         except click.UsageError as error:
@@ -135,6 +136,48 @@ class _Shared(click.Command):
         """The lines of the example."""
         _, _, block = (self.epilog or "").partition(f"{EXAMPLE}\n")
         return [line.strip() for line in block.splitlines() if line.strip()]
+
+
+class OptionalValue(click.Option):
+    """An option that is a flag when no value follows. Only one of ``known`` words is taken for
+    its value, so that no file name is; click itself takes any word."""
+
+    def __init__(self, *args: Any, known: Sequence[str], **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.known = known
+
+
+FLAG = "yes"
+"""The value of an `OptionalValue` that stands alone."""
+
+
+def _with_values(params: Sequence[click.Parameter], args: Sequence[str]) -> Iterator[str]:
+    """``args``, each `OptionalValue` among them with its value in the same word."""
+    known = {
+        name: param.known
+        for param in params
+        if isinstance(param, OptionalValue)
+        for name in param.opts
+    }
+    words = iter(args)
+    for word in words:
+        if word == "--":
+            yield word
+            break
+        while word in known:
+            following = next(words, None)
+            if following in known[word]:
+                yield f"{word}={following}"
+                following = next(words, None)
+            else:
+                yield f"{word}={FLAG}"
+            if following is None:
+                return
+            word = following
+        yield word
+        if word == "--":
+            break
+    yield from words
 
 
 def _keep_indented(text: str) -> str:

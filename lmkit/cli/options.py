@@ -61,8 +61,9 @@ def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 special_tokens_option = click.option(
     "--special-tokens",
-    type=click.Choice(["error", "word", "unknown"]),
-    help="What a literal <s> or </s> in TEXT is.  [default: as MODEL was trained]",
+    type=click.Choice(["error", "word", "unknown", "drop"]),
+    help="What a literal <s> or </s> in TEXT is; drop: a mark between sentences."
+    "  [default: as MODEL was trained]",
 )
 
 seed_option = click.option(

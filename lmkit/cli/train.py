@@ -236,6 +236,7 @@ def _summary(console: Console, output: Path, model: LanguageModel) -> None:
     for note in facts.get("notes", []):
         console.remark(f"note: {note}")
     _many_unknown(console, model)
+    _unspaced(console, model)
     parts = [f"{output}: {facts['backend']}"]
     if "ngrams" in facts:
         parts = [
@@ -253,6 +254,36 @@ def _summary(console: Console, output: Path, model: LanguageModel) -> None:
         read = f"{tokens:,} tokens in " if tokens else ""
         parts.append(f"{read}{runs[-1]['seconds']:.1f} s")
     console.remark("; ".join(parts))
+
+
+WORTH_SAYING = 0.05
+"""From what share of the text on scripts without spaces are worth a remark."""
+
+
+def _unspaced(console: Console, model: LanguageModel) -> None:
+    """Say where the tokenizer ``word`` met scripts that have no spaces between words."""
+    counts = getattr(model.vocabulary, "counts", None)
+    if counts is None or model.encoder.settings.tokenizer != "word":
+        return
+    from lmkit.text.scripts import CHARACTERS, unspaced_shares
+
+    shares = unspaced_shares(model.vocabulary.tokens[3:], counts[3:])
+    found = [(name, share) for name, share in shares.items() if share >= WORTH_SAYING]
+    instead = [name for name in ("unigram", "bpe", "char") if name in names("tokenizer")]
+    for alone in (False, True):
+        here = [(name, share) for name, share in found if (name in CHARACTERS) is alone]
+        if not here:
+            continue
+        scripts = " and ".join(f"{name} ({100 * share:.0f} % of the text)" for name, share in here)
+        tokens = (
+            "each of these characters, but for Katakana, is a token"
+            if alone
+            else ("what stands between two spaces is one token, mostly a whole clause")
+        )
+        console.remark(
+            f"note: {scripts}: no spaces between words, so {tokens}."
+            f" Try: --tokenizer {' or '.join(instead)}"
+        )
 
 
 def _many_unknown(console: Console, model: LanguageModel) -> None:

@@ -36,7 +36,7 @@ from lmkit.ngram.assembly import (
     well_formed,
 )
 from lmkit.ngram.model import NgramModel
-from lmkit.ngram.trie import Trie
+from lmkit.ngram.trie import MOST_ORDER, Trie
 from lmkit.store.columns import MemoryColumn
 from lmkit.text.encoder import TextEncoder
 from lmkit.text.reading import Source, TextReader, source_name
@@ -199,6 +199,8 @@ class _Parser:
                     number,
                     f"order {int(found[1])} where order {len(self.sizes) + 1} should come",
                 )
+            if len(self.sizes) == MOST_ORDER:
+                raise malformed(self.name, number, f"orders go up to {MOST_ORDER:,}")
             self.sizes.append(int(found[2]))
 
     def _behind_end(self, text: bytes, first_line: int) -> None:

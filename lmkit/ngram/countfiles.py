@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lmkit.errors import FormatError, UsageError
+from lmkit.errors import FormatError
 from lmkit.files.atomic import Target, open_target
 from lmkit.model import BOS, EOS, UNK
 from lmkit.ngram.assembly import Assembly, Table, assemble, well_formed
@@ -30,7 +30,7 @@ from lmkit.ngram.estimation import check_cutoffs
 from lmkit.ngram.fields import BadFieldError, Fields, WordTable, fields_by_size
 from lmkit.ngram.model import NgramModel
 from lmkit.ngram.ngram_lines import NgramLines, formatted
-from lmkit.ngram.trie import Trie
+from lmkit.ngram.trie import MOST_ORDER, Trie, check_order
 from lmkit.store.columns import MemoryColumn, narrow
 from lmkit.text.corpus import spelling_of_rare, valid_corpus
 from lmkit.text.encoder import TextEncoder
@@ -131,9 +131,8 @@ def read_count_files(
     their lines, for n-grams up to an order."""
     settings = settings or TextSettings(tokenizer="whitespace")
     method = make_smoothing(smoothing, **options)
-    if order is not None and order < 1:
-        raise UsageError(f"the order must be at least 1, not {order}", "--order 3")
     if order is not None:
+        check_order(order)
         check_cutoffs(tuple(prune), order)
     reading = new_reading(order)
 
@@ -192,6 +191,9 @@ class CountReading:
                 shown = fields.field(error.row, order).decode()
                 reason = f"{shown!r} is no count, a whole number that is not negative"
                 raise _malformed(name, fields, error.row, reason) from None
+            if self._order is None and order > MOST_ORDER:
+                reason = f"an n-gram of {order:,} words; orders go up to {MOST_ORDER:,} (--order)"
+                raise _malformed(name, fields, 0, reason)
             self.take(fields, order, counts)
 
     def take(self, fields: Fields, order: int, counts: NDArray[np.int64]) -> None:

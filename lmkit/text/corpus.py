@@ -144,7 +144,9 @@ def build_corpus(
     chunk_bytes = CHUNK_BYTES
     if memory is not None:
         chunk_bytes = min(max(memory // 64, 1 << 16), CHUNK_BYTES)
-    reader = TextReader(sources, errors, chunk_bytes=chunk_bytes, progress=progress)
+    reader = TextReader(
+        sources, errors, chunk_bytes=chunk_bytes, progress=progress, **settings.reading
+    )
     if not reader.sources:
         raise UsageError("there is no text to read", "giving a file, or - for standard input")
     stream = TokenStream(settings)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -29,12 +30,14 @@ Progress = Callable[[int, int | None], None]
 
 CHUNK_BYTES = 4 << 20
 _BOM = b"\xef\xbb\xbf"
+_LF_LINES = re.compile(rb"[^\n]*\n|[^\n]+")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
 
 
 @dataclass(frozen=True, slots=True)
 class TextChunk:
-    """Whole lines of one source: valid UTF-8, each line ended by one LF.
+    """Whole lines of one source, each ended by one LF: valid UTF-8, unless the reader was told
+    not to check that.
 
     ``first_line`` is the number of its first line, counted from 1. ``original`` are the bytes
     that the source has in this place, as UTF-8: the same object where nothing had to be changed.
@@ -82,7 +85,9 @@ class TextReader:
     only a longer line makes a longer one. ``eager`` hands lines on as soon as they
     arrive, for streams that somebody waits at. ``progress`` is called with the bytes
     read so far and the bytes there are (None where that is unknown). ``arpa``: an ARPA
-    file is what is wanted, and else no text.
+    file is what is wanted, and else no text. Without ``checked`` the bytes of a source that
+    is not `Encoded` may be any at all, and with ``only_lf`` nothing but LF ends a line and a
+    byte order mark is text too.
 
     While and after it is read: ``replaced``, ``bytes_read`` (decompressed) and ``sha256``
     of those bytes, all sources together; ``encoding`` of the last source.
@@ -100,6 +105,8 @@ class TextReader:
         eager: bool = False,
         progress: Progress | None = None,
         arpa: bool = False,
+        checked: bool = True,
+        only_lf: bool = False,
     ) -> None:
         if errors not in ("strict", "replace"):
             raise UsageError(f"errors cannot be {errors!r}", "one of strict, replace")
@@ -111,6 +118,7 @@ class TextReader:
         self.bytes_read = 0
         self._decoding: Decoding | None = None
         self._arpa = arpa
+        self.checked, self.only_lf = checked, only_lf
         self._chunk_bytes = chunk_bytes
         self._eager = eager
         self._progress = progress
@@ -175,10 +183,9 @@ class TextReader:
         offset, line = 0, 1
         for data in self._pieces(stream, name):
             text = self._checked(data, name, offset, line)
-            if offset == 0 and text.startswith(_BOM):
-                text = text[len(_BOM) :]
+            if not self.only_lf:
+                text = _with_lf(text.removeprefix(_BOM) if offset == 0 else text)
             offset += len(data)
-            text = _with_lf(text)
             if text:
                 if not text.endswith(b"\n"):
                     text += b"\n"
@@ -190,7 +197,8 @@ class TextReader:
         pending: list[bytes] = []
         for block in self._blocks(stream, name):
             # A CR at the very end may be half of a CRLF.
-            cut = max(block.rfind(b"\n"), block.rfind(b"\r", 0, len(block) - 1)) + 1
+            last_cr = -1 if self.only_lf else block.rfind(b"\r", 0, len(block) - 1)
+            cut = max(block.rfind(b"\n"), last_cr) + 1
             pending.append(block[:cut] if cut else block)
             if cut:
                 yield b"".join(pending)
@@ -207,9 +215,9 @@ class TextReader:
                 block = read(self._chunk_bytes)
             self._hash.update(block)
             self.bytes_read += len(block)
-            if first:
+            if first and (self.checked or self._decoding is not None):
                 self._require_text(block, name)
-                first = False
+            first = False
             text = block if self._decoding is None else self._decoding(block)
             if self._decoding is not None and self.errors == "replace":
                 self.replaced += text.count(_REPLACEMENT)
@@ -232,7 +240,7 @@ class TextReader:
 
     def _checked(self, data: bytes, name: str, offset: int, line: int) -> bytes:
         """``data`` if it is UTF-8, else what ``errors`` says."""
-        if data.isascii():
+        if not self.checked or data.isascii():
             return data
         try:
             data.decode()
@@ -261,14 +269,18 @@ def iter_line_blocks(
 ) -> Iterator[LineBlock]:
     """Blocks of lines, at most ``max_lines`` and about ``max_bytes`` each; lines that have
     arrived are not kept waiting for more. Give a `TextReader` to have its counts later.
-    ``originals`` adds the bytes of each line."""
+    ``originals`` adds the bytes of each line. Bytes that are no UTF-8, where the reader lets
+    them pass, are lone surrogates (PEP 383, ``surrogateescape``)."""
     if not isinstance(source, TextReader):
         source = TextReader(source, errors, chunk_bytes=max_bytes, eager=True)
     for chunk in source:
-        lines = chunk.data.decode().split("\n")
+        lines = chunk.data.decode(errors="surrogateescape").split("\n")
         lines.pop()
-        # Of bytes, this splits at LF, CRLF and CR only.
-        raw = chunk.original.splitlines(keepends=True) if originals else None
+        raw = None
+        if originals:
+            # Of bytes, splitlines splits at LF, CRLF and CR only.
+            original = chunk.original
+            raw = _LF_LINES.findall(original) if source.only_lf else original.splitlines(True)
         for start in range(0, len(lines), max_lines):
             stop = start + max_lines
             yield LineBlock(

@@ -15,9 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.model import EOS
-from lmkit.registry import resolve
 from lmkit.text.lexicon import Lexicon, SpecialTokenError
-from lmkit.text.normalization import normalizer
 from lmkit.text.reading import TextChunk
 from lmkit.text.segmentation import segment
 from lmkit.text.settings import TextSettings
@@ -29,8 +27,8 @@ class TokenStream:
 
     def __init__(self, settings: TextSettings) -> None:
         self.settings = settings
-        self.tokenizer: Tokenizer = resolve("tokenizer", settings.tokenizer)()
-        self._normalize = normalizer(settings.normalize, settings.lowercase)
+        self.tokenizer: Tokenizer = settings.make_tokenizer()
+        self._normalize = settings.make_normalizer()
         self._spaced: Spaced | None = None
         if settings.pre_tokenizer is not None:
             words = replace(settings, tokenizer=settings.pre_tokenizer, pre_tokenizer=None)
@@ -69,7 +67,8 @@ class TokenStream:
         """``error`` with the source and line where it is in ``chunk``."""
         if self._spaced is not None:
             return self._spaced.stream.located(error, chunk)
-        for number, line in enumerate(chunk.data.decode().split("\n"), chunk.first_line):
+        lines = chunk.data.decode(errors="surrogateescape").split("\n")
+        for number, line in enumerate(lines, chunk.first_line):
             if self._normalize is not None:
                 line = self._normalize(line)
             if error.token in self.tokenizer.tokenize(line):

@@ -188,7 +188,7 @@ def test_order(read: Callable[..., NgramModel]) -> None:
     assert read(text, order=1).trie.sizes == [5]
     # As training does, where no line is that long.
     assert read(text, order=5).trie.sizes == [5, 2, 1, 0, 0]
-    with pytest.raises(UsageError, match="at least 1"):
+    with pytest.raises(UsageError, match="from 1 to 1,000"):
         read(text, order=0)
 
 

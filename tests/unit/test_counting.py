@@ -192,7 +192,7 @@ def test_progress_is_told_of_each_order() -> None:
 
 @pytest.mark.parametrize("order", [0, -1])
 def test_an_order_below_one_is_refused(order: int) -> None:
-    with pytest.raises(UsageError, match="order must be at least 1"):
+    with pytest.raises(UsageError, match="order must be from 1 to 1,000"):
         count_ngrams([], order, 3)
 
 

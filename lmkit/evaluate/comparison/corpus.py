@@ -251,7 +251,8 @@ def _drop(
     target = folder / "test.distinct.txt"
     lines = read_lines(reference)
     originals: Sequence[bytes] = [f"{line}\n".encode() for line in lines]
-    if settings.segment == "line" and not settings.skip_empty_lines:
+    line_by_line = settings.segment == "line" and settings.special_tokens != "drop"
+    if line_by_line and not settings.skip_empty_lines:
         originals = list(_raw_lines(TextReader(raw, errors)))
     with target.open("wb") as file:
         file.writelines(

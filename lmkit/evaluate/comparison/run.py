@@ -304,4 +304,6 @@ def samples(model: LanguageModel, seed: int) -> list[str]:
         drawn: list[Any] = model.generate(SAMPLES, max_tokens=longest, seed=seed)
     except (UnsupportedError, NotImplementedError):
         return []
-    return [sentence.text for sentence in drawn]
+    # A model of bytes may draw what is no UTF-8, which neither a page nor a database can hold.
+    drawn_bytes = [sentence.text.encode(errors="surrogateescape") for sentence in drawn]
+    return [text.decode(errors="replace") for text in drawn_bytes]

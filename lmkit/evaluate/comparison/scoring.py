@@ -108,7 +108,7 @@ def batches_of(model: LanguageModel, corpus: Corpus) -> list[Batch]:
             return batches
     differ = [
         f"{name.replace('_', '-')} {getattr(other, name)}, not {getattr(own, name)}"
-        for name in (*SAME_TEXT, "segment", "skip_empty_lines")
+        for name in (*SAME_TEXT, "segment", "skip_empty_lines", "rules")
         if getattr(other, name) != getattr(own, name)
     ]
     raise UnsupportedError(
