@@ -22,6 +22,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # A busy machine is no failure. With CI set, Hypothesis uses its own profile, which has no
 # deadline either and draws the same examples in each run.
 settings.register_profile("lmkit", deadline=None)
+settings.register_profile("quick", deadline=None, max_examples=20)
 if "CI" not in os.environ:
     settings.load_profile("lmkit")
 

@@ -57,6 +57,7 @@ def trained_anew(place, run):
     assert lmkit.load(place / "model.lm").describe()["order"] == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [5, 200])
 def test_a_killed_training_leaves_the_old_model(place, environment, run, times):
     old = (place / "model.lm").read_bytes()
@@ -66,6 +67,7 @@ def test_a_killed_training_leaves_the_old_model(place, environment, run, times):
     trained_anew(place, run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [5, 200])
 def test_an_interrupted_training_leaves_the_old_model_and_nothing_else(
     place, environment, run, times

@@ -10,10 +10,10 @@ import pytest
 from lmkit.model import UNK, Batch, LanguageModel
 from lmkit.sampling import Sampling
 
-from .test_model_contract import MODELS, tolerance
+from .test_model_contract import EACH_MODEL, MODELS, tolerance
 
 
-@pytest.fixture(scope="module", params=MODELS)
+@pytest.fixture(scope="module", params=EACH_MODEL)
 def model(request: pytest.FixtureRequest) -> LanguageModel:
     return MODELS[request.param]()
 

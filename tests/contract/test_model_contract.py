@@ -90,6 +90,11 @@ MODELS["mixture log-linear cache"] = mixture(TRIGRAM, reordered, kind="log-linea
 MODELS["mixture network"] = mixture(TRIGRAM, network("lstm"), kind="by-context", cache=True)
 MODELS["mixture of mixtures"] = mixture(mixture(TRIGRAM, PAIRS), reordered)
 """A few models of each backend, by names that begin with the backend's."""
+EACH_MODEL = [
+    pytest.param(name, marks=pytest.mark.slow if name.endswith((" 2", " 5")) else ())
+    for name in MODELS
+]
+"""Their names; what orders 1 and 3 of the n-grams say is enough for a quick look."""
 
 
 def tolerance(model: LanguageModel) -> float:
@@ -100,7 +105,7 @@ def tolerance(model: LanguageModel) -> float:
     return 1e-12 if model.backend == "ngram" else 1e-4
 
 
-@pytest.fixture(scope="module", params=MODELS)
+@pytest.fixture(scope="module", params=EACH_MODEL)
 def model(request: pytest.FixtureRequest) -> LanguageModel:
     return MODELS[request.param]()
 

@@ -239,6 +239,7 @@ def test_the_picture_stands_alone(comparison, tmp_path):
         write_picture(comparison, tmp_path / "none.svg")
 
 
+@pytest.mark.slow
 def test_a_place_where_nothing_can_be_written(comparison, tmp_path):
     with pytest.raises(LmkitError, match=r"there is no directory .*nowhere"):
         write_report(comparison, tmp_path / "nowhere" / "r.html")

@@ -68,6 +68,7 @@ def test_nasty_text_is_the_same_for_all(tmp_path: Path, how: dict[str, object]) 
     }
 
 
+@pytest.mark.slow
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(

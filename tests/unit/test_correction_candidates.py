@@ -88,6 +88,7 @@ def test_all_words_within_two_edits_are_found(lexicon: list[str], typed: list[st
     assert near == brute_force_near(typed, lexicon)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("counted", [True, False])
 def test_a_scan_finds_all_words_within_two_edits_and_how_far_they_are(
     counted: bool, monkeypatch: pytest.MonkeyPatch

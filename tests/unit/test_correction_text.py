@@ -229,6 +229,7 @@ def test_hostile_text_never_loses_a_line_or_what_is_not_a_word(
         assert correction.corrected == "".join(text)
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from(["teh catt sat", "", "the ratt", "ofthe man"]), max_size=8))
 def test_the_size_of_a_batch_does_not_change_the_answer(corrector: Corrector, lines: list[str]):
     small = Corrector(corrector.source, channel=corrector.channel, batch_tokens=1)

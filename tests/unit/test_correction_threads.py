@@ -119,6 +119,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_work(source: lmkit.LanguageModel, tmp_path: Path) -> None:
     path = tmp_path / "model.lm"
     source.save(path)

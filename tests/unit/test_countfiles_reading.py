@@ -287,6 +287,7 @@ def test_unreadable_files(tmp_path: Path) -> None:
         read_counts(tmp_path / "latin.tsv")
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_words_of_the_web(shared_data: Path) -> None:
     """A third of a million words with counts."""

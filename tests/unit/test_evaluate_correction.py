@@ -71,6 +71,7 @@ def test_substitutions_that_are_fewest_are_compared_place_by_place(pairs):
         assert aligned(one, other) == [(place, place) for place in places]
 
 
+@pytest.mark.slow
 def test_lines_of_any_length_are_aligned_in_bounded_work():
     one = [str(number) for number in range(3000)]
     other = [word for number, word in enumerate(one) if number % 100]

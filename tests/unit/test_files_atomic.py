@@ -130,6 +130,7 @@ def test_killed_at_a_step(tmp_path: Path, step: str, old: int | None) -> None:
     assert names_in(tmp_path) == ["model.lm"]
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments(tmp_path: Path) -> None:
     path = tmp_path / "model.lm"
     generator = random.Random(5)
@@ -226,6 +227,7 @@ def test_two_writers_at_once_do_not_mix(tmp_path: Path) -> None:
     assert names_in(tmp_path) == ["model.lm"]
 
 
+@pytest.mark.slow
 def test_many_processes_write_to_one_target(tmp_path: Path) -> None:
     path = tmp_path / "model.lm"
     processes = [

@@ -86,6 +86,7 @@ def test_a_log_linear_mixture_is_the_normalised_product(
         assert mine["<s>"] == 0
 
 
+@pytest.mark.slow
 def test_no_powers_are_better_than_the_fitted_ones(
     one: NgramModel, other: NgramModel, valid: Path
 ) -> None:

@@ -234,6 +234,7 @@ def test_the_cache_is_the_formula(text: Path) -> None:
         assert np.exp(found[t]) == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_cache_sums_to_one(text: Path) -> None:
     model = train(text)
     total = 0.0

@@ -66,6 +66,7 @@ def stop_after(updates: int) -> Any:
     return watch
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
 def test_every_cell_learns_a_text_that_repeats(cell: str, tmp_path: Path) -> None:
     path = tmp_path / "abc.txt"
@@ -89,6 +90,7 @@ def test_every_schedule_trains(corpus: Corpus, schedule: str) -> None:
     assert train(corpus, schedule=schedule).facts["training"]["epochs"] == 2
 
 
+@pytest.mark.slow
 def test_a_seed_decides_everything(corpus: Corpus) -> None:
     for workers in (1, 2):
         first, again, other = (train(corpus, seed=s, workers=workers) for s in (3, 3, 4))
@@ -122,6 +124,7 @@ def test_a_training_that_ends_before_its_first_checkpoint_leaves_none(
     assert not checkpoint.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", RESUMED)
 def test_a_resumed_training_ends_bit_identical(corpus: Corpus, tmp_path: Path, case: str) -> None:
     options = {**RESUMED[case], "hold_out": 0.2, "validate_every": 600}
@@ -277,6 +280,7 @@ def test_a_time_budget_is_kept(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) 
     assert rates[-1] < 0.2 * max(rates)  # the schedule has run its course
 
 
+@pytest.mark.slow
 def test_early_stopping(corpus: Corpus) -> None:
     model = train(
         corpus, epochs=60, optimizer="sgd", learning_rate=1e-9, patience=2, hold_out=0.3,
@@ -286,6 +290,7 @@ def test_early_stopping(corpus: Corpus) -> None:
     assert model.facts["training"]["epochs"] < 20
 
 
+@pytest.mark.slow
 def test_the_best_epoch_is_kept(corpus: Corpus) -> None:
     model = train(corpus, hold_out=0.2, epochs=40, hidden=48, dropout=0.0, patience=3,
                   schedule="constant", learning_rate=0.01)  # fmt: skip
@@ -309,6 +314,7 @@ def test_unknown_words_are_learnt_from_words_seen_once(corpus: Corpus) -> None:
     assert log_probs[0] > math.log(1e-4)
 
 
+@pytest.mark.slow
 def test_training_on_with_more_words(corpus: Corpus, tmp_path: Path, text: Path) -> None:
     base = train(corpus)
     path = tmp_path / "more.txt"

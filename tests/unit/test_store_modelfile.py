@@ -261,6 +261,7 @@ def test_damage_is_one_line(copy: Path, statement: str, sealed: bool) -> None:
     assert_refused(copy, "damaged", "restore a copy")
 
 
+@pytest.mark.slow
 @settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
