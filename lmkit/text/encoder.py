@@ -283,12 +283,13 @@ class TextEncoder:
 
     def _chunk(self, lines: Sequence[str], first_line: int) -> TextChunk:
         """``lines`` as the reader would give them."""
-        only_lf = self.settings.reading["only_lf"]
+        reading = self.settings.reading
+        only_lf = reading["only_lf"]
         text = "\n".join(lines) + "\n"
         if ("\r" in text and not only_lf) or text.count("\n") != len(lines):
             text = "\n".join(_one_line(line, only_lf) for line in lines) + "\n"
         try:
-            data = text.encode(errors="surrogateescape" if self.settings.of_bytes else "strict")
+            data = text.encode(errors="strict" if reading["checked"] else "surrogateescape")
         except UnicodeEncodeError as error:
             if self.errors == "strict":
                 number = first_line + text.count("\n", 0, error.start)
