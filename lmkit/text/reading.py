@@ -208,11 +208,10 @@ class TextReader:
 
     def _blocks(self, stream: IO[bytes], name: str) -> Iterator[bytes]:
         """What is read at a time, as UTF-8."""
-        read: Callable[[int], bytes] = stream.read1 if self._eager else stream.read  # type: ignore[attr-defined]
         first = True
         while True:
             with _reading(name):
-                block = read(self._chunk_bytes)
+                block = _read(stream, self._chunk_bytes, self._eager)
             self._hash.update(block)
             self.bytes_read += len(block)
             if first and (self.checked or self._decoding is not None):
@@ -323,6 +322,19 @@ def _opened(source: str | Path | BinaryIO, name: str) -> Iterator[tuple[IO[bytes
         if kind is not None:
             stream = closing.enter_context(decompress(raw, kind, name))
         yield stream, raw
+
+
+def _read(stream: Any, size: int, eager: bool) -> bytes:
+    """Up to ``size`` bytes; fewer at the end, or if ``eager`` as soon as there are some."""
+    if eager:
+        return bytes(stream.read1(size))
+    # `read` would not let a signal through while it waits for the rest of a block.
+    read = getattr(stream, "read1", stream.read)
+    pieces = []
+    while size > 0 and (piece := read(size)):
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
 
 
 def _first_bytes(raw: Any) -> bytes | None:
