@@ -22,6 +22,11 @@ COLUMNS = ["text", "tokens", "log10_probability", "seed"]
 FOUND_COLUMNS = ["text", "tokens", "log10_probability", "score"]
 
 
+SENTENCE_TOKENS = 50
+THROUGH_TOKENS = 500
+"""How many tokens are drawn at most if nothing is said: for a line, and if lines do not count."""
+
+
 @command()
 @model_argument
 @click.option(
@@ -40,9 +45,9 @@ FOUND_COLUMNS = ["text", "tokens", "log10_probability", "score"]
 @click.option(
     "--max-tokens",
     type=click.IntRange(min=1),
-    default=50,
     metavar="N",
-    help="Where a sentence is broken off that has not ended, not counting the prompt.",
+    help="Where a sample is broken off that has not ended, not counting the prompt."
+    f"  [default: {SENTENCE_TOKENS} for each of --lines, {THROUGH_TOKENS} with --through-lines]",
 )
 @click.option(
     "--lines",
@@ -101,7 +106,7 @@ def generate(
     model: Path,
     prompt: str,
     number: int | None,
-    max_tokens: int,
+    max_tokens: int | None,
     lines: int | None,
     through_lines: bool,
     temperature: float | None,
@@ -154,7 +159,12 @@ def generate(
     source = load(model)
     refuse_ends(source, prompt, "leaving it out: each sentence is drawn from <s> to </s>")
     beginning = _prompt_length(console, source, prompt)
-    common: dict[str, Any] = {"prompt": prompt, "max_tokens": max_tokens, "unknown": unknown}
+    usual = THROUGH_TOKENS if stops is None else SENTENCE_TOKENS * stops
+    common: dict[str, Any] = {
+        "prompt": prompt,
+        "max_tokens": max_tokens or usual,
+        "unknown": unknown,
+    }
     if beam is None:
         seed = chosen_seed(console, seed)
         number = number or (1 if greedy else 5)

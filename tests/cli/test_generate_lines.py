@@ -199,6 +199,19 @@ def test_what_is_printed(models: dict[str, Path], run) -> None:
     assert json.loads(run(*through, "--json").out)[0]["tokens"] == 90
 
 
+def test_samples_are_as_long_as_their_lines_need(models: dict[str, Path], run) -> None:
+    """50 tokens a line where nothing is said, and 500 where lines do not count."""
+    model = models["char gru"]
+    drawn = load(model).generate(2, seed=7, lines=9, max_tokens=450)
+    assert max(len(sample.ids) for sample in drawn) > 50
+    rows = json.loads(
+        run("generate", model, "-n", "2", "--seed", "7", "--lines", "9", "--json").out
+    )
+    assert [row["text"] for row in rows] == [sample.text for sample in drawn]
+    through = ("generate", model, "-n", "1", "--seed", "7", "--through-lines", "--json")
+    assert json.loads(run(*through).out)[0]["tokens"] == 500
+
+
 def test_one_line_is_what_it_was(models: dict[str, Path], run) -> None:
     command = ("generate", models["word n-gram"], "--seed", "1", "-n", "4")
     assert run(*command).out == run(*command, "--lines", "1").out
