@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -12,7 +13,7 @@ from lmkit.errors import UnsupportedError
 from lmkit.files.overwriting import Named, refuse_overwriting
 from lmkit.model import LanguageModel
 from lmkit.registry import resolve
-from lmkit.store.components import component, open_model
+from lmkit.store.components import open_model
 from lmkit.store.history import run_record
 from lmkit.store.targets import made_whole, with_parts, writes
 from lmkit.text.corpus import Corpus, build_corpus, valid_corpus
@@ -21,18 +22,24 @@ from lmkit.text.settings import TextSettings
 from lmkit.text.vocabulary import read_vocabulary
 
 if TYPE_CHECKING:
+    from lmkit.channel.making import train_channel as train_channel
     from lmkit.mixture.making import merge as merge
     from lmkit.mixture.making import mix as mix
 
 Progress = Callable[[str, int, int | None], None]
 
 
-def __getattr__(name: str) -> Any:
-    # A model is opened and used without what makes mixtures, which takes time to import.
-    if name in ("merge", "mix"):
-        from lmkit.mixture import making
+_ELSEWHERE = {
+    "merge": "lmkit.mixture.making",
+    "mix": "lmkit.mixture.making",
+    "train_channel": "lmkit.channel.making",
+}
 
-        return getattr(making, name)
+
+def __getattr__(name: str) -> Any:
+    # A model is opened and used without what makes these, which takes time to import.
+    if name in _ELSEWHERE:
+        return getattr(import_module(_ELSEWHERE[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -166,54 +173,6 @@ def train_on(
     if output is not None:
         new.save(output)
     return new
-
-
-@writes("source", "pairs", "noisy", "lexicon", embedded="source")
-def train_channel(
-    source: LanguageModel | str | Path,
-    *,
-    output: str | Path | None = None,
-    pairs: str | Path | None = None,
-    noisy: str | Path | None = None,
-    channel: str = "brill-moore",
-    embed: bool = False,
-    lexicon: str | Path | Mapping[str, float] | None = None,
-    encoding: str | None = None,
-    errors: str = "strict",
-    progress: Progress | None = None,
-    **options: Any,
-) -> LanguageModel:
-    """A noisy channel with ``source`` as its model of what is meant, saved to ``output`` where
-    that is given.
-
-    The errors are learnt from ``pairs`` (a file of ``typed<TAB>intended[<TAB>count]``), or
-    without any by EM from ``noisy`` text; with neither, they are those of English that ship with
-    lmkit. ``channel`` is a name of the registry; ``embed`` puts the source into the file instead
-    of its name, ``lexicon`` the words of a list, a file or words with their counts.
-    ``encoding`` and ``errors`` are as in `train`. Raises
-    `TextError` for pairs with an empty side and `UnsupportedError` for a source whose tokens are
-    no words.
-    """
-    clock, started = time.monotonic(), datetime.now(UTC)
-    files = {"pairs": encoded(pairs, encoding), "noisy": encoded(noisy, encoding)}
-    told = {**files, "channel": channel, "embed": embed, **options}
-    model: LanguageModel = resolve("backend", "noisy-channel").train(
-        None,
-        None,
-        source=component(source),
-        lexicon=encoded(lexicon, encoding),
-        errors=errors,
-        progress=progress,
-        **told,
-    )
-    settled = {"backend": "noisy-channel", **told, "pairs": None, "noisy": None}
-    settled["encoding"] = encoding
-    record = run_record("train", started, clock, None, settled, None)
-    read = (one for one in (pairs, noisy, lexicon) if one and not isinstance(one, Mapping))
-    model.runs.append({**record, "sources": [str(one) for one in read]})
-    if output is not None:
-        model.save(output)
-    return model
 
 
 def _replaced(*texts: Corpus | None) -> int | None:

@@ -11,6 +11,7 @@ import click
 import pytest
 
 import lmkit
+import lmkit.channel.making
 from lmkit.cli.main import cli
 from lmkit.cli.paths import InputPath, OutputFolder, OutputPath
 from lmkit.errors import UsageError
@@ -227,7 +228,7 @@ def test_words_that_are_named_as_files_are_no_files(place):
 def test_every_function_that_writes_a_model_is_checked():
     functions = [
         one
-        for module in (lmkit.api, making)
+        for module in (lmkit.api, making, lmkit.channel.making)
         for _, one in inspect.getmembers(module, inspect.isfunction)
         if one.__module__ == module.__name__ and not one.__name__.startswith("_")
     ]
