@@ -305,7 +305,7 @@ def test_what_was_no_utf_8_counts_as_what_is_read_in_its_place(models, figures):
         [models["char"], models["word"]], "-", "--errors", "replace", stdin=b"a\xff\xffb\n"
     )
     assert {(row["characters"], row["bytes"]) for row in found.values()} == {(5, 9)}
-    assert "2 invalid UTF-8 sequences" in said
+    assert "2 invalid sequences of bytes" in said
 
 
 @pytest.mark.parametrize("options", [[], ["--skip-empty-lines"], ["--keep-empty-lines"]])

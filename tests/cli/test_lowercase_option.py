@@ -29,7 +29,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("a.txt -o m --lowercase az", "az", ["izmir", "ışık"]),
         ("--lowercase=tr a.txt -o m", "tr", ["izmir", "ışık"]),
         ("--lowercase lt a.txt -o m", "lt", ["izmir", "işik"]),
-        ("--lowercase --lowercase tr a.txt -o m", "tr", ["izmir", "ışık"]),
         ("a.txt -o m", False, ["İZMİR", "IŞIK"]),
     ],
 )

@@ -266,7 +266,9 @@ def test_short_and_long_names_are_one_option(run, small_text, tmp_path) -> None:
 def test_flags_and_lists_may_be_given_again(run, small_text, tmp_path) -> None:
     words = ("train", small_text, "-o", tmp_path / "a.lm", "--order", "2", "-q", "-q")
     words += ("--smoothing", "absolute-discounting", "--discount", "0.5", "--discount", "0.6")
-    assert run(*words, "--lowercase", "--lowercase").status == 0
+    assert run(*words, "--skip-empty-lines", "--skip-empty-lines").status == 0
+    twice = run(*words, "--lowercase", "--lowercase", "tr")
+    refused(twice, "--lowercase is given 2 times", status=2)
 
 
 def test_settings_of_the_tokenizer_stay_with_the_model(run, place, tmp_path) -> None:
