@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from lmkit.channel.threads import shared
 from lmkit.cores import MOST_THREADS, available_cores
+from lmkit.threads import shared
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
