@@ -26,7 +26,7 @@ from lmkit.neural.blas import one_thread
 from lmkit.neural.dropout import Dropout
 from lmkit.neural.network import Network, Objective, Stretch
 from lmkit.neural.parameters import Parameters
-from lmkit.neural.team import Stepper, Team, parts
+from lmkit.neural.stepper import Stepper, Team, parts
 from lmkit.registry import resolve
 
 

@@ -33,7 +33,7 @@ from lmkit.neural.options import Options
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.schedules import Schedule
 from lmkit.neural.scoring import Scorer
-from lmkit.neural.team import Stepper, Team, parts
+from lmkit.neural.stepper import Stepper, Team, parts
 from lmkit.registry import resolve
 
 LOG_ROWS = 200

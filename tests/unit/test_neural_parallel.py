@@ -12,7 +12,7 @@ import lmkit
 from lmkit.model import EOS
 from lmkit.neural import blas, parallel
 from lmkit.neural.model import NeuralModel
-from lmkit.neural.team import Team
+from lmkit.neural.stepper import Team
 from lmkit.registry import names
 
 

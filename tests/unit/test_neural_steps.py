@@ -10,7 +10,7 @@ from lmkit.neural.dropout import Dropout
 from lmkit.neural.network import Network, Objective, Stretch
 from lmkit.neural.optimizers.adam import Adam
 from lmkit.neural.parameters import Gradients, Parameters
-from lmkit.neural.team import Stepper, Team, parts, without
+from lmkit.neural.stepper import Stepper, Team, parts, without
 
 VOCABULARY, STEPS, BATCH = 400, 5, 6
 

@@ -236,7 +236,7 @@ def test_nan_keeps_the_last_good_weights(
     corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoint = tmp_path / "m.lm.checkpoint"
-    from lmkit.neural.team import Stepper
+    from lmkit.neural.stepper import Stepper
 
     calls, real = 0, Stepper.loss
 
