@@ -26,8 +26,9 @@ from lmkit.neural.blas import one_thread
 from lmkit.neural.dropout import Dropout
 from lmkit.neural.network import Network, Objective, Stretch
 from lmkit.neural.parameters import Parameters
-from lmkit.neural.stepper import Stepper, Team, parts
+from lmkit.neural.stepper import Stepper
 from lmkit.registry import resolve
+from lmkit.threads import Team, parts
 
 
 @dataclass(frozen=True)

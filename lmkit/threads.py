@@ -11,6 +11,62 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+def parts(count: int, shares: int, unit: int = 1) -> list[slice]:
+    """``count`` things in at most ``shares`` stretches of nearly equal length, each but the last
+    a multiple of ``unit``."""
+    width = -(-count // max(shares, 1))
+    width = -(-width // unit) * unit
+    return [slice(k, min(k + width, count)) for k in range(0, count, max(width, 1))]
+
+
+class Team:
+    """Runs a list of tasks, the first in the calling thread."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self._pool = ThreadPoolExecutor(workers - 1) if workers > 1 else None
+
+    def run(self, tasks: Sequence[Callable[[], Result]]) -> list[Result]:
+        """The results of ``tasks``, in their order."""
+        if self._pool is None:
+            return [task() for task in tasks]
+        futures = [self._pool.submit(task) for task in tasks[1:]]
+        try:
+            first = tasks[0]()
+        finally:
+            rest = [future.result() for future in futures]
+        return [first, *rest]
+
+    def share(self, tasks: Sequence[Callable[[], Result]]) -> list[Result]:
+        """The results of any number of ``tasks``, in their order; each thread takes the next one
+        as soon as it is free."""
+        if self._pool is None or len(tasks) < 2:
+            return [task() for task in tasks]
+        results: dict[int, Result] = {}
+        waiting, lock = iter(enumerate(tasks)), threading.Lock()
+
+        def work() -> None:
+            while True:
+                with lock:
+                    k, task = next(waiting, (-1, None))
+                if task is None:
+                    return
+                results[k] = task()
+
+        self.run([work] * min(self.workers, len(tasks)))
+        return [results[k] for k in range(len(tasks))]
+
+    def __enter__(self) -> Team:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+
+
 def shared(task: Callable[[Item], Result], items: Sequence[Item], threads: int) -> list[Result]:
     """``task`` of each of ``items``, in their order. The calling thread is one of the ``threads``;
     each takes the next item as soon as it is free.

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from lmkit.neural.network import States
 from lmkit.neural.scoring import Scorer
-from lmkit.neural.stepper import Team
+from lmkit.threads import Team
 
 LOOK_BACK = 256
 """Tokens before a part that are read at first."""

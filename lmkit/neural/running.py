@@ -26,7 +26,7 @@ from lmkit.neural.parallel import read_in_parts
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.scoring import Scorer
 from lmkit.neural.state import NeuralState
-from lmkit.neural.stepper import Team
+from lmkit.threads import Team
 
 if TYPE_CHECKING:
     from lmkit.neural.model import NeuralModel

@@ -19,7 +19,7 @@ from lmkit.neural.arrays import Array, Room, Weights
 from lmkit.neural.batches import Streams
 from lmkit.neural.cells.base import Prepared
 from lmkit.neural.network import Network, States
-from lmkit.neural.stepper import Team
+from lmkit.threads import Team
 
 SIDE_BY_SIDE = 64
 """Sentences that are scored at once: the gates of a step stay in the cache."""

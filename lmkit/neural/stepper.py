@@ -1,4 +1,4 @@
-"""Worker threads that share the streams of a batch, or any other tasks.
+"""One update of the weights, by worker threads that share the streams of a batch.
 
 Each has a gradient vector and random numbers of its own; the vectors are added up in a fixed
 order, so that a seed and a number of workers determine every weight.
@@ -6,10 +6,8 @@ order, so that a seed and a number of workers determine every weight.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -19,16 +17,7 @@ from lmkit.neural.dropout import Dropout, Noise
 from lmkit.neural.network import Network, Objective, States, Stretch
 from lmkit.neural.optimizers.base import Optimizer
 from lmkit.neural.parameters import ALIGNMENT, Parameters
-
-Result = TypeVar("Result")
-
-
-def parts(count: int, shares: int, unit: int = 1) -> list[slice]:
-    """``count`` things in at most ``shares`` stretches of nearly equal length, each but the last
-    a multiple of ``unit``."""
-    width = -(-count // max(shares, 1))
-    width = -(-width // unit) * unit
-    return [slice(k, min(k + width, count)) for k in range(0, count, max(width, 1))]
+from lmkit.threads import Team, parts
 
 
 def without(here: slice, holes: Sequence[slice]) -> list[slice]:
@@ -39,54 +28,6 @@ def without(here: slice, holes: Sequence[slice]) -> list[slice]:
         low = max(low, hole.stop)
     pieces.append(slice(low, here.stop))
     return [piece for piece in pieces if piece.start < piece.stop]
-
-
-class Team:
-    """Runs a list of tasks, the first in the calling thread."""
-
-    def __init__(self, workers: int) -> None:
-        self.workers = workers
-        self._pool = ThreadPoolExecutor(workers - 1) if workers > 1 else None
-
-    def run(self, tasks: Sequence[Callable[[], Result]]) -> list[Result]:
-        """The results of ``tasks``, in their order."""
-        if self._pool is None:
-            return [task() for task in tasks]
-        futures = [self._pool.submit(task) for task in tasks[1:]]
-        try:
-            first = tasks[0]()
-        finally:
-            rest = [future.result() for future in futures]
-        return [first, *rest]
-
-    def share(self, tasks: Sequence[Callable[[], Result]]) -> list[Result]:
-        """The results of any number of ``tasks``, in their order; each thread takes the next one
-        as soon as it is free."""
-        if self._pool is None or len(tasks) < 2:
-            return [task() for task in tasks]
-        results: dict[int, Result] = {}
-        waiting, lock = iter(enumerate(tasks)), threading.Lock()
-
-        def work() -> None:
-            while True:
-                with lock:
-                    k, task = next(waiting, (-1, None))
-                if task is None:
-                    return
-                results[k] = task()
-
-        self.run([work] * min(self.workers, len(tasks)))
-        return [results[k] for k in range(len(tasks))]
-
-    def __enter__(self) -> Team:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown()
 
 
 class Stepper:

@@ -33,8 +33,9 @@ from lmkit.neural.options import Options
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.schedules import Schedule
 from lmkit.neural.scoring import Scorer
-from lmkit.neural.stepper import Stepper, Team, parts
+from lmkit.neural.stepper import Stepper
 from lmkit.registry import resolve
+from lmkit.threads import Team, parts
 
 LOG_ROWS = 200
 """About how many rows the log of a training has, beside those of validations."""

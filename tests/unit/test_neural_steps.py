@@ -10,7 +10,8 @@ from lmkit.neural.dropout import Dropout
 from lmkit.neural.network import Network, Objective, Stretch
 from lmkit.neural.optimizers.adam import Adam
 from lmkit.neural.parameters import Gradients, Parameters
-from lmkit.neural.stepper import Stepper, Team, parts, without
+from lmkit.neural.stepper import Stepper, without
+from lmkit.threads import Team, parts
 
 VOCABULARY, STEPS, BATCH = 400, 5, 6
 
