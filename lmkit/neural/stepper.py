@@ -6,8 +6,8 @@ order, so that a seed and a number of workers determine every weight.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -86,7 +86,7 @@ class Stepper:
                 self._rooms[k],
             )
 
-        results = self.team.run([_bind(task, k, part) for k, part in enumerate(shares)])
+        results = self.team.run([partial(task, k, part) for k, part in enumerate(shares)])
         self._used = len(shares)
         return sum(loss for loss, _ in results), [last for _, last in results]
 
@@ -108,7 +108,7 @@ class Stepper:
                 square += float(total @ total)
             return square + sum(self._add_rows(name, rows[name], k) for name in rows)
 
-        squares = self.team.run([_bind(task, k, part) for k, part in enumerate(self._ranges)])
+        squares = self.team.run([partial(task, k, part) for k, part in enumerate(self._ranges)])
         used[0].rows.update(rows)
         return float(np.sqrt(sum(squares)))
 
@@ -137,13 +137,9 @@ class Stepper:
                 *(self.parameters.flat, self._flat[0], rate, here.start, here.stop, factor)
             )
 
-        self.team.run([_bind(task, k, part) for k, part in enumerate(self._ranges)])
+        self.team.run([partial(task, k, part) for k, part in enumerate(self._ranges)])
 
     @property
     def gradient(self) -> Array:
         """The summed gradient [P], after `norm`; not clipped."""
         return self._flat[0]
-
-
-def _bind(task: Callable[[int, slice], Any], index: int, part: slice) -> Callable[[], Any]:
-    return lambda: task(index, part)
