@@ -81,7 +81,7 @@ def ours(shape: Shape, threads: int) -> Step:
         clip=1.0,
     )
     states = [
-        network.zero_states(part.stop - part.start, np.dtype(np.float32))
+        network.start(part.stop - part.start, np.dtype(np.float32))
         for part in parts(shape.batch, threads)
     ]
 

@@ -11,20 +11,19 @@ from dataclasses import dataclass
 from types import ModuleType
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from lmkit.neural.architecture import Architecture
 from lmkit.neural.arrays import Array, Room, Weights
-from lmkit.neural.cells.base import FRESH, Cell, CellState, Prepared
+from lmkit.neural.cells.base import FRESH, Cell, Prepared
 from lmkit.neural.dropout import SILENT, Noise, apply
 from lmkit.neural.embedding import Embedding
 from lmkit.neural.initialisation import uniform
 from lmkit.neural.normalisation import LayerNorm
 from lmkit.neural.projection import Projection
 from lmkit.neural.softmax.base import Softmax
+from lmkit.neural.tree import State, kept, streams
 from lmkit.registry import resolve
-
-States = tuple[CellState, ...]
-"""The state of each layer."""
 
 EMBEDDING = "embedding"
 
@@ -120,9 +119,9 @@ class Network:
             self.projection.initialise(weights, generator)
         self.softmax.initialise(weights, counts, generator)
 
-    def zero_states(self, batch_size: int, dtype: np.dtype) -> States:
+    def start(self, streams: int, dtype: DTypeLike) -> State:
         """The states of streams that have read nothing."""
-        return tuple(cell.zero_state(batch_size, dtype) for cell in self.cells)
+        return tuple(cell.start(streams, dtype) for cell in self.cells)
 
     def prepare(
         self,
@@ -147,9 +146,9 @@ class Network:
         weights: Weights,
         prepared: Sequence[Prepared],
         inputs: Array,
-        states: States,
+        states: State,
         noise: Noise = SILENT,
-    ) -> tuple[Array, States, Callable[[Array, Weights], None]]:
+    ) -> tuple[Array, State, Callable[[Array, Weights], None]]:
         """The vectors [H, N] that the softmax reads, for ``inputs`` [T, B] (dropped, but not
         yet projected), the states after them, and the backward pass."""
         steps = len(inputs)
@@ -165,7 +164,7 @@ class Network:
             norm_backward = None
             if norm is not None:
                 read, norm_backward = norm.forward(weights, x)
-            mask = noise.state(cell.hidden, states[k][0].shape[1], x.dtype)
+            mask = noise.state(cell.hidden, streams(states[k]), x.dtype)
             x, state, backward = cell.forward(prepared[k], read, states[k], mask)
             last.append(state)
             backwards.append(backward)
@@ -203,7 +202,7 @@ class Network:
         self,
         weights: Weights,
         stretch: Stretch,
-        states: States,
+        states: State,
         gradients: Weights,
         generator: np.random.Generator,
         noise: Noise = SILENT,
@@ -211,7 +210,7 @@ class Network:
         scale: float | None = None,
         soft: tuple[Array, float] | None = None,
         room: Room | None = None,
-    ) -> tuple[float, States]:
+    ) -> tuple[float, State]:
         """One pass forward and back: writes the gradients of ``scale`` times the summed loss
         (``scale`` None: of the mean). ``soft``: see `Softmax.train`. ``room`` is memory to work in.
 
@@ -235,8 +234,7 @@ class Network:
         self._regularise(h, dh, stretch.steps, objective, scale)
         backward(dh, gradients)
         total = losses if counted is None else losses * counted
-        kept = tuple(tuple(part.copy() for part in layer) for layer in last)
-        return float(total.sum(dtype=np.float64)), kept
+        return float(total.sum(dtype=np.float64)), kept(last)
 
     def _regularise(
         self, h: Array, dh: Array, steps: int, objective: Objective, scale: float

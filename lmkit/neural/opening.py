@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from lmkit.errors import LmkitError, ModelFileError
 from lmkit.neural.architecture import Architecture
 from lmkit.neural.files import damaged, fill, load_log, load_tensors
 from lmkit.neural.model import NeuralModel
 from lmkit.neural.network import Network
 from lmkit.neural.parameters import Parameters
+from lmkit.neural.tree import restored
 from lmkit.store.modelfile import ModelReader
 from lmkit.store.spelling import stored_spelling
 from lmkit.store.vocabulary import StoredVocabulary
@@ -38,9 +41,6 @@ def open_neural_model(path: str | Path) -> NeuralModel:
         raise damaged(reader.path, error.message) from error
     facts |= {key: meta[key] for key in ("quantized", "pruned") if key in meta}
     model = NeuralModel(network, parameters, encoder, facts, reader.runs(), load_log(reader))
-    model.start_states = [
-        tuple(tensors[f"start.{k}.{i}"].copy() for i in range(cell.states))
-        for k, cell in enumerate(network.cells)
-        if f"start.{k}.0" in tensors
-    ]
+    if "start.0.0" in tensors:
+        model.start_states = restored(network.start(1, np.float32), "start", tensors)
     return model

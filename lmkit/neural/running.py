@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from lmkit.errors import UnsupportedError, UsageError
 from lmkit.model import EOS, Batch, LanguageModel, State
+from lmkit.neural import tree
 from lmkit.neural.blas import one_thread
 from lmkit.neural.cache import FLATNESS, WEIGHT, Cache
-from lmkit.neural.network import States, Stretch
+from lmkit.neural.network import Stretch
 from lmkit.neural.parallel import read_in_parts
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.scoring import Scorer
@@ -81,7 +82,7 @@ class RunningModel(LanguageModel):
         self._progress = progress
         self._done = 0
         # Where the text stands: one token, and the states before it is read.
-        self._layers: States = model.before_start
+        self._layers: tree.State = model.before_start
         self._token = EOS
 
     def score(

@@ -14,9 +14,10 @@ import numpy as np
 from lmkit.neural.arrays import Array, Room
 from lmkit.neural.distillation import Teacher
 from lmkit.neural.dropout import Dropout, Noise
-from lmkit.neural.network import Network, Objective, States, Stretch
+from lmkit.neural.network import Network, Objective, Stretch
 from lmkit.neural.optimizers.base import Optimizer
 from lmkit.neural.parameters import ALIGNMENT, Parameters
+from lmkit.neural.tree import State
 from lmkit.threads import Team, parts
 
 
@@ -64,14 +65,14 @@ class Stepper:
         self._rooms = [Room(network.xp) for _ in range(team.workers)]
         self._ranges = parts(len(parameters.flat), team.workers, ALIGNMENT)
 
-    def loss(self, stretch: Stretch, states: Sequence[States]) -> tuple[float, list[States]]:
+    def loss(self, stretch: Stretch, states: Sequence[State]) -> tuple[float, list[State]]:
         """Form the gradient of the mean loss over ``stretch``, each worker over its streams,
         whose ``states`` it has; the summed loss in nats and the states after."""
         shares = parts(stretch.inputs.shape[1], self.team.workers)
         count = stretch.inputs.size if stretch.weights is None else stretch.weights.sum()
         scale = 1 / float(count)
 
-        def task(k: int, columns: slice) -> tuple[float, States]:
+        def task(k: int, columns: slice) -> tuple[float, State]:
             mine = stretch.columns(columns)
             return self.network.train(
                 self.parameters.views,

@@ -90,7 +90,7 @@ def test_five_steps_of_training_with_carried_state(torch: ModuleType, cell: str)
     optimizer = resolve("optimizer", "adam")()
     optimizer.start(twin.parameters.flat)
     other = torch.optim.Adam(twin.modules.parameters(), 0.01)
-    states = twin.network.zero_states(BATCH, np.float64)
+    states = twin.network.start(BATCH, np.float64)
     other_state = None
     for ids in twin.ids:
         flat = twin.parameters.empty_like()

@@ -38,7 +38,7 @@ def test_gradients_of_workers_add_up_step_after_step(softmax: str, tied: bool) -
         for _ in range(4):
             ids = rng.integers(2, VOCABULARY, (STEPS + 1, BATCH))
             stretch = Stretch(ids[:-1], ids[1:])
-            states = [network.zero_states(3, np.dtype(float)) for _ in range(2)]
+            states = [network.start(3, np.dtype(float)) for _ in range(2)]
             expected = np.zeros_like(parameters.flat)
             for k, part in enumerate(parts(BATCH, 2)):
                 flat = np.full_like(parameters.flat, np.nan)

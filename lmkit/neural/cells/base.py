@@ -96,9 +96,9 @@ class Cell(ABC):
         orthogonal(weights[f"{self.prefix}u"], generator)
         weights[f"{self.prefix}b"][...] = 0
 
-    def zero_state(self, batch_size: int, dtype: Any = np.float32) -> CellState:
-        """The state of ``batch_size`` streams that have read nothing."""
-        return tuple(self.xp.zeros((self.hidden, batch_size), dtype) for _ in range(self.states))
+    def start(self, streams: int, dtype: Any = np.float32) -> CellState:
+        """The state of ``streams`` that have read nothing."""
+        return tuple(self.xp.zeros((self.hidden, streams), dtype) for _ in range(self.states))
 
     def prepare(
         self,
