@@ -27,7 +27,7 @@ class NeuralState:
     def select(self, rows: NDArray[np.integer] | Sequence[int]) -> NeuralState:
         places = np.asarray(rows, np.int64)
         kept = None if self.log_probs is None else self.log_probs[places]
-        return NeuralState(select(self.layers, places), self.top[:, places], kept)
+        return NeuralState(select(self.layers, places), self.top.take(places, axis=1), kept)
 
     def keys(self) -> None:
         """None: two streams that have read different texts never meet again."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,12 @@ def test_streams_are_selected_by_index_or_stretch() -> None:
     ]
     assert same(tree.select(state(), slice(1, 3)), tree.select(state(), np.array([1, 2])))
     assert isinstance(some[1][0], tuple) and some[1][0] == ()
+
+
+@pytest.mark.parametrize("which", [np.array([2, 0]), slice(0, 2)], ids=["indices", "stretch"])
+def test_selected_streams_lie_in_memory_as_those_of_a_pass_do(which: Any) -> None:
+    # Transposed ones would take another product of the BLAS, and differ from them in the last bit.
+    assert all(leaf.flags.c_contiguous for leaf in tree.leaves(tree.select(state(), which)))
 
 
 def test_what_is_joined_can_be_selected_again() -> None:
