@@ -20,6 +20,7 @@ from lmkit.neural.dropout import SILENT, Noise, apply
 from lmkit.neural.embedding import Embedding
 from lmkit.neural.initialisation import uniform
 from lmkit.neural.normalisation import LayerNorm
+from lmkit.neural.parameters import Gradients
 from lmkit.neural.projection import Projection
 from lmkit.neural.softmax.base import Softmax
 from lmkit.neural.tree import State, kept, streams
@@ -72,7 +73,7 @@ class Network:
         softmax = resolve("softmax", a.softmax)
         tied = a.tied and softmax.can_tie
         self._vector_scale = float(np.sqrt(a.embedding)) if tied else 1.0
-        self.embedding = Embedding(EMBEDDING, tied, self._vector_scale, xp)
+        self.embedding = Embedding(EMBEDDING, self._vector_scale, xp)
         cell = resolve("cell", a.cell)
         widths = [a.embedding, *[a.hidden] * a.layers]
         self.cells: list[Cell] = [
@@ -148,7 +149,7 @@ class Network:
         inputs: Array,
         states: State,
         noise: Noise = SILENT,
-    ) -> tuple[Array, State, Callable[[Array, Weights], None]]:
+    ) -> tuple[Array, State, Callable[[Array, Gradients], None]]:
         """The vectors [H, N] that the softmax reads, for ``inputs`` [T, B] (dropped, but not
         yet projected), the states after them, and the backward pass."""
         steps = len(inputs)
@@ -175,7 +176,7 @@ class Network:
             drops.append(drop)
             x = x if drop is None else apply(x, drop)
 
-        def backward_all(dx: Array, gradients: Weights) -> None:
+        def backward_all(dx: Array, gradients: Gradients) -> None:
             for k in range(len(self.cells) - 1, -1, -1):
                 drop = drops[k + 1]
                 dx = dx if drop is None else apply(dx, drop)
@@ -203,7 +204,7 @@ class Network:
         weights: Weights,
         stretch: Stretch,
         states: State,
-        gradients: Weights,
+        gradients: Gradients,
         generator: np.random.Generator,
         noise: Noise = SILENT,
         objective: Objective = Objective(),
@@ -217,6 +218,7 @@ class Network:
         Returns the summed cross-entropy in nats, without what `Objective` adds, and the states
         after the stretch.
         """
+        gradients.begin()
         prepared = self.prepare(weights, noise, True, FRESH if room is None else room)
         h, last, backward = self.forward(weights, prepared, stretch.inputs, states, noise)
         targets = self.xp.ascontiguousarray(stretch.targets).reshape(-1)
@@ -233,6 +235,7 @@ class Network:
             dh = project_backward(dh, gradients)
         self._regularise(h, dh, stretch.steps, objective, scale)
         backward(dh, gradients)
+        gradients.settle()
         total = losses if counted is None else losses * counted
         return float(total.sum(dtype=np.float64)), kept(last)
 

@@ -8,6 +8,7 @@ from types import ModuleType
 import numpy as np
 
 from lmkit.neural.arrays import Array, Weights
+from lmkit.neural.parameters import Gradients
 
 EPSILON = 1e-5
 
@@ -32,15 +33,15 @@ class LayerNorm:
 
     def forward(
         self, weights: Weights, x: Array
-    ) -> tuple[Array, Callable[[Array, Weights], Array]]:
+    ) -> tuple[Array, Callable[[Array, Gradients], Array]]:
         gain = weights[f"{self.prefix}gain"][:, None]
         centred = x - x.mean(axis=0)
         inverse = 1 / self.xp.sqrt((centred * centred).mean(axis=0) + EPSILON)
         unit = centred * inverse
 
-        def backward(dy: Array, gradients: Weights) -> Array:
-            gradients[f"{self.prefix}gain"][...] = (dy * unit).sum(axis=1)
-            gradients[f"{self.prefix}shift"][...] = dy.sum(axis=1)
+        def backward(dy: Array, gradients: Gradients) -> Array:
+            gradients.add(f"{self.prefix}gain", (dy * unit).sum(axis=1))
+            gradients.add(f"{self.prefix}shift", dy.sum(axis=1))
             du = dy * gain
             return inverse * (du - du.mean(axis=0) - unit * (du * unit).mean(axis=0))
 

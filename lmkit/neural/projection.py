@@ -9,6 +9,7 @@ import numpy as np
 
 from lmkit.neural.arrays import Array, Weights
 from lmkit.neural.initialisation import glorot
+from lmkit.neural.parameters import Gradients
 
 
 class Projection:
@@ -28,11 +29,11 @@ class Projection:
 
     def forward(
         self, weights: Weights, x: Array
-    ) -> tuple[Array, Callable[[Array, Weights], Array]]:
+    ) -> tuple[Array, Callable[[Array, Gradients], Array]]:
         w = weights[self.name]
 
-        def backward(dy: Array, gradients: Weights) -> Array:
-            self.xp.matmul(dy, x.T, out=gradients[self.name])
+        def backward(dy: Array, gradients: Gradients) -> Array:
+            gradients.product(self.name, dy, x.T)
             return self.xp.matmul(w.T, dy)
 
         return self.xp.matmul(w, x), backward

@@ -75,7 +75,7 @@ class RunningModel(LanguageModel):
             self._parameters = Parameters(model.network.shapes(), model.parameters.flat.dtype)
             self._parameters.flat[...] = model.parameters.flat
             self._gradient = self._parameters.empty_like()
-            self._views = self._parameters.views_of(self._gradient)
+            self._views = self._parameters.gradients_of(self._gradient)
             self._generator = np.random.default_rng(0)
             self._unlearnt = np.empty(0, np.int32)
         self._scorer = model.scorer

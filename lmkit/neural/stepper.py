@@ -61,7 +61,7 @@ class Stepper:
         self._clip = clip
         self.teacher = teacher
         self._flat = [parameters.empty_like() for _ in range(team.workers)]
-        self._views = [parameters.views_of(flat) for flat in self._flat]
+        self._views = [parameters.gradients_of(flat) for flat in self._flat]
         self._rooms = [Room(network.xp) for _ in range(team.workers)]
         self._ranges = parts(len(parameters.flat), team.workers, ALIGNMENT)
 
@@ -97,6 +97,7 @@ class Stepper:
         rows = {
             name: np.unique(np.concatenate([views.rows[name] for views in used]))
             for name in used[0].rows
+            if all(name in views.rows for views in used)
         }
         holes = sorted((self.parameters.place(name) for name in rows), key=lambda s: int(s.start))
 
@@ -110,7 +111,7 @@ class Stepper:
             return square + sum(self._add_rows(name, rows[name], k) for name in rows)
 
         squares = self.team.run([partial(task, k, part) for k, part in enumerate(self._ranges)])
-        used[0].rows.update(rows)
+        used[0].rows = rows
         return float(np.sqrt(sum(squares)))
 
     def _add_rows(self, name: str, rows: Array, worker: int) -> float:

@@ -12,7 +12,7 @@ from lmkit.model import BOS
 from lmkit.neural.architecture import Architecture
 from lmkit.neural.dropout import Dropout, Noise
 from lmkit.neural.network import Network, Objective, Stretch
-from lmkit.neural.parameters import Parameters
+from lmkit.neural.parameters import Gradients, Parameters
 from lmkit.registry import resolve
 
 V, D, H, LAYERS, STEPS, BATCH = 23, 7, 9, 2, 6, 4
@@ -94,7 +94,7 @@ def test_five_steps_of_training_with_carried_state(torch: ModuleType, cell: str)
     other_state = None
     for ids in twin.ids:
         flat = twin.parameters.empty_like()
-        views = twin.parameters.views_of(flat)
+        views = twin.parameters.gradients_of(flat)
         total, states = twin.network.train(
             twin.parameters.views,
             Stretch(ids[:-1], ids[1:]),
@@ -175,7 +175,7 @@ def test_the_adaptive_softmax_is_theirs(torch: ModuleType) -> None:
     h = rng.standard_normal((H, 40))
     ranks = rng.integers(0, V, 40)
     tokens = np.where(ranks >= BOS, ranks + 1, ranks)  # <s> is no outcome here
-    gradients = parameters.views_of(parameters.empty_like())
+    gradients = parameters.gradients_of(parameters.empty_like())
     losses, dh = softmax.train(
         parameters.views, h, tokens, 1 / 40, gradients, np.random.default_rng(0)
     )
@@ -198,7 +198,7 @@ def test_label_smoothing_and_layer_norm_are_theirs(torch: ModuleType) -> None:
     softmax.initialise(parameters.views, rng.integers(1, 9, V), rng)
     h = rng.standard_normal((H, 40))
     targets = rng.integers(2, V, 40)
-    gradients = parameters.views_of(parameters.empty_like())
+    gradients = parameters.gradients_of(parameters.empty_like())
     losses, dh = softmax.train(
         parameters.views, h, targets, 1 / 40, gradients, np.random.default_rng(0), 0.2
     )
@@ -219,7 +219,7 @@ def test_label_smoothing_and_layer_norm_are_theirs(torch: ModuleType) -> None:
     weights = {"n.gain": rng.standard_normal(H), "n.shift": rng.standard_normal(H)}
     y, backward = norm.forward(weights, h)
     dy = rng.standard_normal((H, 40))
-    dx = backward(dy, {name: np.empty(H) for name in weights})
+    dx = backward(dy, Gradients({name: np.empty(H) for name in weights}))
     z = torch.from_numpy(h.T.copy()).requires_grad_()
     theirs = torch.nn.functional.layer_norm(
         z, (H,), torch.from_numpy(weights["n.gain"]), torch.from_numpy(weights["n.shift"])

@@ -69,7 +69,7 @@ class Check:
             self.network.project(views, h),
             self.stretch.targets.reshape(-1),
             self.scale,
-            self.parameters.views_of(self.parameters.empty_like()),
+            self.parameters.gradients_of(self.parameters.empty_like()),
             np.random.default_rng(0),
             self.objective.smoothing,
         )
@@ -78,7 +78,7 @@ class Check:
 
     def gradients(self) -> dict[str, np.ndarray]:
         flat = self.parameters.empty_like()
-        views = self.parameters.views_of(flat)
+        views = self.parameters.gradients_of(flat)
         for view in views.values():
             view[...] = np.nan  # whatever a layer forgets to write stays visible
         self.network.train(
@@ -178,7 +178,7 @@ def test_every_softmax_sums_to_one(name: str, size: float, monkeypatch: pytest.M
 def test_the_loss_is_right_where_exp_overflows() -> None:
     network, parameters, h = softmax_of("full")
     views = parameters.views
-    gradients = parameters.views_of(parameters.empty_like())
+    gradients = parameters.gradients_of(parameters.empty_like())
     targets = np.arange(17) + 3
     losses, dh = network.softmax.train(
         views, 3000 * h, targets, 1.0, gradients, np.random.default_rng(0)
@@ -202,7 +202,7 @@ def test_the_softmax_in_several_stretches_is_the_softmax_in_one(
             h,
             targets,
             np.linspace(0, 1, 17),
-            parameters.views_of(flat),
+            parameters.gradients_of(flat),
             np.random.default_rng(0),
             0.1,
         )
@@ -214,7 +214,7 @@ def test_sampling_every_word_is_the_full_softmax() -> None:
     # With so many samples every token is among them, and log p(among them) is nearly 0.
     network, parameters, h = softmax_of("sampled", samples=100_000)
     targets = np.arange(17) + 3
-    gradients = parameters.views_of(parameters.empty_like())
+    gradients = parameters.gradients_of(parameters.empty_like())
     losses, _ = network.softmax.train(
         parameters.views, h, targets, 1.0, gradients, np.random.default_rng(0)
     )

@@ -10,6 +10,7 @@ import pytest
 import lmkit
 from lmkit.errors import UsageError
 from lmkit.model import BOS
+from lmkit.neural.parameters import Gradients
 from lmkit.neural.softmax.nce import NoiseContrastive
 
 
@@ -30,7 +31,7 @@ def test_the_loss_by_hand() -> None:
     # <unk>, <s>, </s>, a, b; counts 0, -, 1, 2, 1, each plus a half: q = 1, 0, 3, 5, 3 of 12.
     softmax = Fixed(5, 1, samples=2, counts=[0, 0, 1, 2, 1])
     softmax.drawn = (np.array([3]), np.array([2]))
-    weights, gradients = weights_of(5, 1), weights_of(5, 1)
+    weights, gradients = weights_of(5, 1), Gradients(weights_of(5, 1))
     weights["output.w"][:, 0] = [0, 9, 0, np.log(5), np.log(3)]
     weights["output.b"][3] = np.log(1 / 6)
     h = np.array([[1.0]])
@@ -59,7 +60,7 @@ def test_the_right_probabilities_are_a_minimum() -> None:
     """With scores that are the log-probabilities of the text the expected gradient is zero."""
     p = np.array([0.1, 0, 0.2, 0.4, 0.25, 0.05])
     softmax = NoiseContrastive(6, 1, samples=500_000, counts=[1, 0, 1, 3, 2, 5])
-    weights, gradients = weights_of(6, 1), weights_of(6, 1)
+    weights, gradients = weights_of(6, 1), Gradients(weights_of(6, 1))
     weights["output.b"][p > 0] = np.log(p[p > 0])
     targets = np.repeat(np.arange(6), (p * 100).astype(int))
     softmax.train(
@@ -67,6 +68,7 @@ def test_the_right_probabilities_are_a_minimum() -> None:
     )
     assert gradients["output.b"] == pytest.approx(np.zeros(6), abs=0.005)
     weights["output.b"][3] += 1
+    gradients.begin()
     softmax.train(
         weights, np.zeros((1, 100)), targets, 1 / 100, gradients, np.random.default_rng(2)
     )
@@ -75,7 +77,7 @@ def test_the_right_probabilities_are_a_minimum() -> None:
 
 def test_far_scores_overflow_nowhere() -> None:
     softmax = NoiseContrastive(5, 1, samples=8)
-    weights, gradients = weights_of(5, 1), weights_of(5, 1)
+    weights, gradients = weights_of(5, 1), Gradients(weights_of(5, 1))
     weights["output.w"][:, 0] = [1, 0, -1, 1, -1]
     targets = np.array([2, 3])
     with np.errstate(all="raise", under="ignore"):

@@ -6,8 +6,7 @@ A cell of ``H`` hidden units and ``D`` inputs has ``k`` blocks of H rows, its ga
 
 `project` makes the input's part of all steps at once, `unroll` runs the recurrence over it.
 A layer's ``forward`` gives its result and a function ``backward``, which takes the gradient of
-the result, writes the gradients of the weights (over what was there) and returns the gradient
-of the input.
+the result, adds to the gradients of the weights and returns the gradient of the input.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ import numpy as np
 from lmkit.neural.arrays import Array, Fresh, Room, Weights, by_feature, by_step, check_options
 from lmkit.neural.blas import block_rows, product
 from lmkit.neural.initialisation import glorot, orthogonal
+from lmkit.neural.parameters import Gradients
 
 LEAST_COLUMNS = 16
 """From so many streams on, the products of single steps are as fast as one of all steps, and need
@@ -33,8 +33,8 @@ FRESH = Fresh()
 CellState = tuple[Array, ...]
 """Arrays [H, B]; the first is the output of the step before."""
 
-Backward = Callable[[Array, Weights], Array]
-"""(gradient of the result, gradients of the weights to fill) -> gradient of the input."""
+Backward = Callable[[Array, Gradients], Array]
+"""(gradient of the result, gradients of the weights to add to) -> gradient of the input."""
 
 
 @dataclass(slots=True)
@@ -142,10 +142,9 @@ class Cell(ABC):
             whole = xp.matmul(prepared.w, x).reshape(self.rows, steps, batch)
             xp.add(whole.transpose(1, 0, 2), prepared.b[:, None], out=gates)
 
-        def backward(dz: Array, gradients: Weights) -> Array:
-            xp.matmul(dz, x.T, out=gradients[f"{self.prefix}w"])
-            ones = xp.ones(dz.shape[1], dz.dtype)
-            xp.matmul(dz, ones, out=gradients[f"{self.prefix}b"])
+        def backward(dz: Array, gradients: Gradients) -> Array:
+            gradients.product(f"{self.prefix}w", dz, x.T)
+            gradients.product(f"{self.prefix}b", dz, xp.ones(dz.shape[1], dz.dtype))
             return xp.matmul(prepared.weights[f"{self.prefix}w"].T, dz)
 
         return z, backward
@@ -176,7 +175,7 @@ class Cell(ABC):
         z, project_backward = self.project(prepared, x, steps)
         y, last, unroll_backward = self.unroll(prepared, z, state, mask)
 
-        def backward(dy: Array, gradients: Weights) -> Array:
+        def backward(dy: Array, gradients: Gradients) -> Array:
             return project_backward(unroll_backward(dy, gradients), gradients)
 
         return y, last, backward
@@ -193,11 +192,8 @@ class Cell(ABC):
         return by_feature(steps, self.xp, room)
 
     def _recurrent_gradient(
-        self, prepared: Prepared, dz: Array, read: Array, gradients: Weights
+        self, prepared: Prepared, dz: Array, read: Array, gradients: Gradients
     ) -> None:
-        """Write the gradient of ``u`` from those of the gates [k * H, N] and the states that
-        each step has read [H, N]."""
-        du = gradients[f"{self.prefix}u"]
-        self.xp.matmul(dz, read.T, out=du)
-        if prepared.drop is not None:
-            du *= prepared.drop
+        """Add the gradient of ``u`` from those of the gates [k * H, N] and the states that each
+        step has read [H, N]."""
+        gradients.product(f"{self.prefix}u", dz, read.T, prepared.drop)

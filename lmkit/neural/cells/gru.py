@@ -18,6 +18,7 @@ import numpy as np
 from lmkit.neural.arrays import Array, Room, Weights, by_step
 from lmkit.neural.blas import product
 from lmkit.neural.cells.base import FRESH, Backward, Cell, CellState, Prepared
+from lmkit.neural.parameters import Gradients
 
 
 class GRU(Cell):
@@ -81,7 +82,7 @@ class GRU(Cell):
             h[t + 1] += n
         outputs = self._by_feature(prepared, "h", h)
 
-        def backward(dy: Array, gradients: Weights) -> Array:
+        def backward(dy: Array, gradients: Gradients) -> Array:
             room = self._empty(prepared, "dy", (steps, size, batch), dy.dtype)
             gradient = by_step(dy, steps, xp, room)
             update = self._derivatives(z, h)
@@ -104,7 +105,7 @@ class GRU(Cell):
             )
             whole = self._by_feature(prepared, "z", z)
             self._recurrent_gradient(prepared, whole[size:], read, gradients)
-            xp.sum(whole[3 * size :], axis=1, out=gradients[f"{self.prefix}b_m"])
+            gradients.add(f"{self.prefix}b_m", whole[3 * size :].sum(axis=1))
             return whole[: 3 * size]
 
         return outputs[:, batch:], (h[-1],), backward

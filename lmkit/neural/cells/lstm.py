@@ -23,6 +23,7 @@ import numpy as np
 from lmkit.neural.arrays import Array, Weights, by_step
 from lmkit.neural.blas import product
 from lmkit.neural.cells.base import Backward, Cell, CellState, Prepared
+from lmkit.neural.parameters import Gradients
 
 BLOCK = 1 << 17
 """Entries of gates whose derivatives are formed at once: few calls where a step is small, and
@@ -102,7 +103,7 @@ class LSTM(Cell):
             xp.multiply(gates[:size], squashed[t], out=h[t + 1])
         outputs = self._by_feature(prepared, "h", h)
 
-        def backward(dy: Array, gradients: Weights) -> Array:
+        def backward(dy: Array, gradients: Gradients) -> Array:
             room = self._empty(prepared, "dy", (steps, size, batch), dy.dtype)
             gradient = by_step(dy, steps, xp, room)
             self._unroll_backward(prepared, z, c, squashed, gradient, mask)
@@ -114,10 +115,10 @@ class LSTM(Cell):
             dz = self._by_feature(prepared, "z", z)
             self._recurrent_gradient(prepared, dz, read, gradients)
             if self.peepholes:
-                dp = gradients[f"{self.prefix}p"]
                 blocks = z.reshape(steps, 4, size, batch)
-                dp[0] = (blocks[:, 0] * c[1:]).sum(axis=(0, 2))
-                dp[1:] = (blocks[:, 1:3] * c[:-1, None]).sum(axis=(0, 3))
+                after = (blocks[:, 0] * c[1:]).sum(axis=(0, 2))
+                before = (blocks[:, 1:3] * c[:-1, None]).sum(axis=(0, 3))
+                gradients.add(f"{self.prefix}p", np.concatenate((after[None], before)))
             return dz
 
         return outputs[:, batch:], (h[-1], c[-1]), backward

@@ -7,9 +7,10 @@ Shapes: x_t [D, B], h_t [H, B], w [H, D], u [H, H], b [H].
 
 from __future__ import annotations
 
-from lmkit.neural.arrays import Array, Weights, by_step
+from lmkit.neural.arrays import Array, by_step
 from lmkit.neural.blas import product
 from lmkit.neural.cells.base import Backward, Cell, CellState, Prepared
+from lmkit.neural.parameters import Gradients
 
 
 class RNN(Cell):
@@ -39,7 +40,7 @@ class RNN(Cell):
             h[t + 1] = z[t]
         outputs = self._by_feature(prepared, "h", h)
 
-        def backward(dy: Array, gradients: Weights) -> Array:
+        def backward(dy: Array, gradients: Gradients) -> Array:
             room = self._empty(prepared, "dy", (steps, size, batch), dy.dtype)
             gradient = by_step(dy, steps, xp, room)
             slope = 1 - h[1:] * h[1:]

@@ -19,6 +19,7 @@ from lmkit.errors import UsageError
 from lmkit.model import BOS
 from lmkit.neural.arrays import Array, Weights
 from lmkit.neural.initialisation import glorot, uniform
+from lmkit.neural.parameters import Gradients
 from lmkit.neural.softmax.base import Softmax
 from lmkit.neural.softmax.unnormalised import Unnormalised
 
@@ -111,7 +112,7 @@ class AdaptiveSoftmax(Softmax):
         h: Array,
         targets: Array,
         scale: Array | float,
-        gradients: Weights,
+        gradients: Gradients,
         generator: np.random.Generator,
         smoothing: float = 0.0,
         soft: tuple[Array, float] | None = None,
@@ -126,22 +127,20 @@ class AdaptiveSoftmax(Softmax):
         scales = xp.broadcast_to(xp.asarray(scale, h.dtype), targets.shape)
         losses, dh = self._head.train(
             *(weights["head.w"], weights["head.b"], h, rows, scales),
-            *(gradients["head.w"], gradients["head.b"]),
+            *(gradients, ("head.w", "head.b")),
         )
         for k, tail in enumerate(self._tails):
             here = np.flatnonzero(clusters == k + 1)
-            p, w, b = (f"tail{k}.{name}" for name in "pwb")
             if not len(here):
-                for name in (p, w, b):
-                    gradients[name][...] = 0
                 continue
+            p, w, b = (f"tail{k}.{name}" for name in "pwb")
             columns = h[:, here]
             part, dpart = tail.train(
                 *(weights[w], weights[b], weights[p] @ columns, ranks[here] - self._edges[k]),
-                *(scales[here], gradients[w], gradients[b]),
+                *(scales[here], gradients, (w, b)),
             )
             losses[here] += part
-            xp.matmul(dpart, columns.T, out=gradients[p])
+            gradients.product(p, dpart, columns.T)
             dh[:, here] += weights[p].T @ dpart
         return losses, dh
 

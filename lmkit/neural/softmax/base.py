@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lmkit.neural.arrays import Array, Weights, check_options
+from lmkit.neural.parameters import Gradients
 from lmkit.neural.softmax.unnormalised import WHOLE
 
 
@@ -61,13 +62,13 @@ class Softmax(ABC):
         h: Array,
         targets: Array,
         scale: Array | float,
-        gradients: Weights,
+        gradients: Gradients,
         generator: np.random.Generator,
         smoothing: float = 0.0,
         soft: tuple[Array, float] | None = None,
     ) -> tuple[Array, Array]:
-        """Losses [N] in nats, and the gradient [H, N] of ``sum(scale * losses)``; the gradients of
-        the weights are written over what was there.
+        """Losses [N] in nats, and the gradient [H, N] of ``sum(scale * losses)``; those of the
+        weights are added to ``gradients``.
 
         ``smoothing`` is the part of each target that is spread over all tokens (Szegedy et al.
         2016); the losses are those of the smoothed targets. ``soft`` is a distribution [V, N] and

@@ -9,6 +9,7 @@ import numpy as np
 from lmkit.model import BOS
 from lmkit.neural.arrays import Array, Weights
 from lmkit.neural.initialisation import uniform, unigram_log_counts
+from lmkit.neural.parameters import Gradients
 from lmkit.neural.softmax.base import Softmax
 from lmkit.neural.softmax.unnormalised import Unnormalised
 
@@ -36,7 +37,7 @@ class FullSoftmax(Softmax):
         h: Array,
         targets: Array,
         scale: Array | float,
-        gradients: Weights,
+        gradients: Gradients,
         generator: np.random.Generator,
         smoothing: float = 0.0,
         soft: tuple[Array, float] | None = None,
@@ -47,8 +48,8 @@ class FullSoftmax(Softmax):
             h,
             targets,
             scale,
-            gradients[self.embedding],
-            gradients["output.b"],
+            gradients,
+            (self.embedding, "output.b"),
             smoothing,
             soft,
         )

@@ -21,7 +21,7 @@ import numpy as np
 
 from lmkit.errors import UsageError
 from lmkit.neural.arrays import Array, Weights
-from lmkit.neural.parameters import blank, touch
+from lmkit.neural.parameters import Gradients, summed
 from lmkit.neural.softmax.drawing import DrawingSoftmax
 
 
@@ -45,7 +45,7 @@ class NoiseContrastive(DrawingSoftmax):
         h: Array,
         targets: Array,
         scale: Array | float,
-        gradients: Weights,
+        gradients: Gradients,
         generator: np.random.Generator,
         smoothing: float = 0.0,
         soft: tuple[Array, float] | None = None,
@@ -73,12 +73,12 @@ class NoiseContrastive(DrawingSoftmax):
         d_others = _sigmoid(others, xp)
         d_others *= times[:, None]
         d_others *= scales
-        self._write(gradients, noise, d_others, targets, d_own, h)
+        self._add(gradients, noise, d_others, targets, d_own, h)
         return losses, w_own * d_own + xp.matmul(w_noise.T, d_others)
 
-    def _write(
+    def _add(
         self,
-        gradients: Weights,
+        gradients: Gradients,
         noise: Array,
         d_others: Array,
         targets: Array,
@@ -86,18 +86,10 @@ class NoiseContrastive(DrawingSoftmax):
         h: Array,
     ) -> None:
         """The gradients of the output vectors and of the bias, from those of the scores."""
-        xp = self.xp
-        dw, db = blank(gradients, self.embedding), gradients["output.b"]
-        db[...] = 0
-        dw[noise] = xp.matmul(d_others, h.T)
-        db[noise] = d_others.sum(axis=1)
-        order = xp.argsort(targets, kind="stable")
-        ranked = targets[order]
-        starts = xp.flatnonzero(xp.concatenate((xp.ones(1, bool), ranked[1:] != ranked[:-1])))
-        rows = (h * d_own).T[order]
-        dw[ranked[starts]] += xp.add.reduceat(rows, starts, axis=0)
-        db[ranked[starts]] += xp.add.reduceat(d_own[order], starts)
-        touch(gradients, self.embedding, np.union1d(noise, ranked[starts]))
+        gradients.add_rows(self.embedding, noise, self.xp.matmul(d_others, h.T))
+        gradients.add_rows("output.b", noise, d_others.sum(axis=1))
+        gradients.add_rows(self.embedding, *summed(targets, (h * d_own).T))
+        gradients.add_rows("output.b", *summed(targets, d_own))
 
 
 def _sigmoid(x: Array, xp: Any) -> Array:

@@ -14,7 +14,7 @@ import numpy as np
 
 from lmkit.errors import UsageError
 from lmkit.neural.arrays import Array, Weights
-from lmkit.neural.parameters import blank, touch
+from lmkit.neural.parameters import Gradients
 from lmkit.neural.softmax.drawing import DrawingSoftmax
 
 FLATTENED = 0.75
@@ -43,7 +43,7 @@ class SampledSoftmax(DrawingSoftmax):
         h: Array,
         targets: Array,
         scale: Array | float,
-        gradients: Weights,
+        gradients: Gradients,
         generator: np.random.Generator,
         smoothing: float = 0.0,
         soft: tuple[Array, float] | None = None,
@@ -73,8 +73,6 @@ class SampledSoftmax(DrawingSoftmax):
         losses = xp.log(sums) + shift - logits
         e[ids, columns] -= sums
         e *= xp.broadcast_to(xp.asarray(scale, h.dtype), targets.shape) / sums
-        gradients["output.b"][...] = 0
-        gradients["output.b"][rows] = e.sum(axis=1)
-        blank(gradients, self.embedding)[rows] = xp.matmul(e, h.T)
-        touch(gradients, self.embedding, rows)
+        gradients.add_rows("output.b", rows, e.sum(axis=1))
+        gradients.add_rows(self.embedding, rows, xp.matmul(e, h.T))
         return losses, xp.matmul(w.T, e)

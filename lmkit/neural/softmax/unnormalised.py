@@ -17,6 +17,7 @@ from types import ModuleType
 import numpy as np
 
 from lmkit.neural.arrays import Array
+from lmkit.neural.parameters import Gradients
 
 PIECE = 1 << 18
 """Entries of e that are formed at once: 1 MiB of float32."""
@@ -41,13 +42,13 @@ class Unnormalised:
         h: Array,
         targets: Array,
         scale: Array | float,
-        dw: Array,
-        db: Array,
+        gradients: Gradients,
+        names: tuple[str, str],
         smoothing: float = 0.0,
         soft: tuple[Array, float] | None = None,
     ) -> tuple[Array, Array]:
-        """Losses [N] and the gradient [H, N] of ``sum(scale * losses)``; ``dw`` and ``db`` are
-        overwritten by those of w and b. See `lmkit.neural.softmax.base.Softmax.train`."""
+        """Losses [N] and the gradient [H, N] of ``sum(scale * losses)``; those of w and b are added
+        to ``gradients`` under their ``names``. See `lmkit.neural.softmax.base.Softmax.train`."""
         losses = self.xp.empty(len(targets), h.dtype)
         dh = self.xp.empty_like(h)
         scales = self.xp.broadcast_to(self.xp.asarray(scale, h.dtype), targets.shape)
@@ -70,19 +71,9 @@ class Unnormalised:
             self.xp.matmul(w.T, e, out=dh[:, here])
             dh[:, here] *= factors
             rows = (columns * factors).T
-            if here.start == 0:
-                self.xp.matmul(e, rows, out=dw)
-                self.xp.matmul(e, factors, out=db)
-            else:
-                self._add_product(dw, e, rows)
-                db += self.xp.matmul(e, factors)
+            gradients.product(names[0], e, rows)
+            gradients.product(names[1], e, factors)
         return losses, dh
-
-    def _add_product(self, total: Array, e: Array, rows: Array) -> None:
-        """``total += e @ rows``, some rows at a time: the product never exists whole either."""
-        height = max(16, PIECE // max(1, rows.shape[1]))
-        for start in range(0, len(e), height):
-            total[start : start + height] += self.xp.matmul(e[start : start + height], rows)
 
     def log_prob(self, w: Array, b: Array, h: Array, targets: Array) -> Array:
         """log p of ``targets`` [N]: [N]."""
