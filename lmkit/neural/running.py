@@ -76,6 +76,7 @@ class RunningModel(LanguageModel):
             self._parameters.flat[...] = model.parameters.flat
             self._gradient = self._parameters.empty_like()
             self._views = self._parameters.gradients_of(self._gradient)
+            self._pull = self._parameters.empty_like()
             self._generator = np.random.default_rng(0)
             self._unlearnt = np.empty(0, np.int32)
         self._scorer = model.scorer
@@ -164,9 +165,10 @@ class RunningModel(LanguageModel):
         norm = float(np.sqrt(gradient @ gradient))
         gradient *= self._rate * min(1.0, 1.0 / max(norm, 1e-12))
         weights.flat -= gradient
-        np.subtract(self.model.parameters.flat, weights.flat, out=gradient)
-        gradient *= self._decay
-        weights.flat += gradient
+        # Not in the gradient's memory: of that a pass blanks only the rows that it has written.
+        np.subtract(self.model.parameters.flat, weights.flat, out=self._pull)
+        self._pull *= self._decay
+        weights.flat += self._pull
         self._scorer = Scorer(network, weights.views)
         self._unlearnt = self._unlearnt[:0]
 
