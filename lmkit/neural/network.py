@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import ModuleType
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -67,30 +66,27 @@ class Stretch:
 class Network:
     """Layers of an `Architecture`."""
 
-    def __init__(self, architecture: Architecture, xp: ModuleType = np) -> None:
+    def __init__(self, architecture: Architecture) -> None:
         self.architecture = a = architecture
-        self.xp = xp
         softmax = resolve("softmax", a.softmax)
         tied = a.tied and softmax.can_tie
         self._vector_scale = float(np.sqrt(a.embedding)) if tied else 1.0
-        self.embedding = Embedding(EMBEDDING, self._vector_scale, xp)
+        self.embedding = Embedding(EMBEDDING, self._vector_scale)
         cell = resolve("cell", a.cell)
         widths = [a.embedding, *[a.hidden] * a.layers]
         self.cells: list[Cell] = [
-            cell(widths[k], widths[k + 1], f"layer{k}.", xp, **a.cell_options)
-            for k in range(a.layers)
+            cell(widths[k], widths[k + 1], f"layer{k}.", **a.cell_options) for k in range(a.layers)
         ]
         self.norms = [
-            LayerNorm(cell.inputs, f"{cell.prefix}norm.", xp) if a.layer_norm else None
+            LayerNorm(cell.inputs, f"{cell.prefix}norm.") if a.layer_norm else None
             for cell in self.cells
         ]
         projected = tied and a.hidden != a.embedding
-        self.projection = Projection("projection", a.hidden, a.embedding, xp) if projected else None
+        self.projection = Projection("projection", a.hidden, a.embedding) if projected else None
         self.softmax: Softmax = softmax(
             a.vocabulary,
             a.embedding if tied else a.hidden,
             EMBEDDING if tied else "output.w",
-            xp,
             **a.softmax_options,
         )
 
@@ -153,7 +149,7 @@ class Network:
         """The vectors [H, N] that the softmax reads, for ``inputs`` [T, B] (dropped, but not
         yet projected), the states after them, and the backward pass."""
         steps = len(inputs)
-        ids = self.xp.ascontiguousarray(inputs).reshape(-1)
+        ids = np.ascontiguousarray(inputs).reshape(-1)
         words = noise.words(self.architecture.vocabulary, weights[EMBEDDING].dtype)
         x, embed_backward = self.embedding.forward(weights, ids, words)
         drop = noise.inputs(x, steps)
@@ -221,7 +217,7 @@ class Network:
         gradients.begin()
         prepared = self.prepare(weights, noise, True, FRESH if room is None else room)
         h, last, backward = self.forward(weights, prepared, stretch.inputs, states, noise)
-        targets = self.xp.ascontiguousarray(stretch.targets).reshape(-1)
+        targets = np.ascontiguousarray(stretch.targets).reshape(-1)
         scale = 1 / len(targets) if scale is None else scale
         counted = None if stretch.weights is None else stretch.weights.reshape(-1)
         scales = scale if counted is None else counted * h.dtype.type(scale)

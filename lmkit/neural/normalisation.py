@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import ModuleType
 
 import numpy as np
 
@@ -19,10 +18,9 @@ class LayerNorm:
     Weights ``<prefix>gain`` [D] and ``<prefix>shift`` [D]; x and y [D, N].
     """
 
-    def __init__(self, size: int, prefix: str, xp: ModuleType = np) -> None:
+    def __init__(self, size: int, prefix: str) -> None:
         self.size = size
         self.prefix = prefix
-        self.xp = xp
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         return {f"{self.prefix}gain": (self.size,), f"{self.prefix}shift": (self.size,)}
@@ -36,7 +34,7 @@ class LayerNorm:
     ) -> tuple[Array, Callable[[Array, Gradients], Array]]:
         gain = weights[f"{self.prefix}gain"][:, None]
         centred = x - x.mean(axis=0)
-        inverse = 1 / self.xp.sqrt((centred * centred).mean(axis=0) + EPSILON)
+        inverse = 1 / np.sqrt((centred * centred).mean(axis=0) + EPSILON)
         unit = centred * inverse
 
         def backward(dy: Array, gradients: Gradients) -> Array:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from types import ModuleType
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -116,16 +115,14 @@ class Parameters:
         self,
         shapes: Mapping[str, tuple[int, ...]],
         dtype: DTypeLike = np.float32,
-        xp: ModuleType = np,
     ) -> None:
         self.shapes = dict(shapes)
-        self._xp = xp
         self._offsets: dict[str, int] = {}
         size = 0
         for name, shape in self.shapes.items():
             self._offsets[name] = size
             size += -(-math.prod(shape) // ALIGNMENT) * ALIGNMENT
-        self.flat = xp.zeros(size, dtype)
+        self.flat = np.zeros(size, dtype)
         self.views: Weights = self.views_of(self.flat)
 
     @property
@@ -148,7 +145,7 @@ class Parameters:
 
     def empty_like(self) -> Array:
         """A vector [P] of zeros with this layout, such as a gradient."""
-        return self._xp.zeros_like(self.flat)
+        return np.zeros_like(self.flat)
 
     def owner(self, index: int) -> str:
         """Name of the weight that holds entry ``index`` of the vector."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import ModuleType
 
 import numpy as np
 
@@ -15,11 +14,10 @@ from lmkit.neural.parameters import Gradients
 class Projection:
     """y = w x with ``name`` [outputs, inputs]; x [inputs, N]."""
 
-    def __init__(self, name: str, inputs: int, outputs: int, xp: ModuleType = np) -> None:
+    def __init__(self, name: str, inputs: int, outputs: int) -> None:
         self.name = name
         self.inputs = inputs
         self.outputs = outputs
-        self.xp = xp
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         return {self.name: (self.outputs, self.inputs)}
@@ -34,6 +32,6 @@ class Projection:
 
         def backward(dy: Array, gradients: Gradients) -> Array:
             gradients.product(self.name, dy, x.T)
-            return self.xp.matmul(w.T, dy)
+            return np.matmul(w.T, dy)
 
-        return self.xp.matmul(w, x), backward
+        return np.matmul(w, x), backward

@@ -47,7 +47,7 @@ class Scorer:
     def in_room(self) -> Scorer:
         """The same network with memory of its own that every `read` uses again: what it returns,
         but for the states, lasts until the next one."""
-        twin, room = copy(self), Room(self.network.xp)
+        twin, room = copy(self), Room()
         twin.prepared = [replace(prepared, room=room) for prepared in self.prepared]
         return twin
 

@@ -62,7 +62,7 @@ class Stepper:
         self.teacher = teacher
         self._flat = [parameters.empty_like() for _ in range(team.workers)]
         self._views = [parameters.gradients_of(flat) for flat in self._flat]
-        self._rooms = [Room(network.xp) for _ in range(team.workers)]
+        self._rooms = [Room() for _ in range(team.workers)]
         self._ranges = parts(len(parameters.flat), team.workers, ALIGNMENT)
 
     def loss(self, stretch: Stretch, states: Sequence[State]) -> tuple[float, list[State]]:
@@ -80,7 +80,7 @@ class Stepper:
                 states[k],
                 self._views[k],
                 self.generators[k],
-                Noise(self._dropout, self.generators[k], self.network.xp),
+                Noise(self._dropout, self.generators[k]),
                 self._objective,
                 scale,
                 None if self.teacher is None else self.teacher.targets(k, mine.inputs),

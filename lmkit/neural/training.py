@@ -75,7 +75,7 @@ class Trainer:
         self.feed: StreamFeed | SentenceFeed = feed(ids, options)
         self.team = Team(min(options.workers, self.feed.batch))
         self.optimizer: Optimizer = resolve("optimizer", options.optimizer)(
-            options.weight_decay, network.xp, **options.optimizer_options
+            options.weight_decay, **options.optimizer_options
         )
         self.optimizer.start(parameters.flat)
         self.schedule: Schedule = resolve("schedule", options.schedule)(

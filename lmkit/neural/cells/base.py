@@ -14,7 +14,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -68,14 +67,11 @@ class Cell(ABC):
     states: ClassVar[int] = 1
     """How many arrays [H, B] a state is."""
 
-    def __init__(
-        self, inputs: int, hidden: int, prefix: str = "", xp: ModuleType = np, **options: Any
-    ) -> None:
+    def __init__(self, inputs: int, hidden: int, prefix: str = "", **options: Any) -> None:
         check_options("cell", self.name, options, self.options)
         self.inputs = inputs
         self.hidden = hidden
         self.prefix = prefix
-        self.xp = xp
 
     @property
     def rows(self) -> int:
@@ -98,7 +94,7 @@ class Cell(ABC):
 
     def start(self, streams: int, dtype: Any = np.float32) -> CellState:
         """The state of ``streams`` that have read nothing."""
-        return tuple(self.xp.zeros((self.hidden, streams), dtype) for _ in range(self.states))
+        return tuple(np.zeros((self.hidden, streams), dtype) for _ in range(self.states))
 
     def prepare(
         self,
@@ -112,7 +108,7 @@ class Cell(ABC):
         if drop is not None:
             u = u * drop
         scale = self._scale(w.dtype)
-        u_t = self.xp.ascontiguousarray(u.T) if training else None
+        u_t = np.ascontiguousarray(u.T) if training else None
         return Prepared(w * scale, u * scale, b * scale[:, 0], u_t, drop, weights, room)
 
     def _scale(self, dtype: Any) -> Array:
@@ -121,31 +117,30 @@ class Cell(ABC):
         for i, gate in enumerate(self.gates):
             if gate in self.half:
                 scale[i] = 0.5
-        return self.xp.asarray(scale.reshape(-1, 1))
+        return scale.reshape(-1, 1)
 
     def project(self, prepared: Prepared, x: Array, steps: int) -> tuple[Array, Backward]:
         """The input's part of the gates, of ``x`` [D, N]: [T, rows, B], with room for the
         cell's scratch behind; its backward takes the gradients of the gates as [k * H, N]."""
-        xp = self.xp
         batch = x.shape[1] // steps
         rows = self.rows + self.scratch * self.hidden
         z = self._empty(prepared, "z", (steps, rows, batch), x.dtype)
         gates = z[:, : self.rows]
         if batch >= LEAST_COLUMNS and block_rows(*prepared.w.shape, batch) < self.rows:
             room = self._empty(prepared, "x", (steps, len(x), batch), x.dtype)
-            steps_of_x = by_step(x, steps, xp, room)
-            bias = xp.repeat(prepared.b[:, None], batch, axis=1)
+            steps_of_x = by_step(x, steps, room)
+            bias = np.repeat(prepared.b[:, None], batch, axis=1)
             for now, read in zip(gates, steps_of_x, strict=True):
-                product(prepared.w, now, xp)(read)
+                product(prepared.w, now)(read)
                 now += bias
         else:
-            whole = xp.matmul(prepared.w, x).reshape(self.rows, steps, batch)
-            xp.add(whole.transpose(1, 0, 2), prepared.b[:, None], out=gates)
+            whole = np.matmul(prepared.w, x).reshape(self.rows, steps, batch)
+            np.add(whole.transpose(1, 0, 2), prepared.b[:, None], out=gates)
 
         def backward(dz: Array, gradients: Gradients) -> Array:
             gradients.product(f"{self.prefix}w", dz, x.T)
-            gradients.product(f"{self.prefix}b", dz, xp.ones(dz.shape[1], dz.dtype))
-            return xp.matmul(prepared.weights[f"{self.prefix}w"].T, dz)
+            gradients.product(f"{self.prefix}b", dz, np.ones(dz.shape[1], dz.dtype))
+            return np.matmul(prepared.weights[f"{self.prefix}w"].T, dz)
 
         return z, backward
 
@@ -189,7 +184,7 @@ class Cell(ABC):
         """``steps`` [T, F, B] as [F, N]."""
         shape = (steps.shape[1], len(steps) * steps.shape[2])
         room = self._empty(prepared, f"{name} by feature", shape, steps.dtype)
-        return by_feature(steps, self.xp, room)
+        return by_feature(steps, room)
 
     def _recurrent_gradient(
         self, prepared: Prepared, dz: Array, read: Array, gradients: Gradients

@@ -55,14 +55,14 @@ class GRU(Cell):
         self, prepared: Prepared, z: Array, state: CellState, mask: Array | None = None
     ) -> tuple[Array, CellState, Backward]:
         """See `Cell.unroll`."""
-        xp, size = self.xp, self.hidden
+        size = self.hidden
         steps, _, batch = z.shape
         h = self._empty(prepared, "h", (steps + 1, size, batch), z.dtype)
         h[0] = state[0]
         # Blocks n, r, z and m of each step: the gradients of the first three are those of the
         # projected input, of the last three those of what u gives.
-        part = xp.empty((3 * size, batch), z.dtype)
-        multiply = product(prepared.u, part, xp)
+        part = np.empty((3 * size, batch), z.dtype)
+        multiply = product(prepared.u, part)
         bias = prepared.weights[f"{self.prefix}b_m"][:, None]
         for t in range(steps):
             now = z[t]
@@ -71,25 +71,25 @@ class GRU(Cell):
             read = h[t] if mask is None else h[t] * mask
             multiply(read)
             logistic += part[: 2 * size]
-            xp.tanh(logistic, out=logistic)
+            np.tanh(logistic, out=logistic)
             logistic *= 0.5
             logistic += 0.5
-            xp.add(part[2 * size :], bias, out=m)
+            np.add(part[2 * size :], bias, out=m)
             n += r * m
-            xp.tanh(n, out=n)
-            xp.subtract(h[t], n, out=h[t + 1])
+            np.tanh(n, out=n)
+            np.subtract(h[t], n, out=h[t + 1])
             h[t + 1] *= update
             h[t + 1] += n
         outputs = self._by_feature(prepared, "h", h)
 
         def backward(dy: Array, gradients: Gradients) -> Array:
             room = self._empty(prepared, "dy", (steps, size, batch), dy.dtype)
-            gradient = by_step(dy, steps, xp, room)
+            gradient = by_step(dy, steps, room)
             update = self._derivatives(z, h)
-            dh = xp.zeros_like(h[0])
-            back = xp.empty_like(dh)
+            dh = np.zeros_like(h[0])
+            back = np.empty_like(dh)
             assert prepared.u_t is not None
-            multiply = product(prepared.u_t, back, xp)
+            multiply = product(prepared.u_t, back)
             for t in range(steps - 1, -1, -1):
                 dh += gradient[t]
                 z[t].reshape(4, size, batch)[...] *= dh
@@ -122,7 +122,7 @@ class GRU(Cell):
         a_n = (1 - z) * (1 - n * n)
         z *= (1 - z) * (h[:-1] - n)
         a_r = a_n * m * r * (1 - r)
-        self.xp.multiply(a_n, r, out=m)
+        np.multiply(a_n, r, out=m)
         n[...] = a_n
         r[...] = a_r
         return update

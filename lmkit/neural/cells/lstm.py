@@ -15,7 +15,6 @@ order o, i, f.
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -44,12 +43,11 @@ class LSTM(Cell):
         inputs: int,
         hidden: int,
         prefix: str = "",
-        xp: ModuleType = np,
         *,
         peepholes: bool = False,
         **options: Any,
     ) -> None:
-        super().__init__(inputs, hidden, prefix, xp, **options)
+        super().__init__(inputs, hidden, prefix, **options)
         self.peepholes = peepholes
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -71,15 +69,15 @@ class LSTM(Cell):
         self, prepared: Prepared, z: Array, state: CellState, mask: Array | None = None
     ) -> tuple[Array, CellState, Backward]:
         """See `Cell.unroll`."""
-        xp, size = self.xp, self.hidden
+        size = self.hidden
         steps, _, batch = z.shape
         h = self._empty(prepared, "h", (steps + 1, size, batch), z.dtype)
         c = self._empty(prepared, "c", h.shape, z.dtype)
         squashed = self._empty(prepared, "tanh c", (steps, size, batch), z.dtype)
         h[0], c[0] = state
-        part = xp.empty_like(z[0])
-        multiply = product(prepared.u, part, xp)
-        term = xp.empty_like(h[0])
+        part = np.empty_like(z[0])
+        multiply = product(prepared.u, part)
+        term = np.empty_like(h[0])
         p = self._peepholes(prepared)
         for t in range(steps):
             gates, now = z[t], c[t + 1]
@@ -87,25 +85,25 @@ class LSTM(Cell):
             gates += multiply(read)
             if p is not None:
                 gates[size : 3 * size].reshape(2, size, batch)[...] += 0.5 * p[1:] * c[t]
-                xp.tanh(gates[size:], out=gates[size:])
+                np.tanh(gates[size:], out=gates[size:])
                 logistic = gates[size : 3 * size]
             else:
-                xp.tanh(gates, out=gates)
+                np.tanh(gates, out=gates)
                 logistic = gates[: 3 * size]
             logistic *= 0.5
             logistic += 0.5
-            xp.multiply(gates[2 * size : 3 * size], c[t], out=now)
-            xp.multiply(gates[size : 2 * size], gates[3 * size :], out=term)
+            np.multiply(gates[2 * size : 3 * size], c[t], out=now)
+            np.multiply(gates[size : 2 * size], gates[3 * size :], out=term)
             now += term
             if p is not None:
-                gates[:size] = 0.5 + 0.5 * xp.tanh(gates[:size] + 0.5 * p[0] * now)
-            xp.tanh(now, out=squashed[t])
-            xp.multiply(gates[:size], squashed[t], out=h[t + 1])
+                gates[:size] = 0.5 + 0.5 * np.tanh(gates[:size] + 0.5 * p[0] * now)
+            np.tanh(now, out=squashed[t])
+            np.multiply(gates[:size], squashed[t], out=h[t + 1])
         outputs = self._by_feature(prepared, "h", h)
 
         def backward(dy: Array, gradients: Gradients) -> Array:
             room = self._empty(prepared, "dy", (steps, size, batch), dy.dtype)
-            gradient = by_step(dy, steps, xp, room)
+            gradient = by_step(dy, steps, room)
             self._unroll_backward(prepared, z, c, squashed, gradient, mask)
             read = (
                 outputs[:, :-batch]
@@ -137,12 +135,11 @@ class LSTM(Cell):
 
         dc_t += dh_t a_c,  dz_o = dh_t a_o,  dz_{i,f,g} = dc_t a_{i,f,g},  dc_{t-1} = dc_t a_k.
         """
-        xp = self.xp
         steps, _, batch = z.shape
-        dh, dc = xp.zeros_like(c[0]), xp.zeros_like(c[0])
-        term = xp.empty_like(dh)
+        dh, dc = np.zeros_like(c[0]), np.zeros_like(c[0])
+        term = np.empty_like(dh)
         assert prepared.u_t is not None
-        multiply = product(prepared.u_t, dh, xp)
+        multiply = product(prepared.u_t, dh)
         stride = max(1, BLOCK // (z.shape[1] * batch))
         for stop in range(steps, 0, -stride):
             start = max(stop - stride, 0)
@@ -151,7 +148,7 @@ class LSTM(Cell):
             for t in range(stop - 1, start - 1, -1):
                 gates = z[t].reshape(4, self.hidden, batch)
                 dh += gradient[t]
-                xp.multiply(dh, squashed[t], out=term)
+                np.multiply(dh, squashed[t], out=term)
                 dc += term
                 gates[0] *= dh
                 gates[1:] *= dc
@@ -173,7 +170,7 @@ class LSTM(Cell):
         keep = f.copy()
         a_c = squashed * squashed
         a_c *= o
-        self.xp.subtract(o, a_c, out=a_c)
+        np.subtract(o, a_c, out=a_c)
         o *= (1 - o) * squashed
         f *= (1 - f) * c[:-1]
         a_g = i - i * g * g

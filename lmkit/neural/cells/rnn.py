@@ -7,6 +7,8 @@ Shapes: x_t [D, B], h_t [H, B], w [H, D], u [H, H], b [H].
 
 from __future__ import annotations
 
+import numpy as np
+
 from lmkit.neural.arrays import Array, by_step
 from lmkit.neural.blas import product
 from lmkit.neural.cells.base import Backward, Cell, CellState, Prepared
@@ -26,31 +28,31 @@ class RNN(Cell):
 
         da_t = (1 - h_t^2) g_t,  g_{t-1} = dy_{t-1} + u' da_t,  du = sum_t da_t h_{t-1}'.
         """
-        xp, size = self.xp, self.hidden
+        size = self.hidden
         steps, _, batch = z.shape
         h = self._empty(prepared, "h", (steps + 1, size, batch), z.dtype)
         h[0] = state[0]
-        part = xp.empty_like(h[0])
-        multiply = product(prepared.u, part, xp)
+        part = np.empty_like(h[0])
+        multiply = product(prepared.u, part)
         for t in range(steps):
             read = h[t] if mask is None else h[t] * mask
             multiply(read)
             part += z[t]
-            xp.tanh(part, out=z[t])
+            np.tanh(part, out=z[t])
             h[t + 1] = z[t]
         outputs = self._by_feature(prepared, "h", h)
 
         def backward(dy: Array, gradients: Gradients) -> Array:
             room = self._empty(prepared, "dy", (steps, size, batch), dy.dtype)
-            gradient = by_step(dy, steps, xp, room)
+            gradient = by_step(dy, steps, room)
             slope = 1 - h[1:] * h[1:]
             dz = slope
-            back = xp.zeros_like(h[0])
+            back = np.zeros_like(h[0])
             assert prepared.u_t is not None
-            multiply = product(prepared.u_t, back, xp)
+            multiply = product(prepared.u_t, back)
             for t in range(steps - 1, -1, -1):
                 gradient[t] += back
-                xp.multiply(slope[t], gradient[t], out=dz[t])
+                np.multiply(slope[t], gradient[t], out=dz[t])
                 multiply(dz[t])
                 if mask is not None:
                     back *= mask

@@ -64,8 +64,8 @@ class AdaptiveSoftmax(Softmax):
         self._ranks = np.full(self.vocabulary, -1)
         self._ranks[self._order] = np.arange(count)
         self._cluster = np.searchsorted(edges, np.arange(count), side="right")
-        self._head = Unnormalised(xp=self.xp)
-        self._tails = [Unnormalised(xp=self.xp) for _ in range(self.clusters)]
+        self._head = Unnormalised()
+        self._tails = [Unnormalised() for _ in range(self.clusters)]
 
     @classmethod
     def fit_options(cls, counts: Array, options: dict[str, Any]) -> dict[str, Any]:
@@ -122,9 +122,8 @@ class AdaptiveSoftmax(Softmax):
             raise UsageError(
                 "an adaptive softmax has neither label smoothing nor a teacher", "the full softmax"
             )
-        xp = self.xp
         ranks, rows, clusters = self._places(targets)
-        scales = xp.broadcast_to(xp.asarray(scale, h.dtype), targets.shape)
+        scales = np.broadcast_to(np.asarray(scale, h.dtype), targets.shape)
         losses, dh = self._head.train(
             *(weights["head.w"], weights["head.b"], h, rows, scales),
             *(gradients, ("head.w", "head.b")),
@@ -157,7 +156,7 @@ class AdaptiveSoftmax(Softmax):
 
     def log_probs(self, weights: Weights, h: Array) -> Array:
         head = self._head.log_probs(weights["head.w"], weights["head.b"], h)
-        result = self.xp.full((h.shape[1], self.vocabulary), -np.inf, h.dtype)
+        result = np.full((h.shape[1], self.vocabulary), -np.inf, h.dtype)
         first = self._edges[0]
         result[:, self._order[:first]] = head[:, :first]
         for k, tail in enumerate(self._tails):

@@ -7,7 +7,6 @@ layer does in training, `log_prob` and `log_probs` are the exact, normalised dis
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -33,14 +32,12 @@ class Softmax(ABC):
         vocabulary: int,
         features: int,
         embedding: str = "output.w",
-        xp: ModuleType = np,
         **options: Any,
     ) -> None:
         check_options("softmax", self.name, options, self.options)
         self.vocabulary = vocabulary
         self.features = features
         self.embedding = embedding
-        self.xp = xp
 
     @classmethod
     def fit_options(cls, counts: Array, options: dict[str, Any]) -> dict[str, Any]:
@@ -85,10 +82,10 @@ class Softmax(ABC):
 
     def log_probs_of(self, weights: Weights, h: Array, tokens: Array) -> Array:
         """log p of the ``tokens`` [N, K]: [N, K]."""
-        found = self.xp.empty(tokens.shape, h.dtype)
+        found = np.empty(tokens.shape, h.dtype)
         columns = max(1, WHOLE // self.vocabulary)
         for start in range(0, len(tokens), columns):
             here = slice(start, start + columns)
             every = self.log_probs(weights, h[:, here])
-            found[here] = self.xp.take_along_axis(every, tokens[here], axis=1)
+            found[here] = np.take_along_axis(every, tokens[here], axis=1)
         return found

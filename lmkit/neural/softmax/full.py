@@ -21,7 +21,7 @@ class FullSoftmax(Softmax):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.exact = Unnormalised(BOS, self.xp)
+        self.exact = Unnormalised(BOS)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         return {self.embedding: (self.vocabulary, self.features), "output.b": (self.vocabulary,)}

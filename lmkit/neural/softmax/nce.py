@@ -51,7 +51,6 @@ class NoiseContrastive(DrawingSoftmax):
         soft: tuple[Array, float] | None = None,
     ) -> tuple[Array, Array]:
         """See `Softmax.train`; the losses are those above. No label smoothing."""
-        xp = self.xp
         if smoothing or soft is not None:
             raise UsageError(
                 "noise-contrastive estimation has neither label smoothing nor a teacher",
@@ -60,21 +59,21 @@ class NoiseContrastive(DrawingSoftmax):
         noise, times = self.noise(generator)
         w, b = weights[self.embedding], weights["output.b"]
         log_kq = self._log_kq.astype(h.dtype)
-        scales = xp.broadcast_to(xp.asarray(scale, h.dtype), targets.shape)
+        scales = np.broadcast_to(np.asarray(scale, h.dtype), targets.shape)
         # Log odds of being noise, not text: of each target, of the noise at each position.
         own, w_own = log_kq[targets] - b[targets], w[targets].T
         own -= (w_own * h).sum(axis=0)
         w_noise = w[noise]
-        others = xp.matmul(w_noise, h)
+        others = np.matmul(w_noise, h)
         others += (b - log_kq)[noise, None]
         times = times.astype(h.dtype)
-        losses = _softplus(own, xp) + times @ _softplus(others, xp)
-        d_own = -scales * _sigmoid(own, xp)
-        d_others = _sigmoid(others, xp)
+        losses = _softplus(own) + times @ _softplus(others)
+        d_own = -scales * _sigmoid(own)
+        d_others = _sigmoid(others)
         d_others *= times[:, None]
         d_others *= scales
         self._add(gradients, noise, d_others, targets, d_own, h)
-        return losses, w_own * d_own + xp.matmul(w_noise.T, d_others)
+        return losses, w_own * d_own + np.matmul(w_noise.T, d_others)
 
     def _add(
         self,
@@ -86,20 +85,20 @@ class NoiseContrastive(DrawingSoftmax):
         h: Array,
     ) -> None:
         """The gradients of the output vectors and of the bias, from those of the scores."""
-        gradients.add_rows(self.embedding, noise, self.xp.matmul(d_others, h.T))
+        gradients.add_rows(self.embedding, noise, np.matmul(d_others, h.T))
         gradients.add_rows("output.b", noise, d_others.sum(axis=1))
         gradients.add_rows(self.embedding, *summed(targets, (h * d_own).T))
         gradients.add_rows("output.b", *summed(targets, d_own))
 
 
-def _sigmoid(x: Array, xp: Any) -> Array:
+def _sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)), from tanh, which overflows nowhere."""
-    result = xp.tanh(x * x.dtype.type(0.5))
+    result = np.tanh(x * x.dtype.type(0.5))
     result += 1
     result *= x.dtype.type(0.5)
     return result
 
 
-def _softplus(x: Array, xp: Any) -> Array:
+def _softplus(x: Array) -> Array:
     """log(1 + exp(x)) = -log sigma(-x)."""
-    return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))

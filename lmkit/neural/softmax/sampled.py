@@ -49,7 +49,6 @@ class SampledSoftmax(DrawingSoftmax):
         soft: tuple[Array, float] | None = None,
     ) -> tuple[Array, Array]:
         """See `Softmax.train`; the losses are those of the estimate. No label smoothing."""
-        xp = self.xp
         if smoothing or soft is not None:
             raise UsageError(
                 "a sampled softmax has neither label smoothing nor a teacher", "the full softmax"
@@ -61,18 +60,18 @@ class SampledSoftmax(DrawingSoftmax):
         is_drawn[places[len(targets) :]] = True
         w = weights[self.embedding][rows]
         b = weights["output.b"][rows] - self._log_expected[rows].astype(h.dtype)
-        e = xp.matmul(w, h) + b[:, None]
+        e = np.matmul(w, h) + b[:, None]
         logits = e[ids, columns]
         # What is only a target counts for the positions that it is the target of.
         e[~is_drawn] = -np.inf
         e[ids, columns] = logits
         shift = e.max(axis=0)
         e -= shift
-        xp.exp(e, out=e)
+        np.exp(e, out=e)
         sums = e.sum(axis=0)
-        losses = xp.log(sums) + shift - logits
+        losses = np.log(sums) + shift - logits
         e[ids, columns] -= sums
-        e *= xp.broadcast_to(xp.asarray(scale, h.dtype), targets.shape) / sums
+        e *= np.broadcast_to(np.asarray(scale, h.dtype), targets.shape) / sums
         gradients.add_rows("output.b", rows, e.sum(axis=1))
-        gradients.add_rows(self.embedding, rows, xp.matmul(e, h.T))
-        return losses, xp.matmul(w.T, e)
+        gradients.add_rows(self.embedding, rows, np.matmul(e, h.T))
+        return losses, np.matmul(w.T, e)

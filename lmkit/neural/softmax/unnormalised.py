@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from types import ModuleType
 
 import numpy as np
 
@@ -30,9 +29,8 @@ WHOLE = 1 << 23
 class Unnormalised:
     """The computation; ``excluded`` is a row whose probability is zero, if any."""
 
-    def __init__(self, excluded: int | None = None, xp: ModuleType = np) -> None:
+    def __init__(self, excluded: int | None = None) -> None:
         self.excluded = excluded
-        self.xp = xp
         self._room = threading.local()
 
     def train(
@@ -49,14 +47,14 @@ class Unnormalised:
     ) -> tuple[Array, Array]:
         """Losses [N] and the gradient [H, N] of ``sum(scale * losses)``; those of w and b are added
         to ``gradients`` under their ``names``. See `lmkit.neural.softmax.base.Softmax.train`."""
-        losses = self.xp.empty(len(targets), h.dtype)
-        dh = self.xp.empty_like(h)
-        scales = self.xp.broadcast_to(self.xp.asarray(scale, h.dtype), targets.shape)
+        losses = np.empty(len(targets), h.dtype)
+        dh = np.empty_like(h)
+        scales = np.broadcast_to(np.asarray(scale, h.dtype), targets.shape)
         for here in self._columns(len(targets), len(w)):
-            columns, ids = self.xp.ascontiguousarray(h[:, here]), targets[here]
+            columns, ids = np.ascontiguousarray(h[:, here]), targets[here]
             e = self._scratch((len(w), len(ids)), h.dtype)
             sums, shift, logits = self._fill(w, b, columns, e, ids)
-            losses[here] = self.xp.log(sums) + shift - logits
+            losses[here] = np.log(sums) + shift - logits
             if smoothing:
                 losses[here] += smoothing * (logits - self._mean_logits(w, b, columns))
                 e -= sums * (smoothing / self._choices(len(w)))
@@ -66,9 +64,9 @@ class Unnormalised:
             if soft is not None:
                 share = soft[1]
                 e -= soft[0][:, here] * (share * sums)
-            e[ids, self.xp.arange(len(ids))] -= (1 - smoothing - share) * sums
+            e[ids, np.arange(len(ids))] -= (1 - smoothing - share) * sums
             factors = scales[here] / sums
-            self.xp.matmul(w.T, e, out=dh[:, here])
+            np.matmul(w.T, e, out=dh[:, here])
             dh[:, here] *= factors
             rows = (columns * factors).T
             gradients.product(names[0], e, rows)
@@ -77,25 +75,25 @@ class Unnormalised:
 
     def log_prob(self, w: Array, b: Array, h: Array, targets: Array) -> Array:
         """log p of ``targets`` [N]: [N]."""
-        result = self.xp.empty(len(targets), h.dtype)
+        result = np.empty(len(targets), h.dtype)
         for start in range(0, len(targets), 512):
             here = slice(start, start + 512)
-            columns, ids = self.xp.ascontiguousarray(h[:, here]), targets[here]
+            columns, ids = np.ascontiguousarray(h[:, here]), targets[here]
             sums, shift, logits = self._fill(w, b, columns, None, ids)
-            result[here] = logits - shift - self.xp.log(sums)
+            result[here] = logits - shift - np.log(sums)
         if self.excluded is not None:
             result[targets == self.excluded] = -np.inf
         return result
 
     def log_probs_of(self, w: Array, b: Array, h: Array, rows: Array) -> Array:
         """log p of the ``rows`` [N, K]: [N, K]; no distribution exists whole."""
-        result = self.xp.empty(rows.shape, h.dtype)
+        result = np.empty(rows.shape, h.dtype)
         if not rows.size:
             return result
         width = max(1, min(512, WHOLE // max(1, rows.shape[1] * len(h))))
         for start in range(0, len(rows), width):
             here = slice(start, start + width)
-            columns, ids = self.xp.ascontiguousarray(h[:, here]), rows[here]
+            columns, ids = np.ascontiguousarray(h[:, here]), rows[here]
             log_sums = self.log_sums(w, b, columns)
             result[here] = self.logits_of(w, b, columns, ids) - log_sums[:, None]
         if self.excluded is not None:
@@ -104,22 +102,22 @@ class Unnormalised:
 
     def logits_of(self, w: Array, b: Array, h: Array, rows: Array) -> Array:
         """l of the ``rows`` [N, K]: [N, K]."""
-        return self.xp.matmul(w[rows], h.T[:, :, None])[:, :, 0] + b[rows]
+        return np.matmul(w[rows], h.T[:, :, None])[:, :, 0] + b[rows]
 
     def log_sums(self, w: Array, b: Array, h: Array) -> Array:
         """log of the sum of e over the rows: [N]."""
         sums, shift = self._exponentials(w, b, h, None)
-        return shift + self.xp.log(sums)
+        return shift + np.log(sums)
 
     def log_probs(self, w: Array, b: Array, h: Array) -> Array:
         """log p of every row: [N, R]."""
-        logits = self.xp.matmul(w, h)
+        logits = np.matmul(w, h)
         logits += b[:, None]
         if self.excluded is not None:
             logits[self.excluded] = -np.inf
-        logits = self.xp.ascontiguousarray(logits.T)
+        logits = np.ascontiguousarray(logits.T)
         logits -= logits.max(axis=1, keepdims=True)
-        logits -= self.xp.log(self.xp.exp(logits).sum(axis=1, keepdims=True))
+        logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
         return logits
 
     def _choices(self, rows: int) -> int:
@@ -144,7 +142,7 @@ class Unnormalised:
         size = shape[0] * shape[1]
         room = getattr(self._room, "array", None)
         if room is None or len(room) < size or room.dtype != dtype:
-            room = self._room.array = self.xp.empty(size, dtype)
+            room = self._room.array = np.empty(size, dtype)
         return room[:size].reshape(shape)
 
     def _fill(
@@ -152,7 +150,7 @@ class Unnormalised:
     ) -> tuple[Array, Array | float, Array]:
         """The sums [n] of e over the rows, what was taken off l before, and l of the rows ``ids``
         [n]; e is kept where room for it is given."""
-        logits = self.xp.empty(len(ids), h.dtype)
+        logits = np.empty(len(ids), h.dtype)
         few = len(w) * len(ids) <= FEW * PIECE
         if not few:
             logits = (w[ids].T * h).sum(axis=0) + b[ids]
@@ -168,9 +166,9 @@ class Unnormalised:
             sums = self._sums(w, b, h, e, None, pick)
             if self._sound(sums):
                 return sums, 0.0
-            shift = self.xp.full(h.shape[1], -np.inf, h.dtype)
+            shift = np.full(h.shape[1], -np.inf, h.dtype)
             for _, piece in self._pieces(w, b, h, None):
-                self.xp.maximum(shift, piece.max(axis=0), out=shift)
+                np.maximum(shift, piece.max(axis=0), out=shift)
             return self._sums(w, b, h, e, shift), shift
 
     def _sound(self, sums: Array) -> bool:
@@ -187,15 +185,15 @@ class Unnormalised:
         pick: tuple[Array, Array] | None = None,
     ) -> Array:
         """``pick`` are rows [n], and where their l goes."""
-        sums = self.xp.zeros(h.shape[1], h.dtype)
+        sums = np.zeros(h.shape[1], h.dtype)
         for start, piece in self._pieces(w, b, h, e):
             if pick is not None:
                 ids, logits = pick
-                here = self.xp.flatnonzero((ids >= start) & (ids < start + len(piece)))
+                here = np.flatnonzero((ids >= start) & (ids < start + len(piece)))
                 logits[here] = piece[ids[here] - start, here]
             if shift is not None:
                 piece -= shift
-            self.xp.exp(piece, out=piece)
+            np.exp(piece, out=piece)
             sums += piece.sum(axis=0)
         return sums
 
@@ -203,11 +201,11 @@ class Unnormalised:
         """The logits, some rows at a time, each with the first row's number, in ``e`` or in room
         that is used again."""
         height = max(16, PIECE // max(1, h.shape[1]))
-        room = self.xp.empty((height, h.shape[1]), h.dtype) if e is None else e
+        room = np.empty((height, h.shape[1]), h.dtype) if e is None else e
         for start in range(0, len(w), height):
             stop = min(start + height, len(w))
             piece = room[: stop - start] if e is None else room[start:stop]
-            self.xp.matmul(w[start:stop], h, out=piece)
+            np.matmul(w[start:stop], h, out=piece)
             piece += b[start:stop, None]
             if self.excluded is not None and start <= self.excluded < stop:
                 piece[self.excluded - start] = -np.inf
