@@ -23,8 +23,8 @@ import numpy as np
 
 from lmkit.neural.architecture import Architecture
 from lmkit.neural.blas import one_thread
-from lmkit.neural.dropout import Dropout
 from lmkit.neural.network import Network, Objective, Stretch
+from lmkit.neural.noise import Dropout
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.stepper import Stepper
 from lmkit.registry import resolve

@@ -15,9 +15,9 @@ from numpy.typing import DTypeLike
 from lmkit.neural.architecture import Architecture
 from lmkit.neural.arrays import Array, Room, Weights
 from lmkit.neural.cells.base import FRESH, Cell, Prepared
-from lmkit.neural.dropout import SILENT, Noise, apply
 from lmkit.neural.embedding import Embedding
 from lmkit.neural.initialisation import uniform
+from lmkit.neural.noise import SILENT, Noise, apply
 from lmkit.neural.normalisation import LayerNorm
 from lmkit.neural.parameters import Gradients
 from lmkit.neural.projection import Projection

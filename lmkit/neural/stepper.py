@@ -13,8 +13,8 @@ import numpy as np
 
 from lmkit.neural.arrays import Array, Room
 from lmkit.neural.distillation import Teacher
-from lmkit.neural.dropout import Dropout, Noise
 from lmkit.neural.network import Network, Objective, Stretch
+from lmkit.neural.noise import Dropout, Noise
 from lmkit.neural.optimizers.base import Optimizer
 from lmkit.neural.parameters import ALIGNMENT, Parameters
 from lmkit.neural.tree import State

@@ -7,8 +7,8 @@ import pytest
 
 from lmkit.model import BOS
 from lmkit.neural.architecture import Architecture
-from lmkit.neural.dropout import Dropout, Noise
 from lmkit.neural.network import Network, Objective, Stretch
+from lmkit.neural.noise import Dropout, Noise
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.softmax import base, unnormalised
 from lmkit.registry import names

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lmkit.neural.architecture import Architecture
-from lmkit.neural.dropout import Dropout
 from lmkit.neural.network import Network, Objective, Stretch
+from lmkit.neural.noise import Dropout
 from lmkit.neural.optimizers.adam import Adam
 from lmkit.neural.parameters import Gradients, Parameters, summed
 from lmkit.neural.stepper import Stepper, without
