@@ -6,7 +6,6 @@ worker threads share the weights and have gradients of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,18 +13,22 @@ from numpy.typing import DTypeLike
 
 from lmkit.neural.architecture import Architecture
 from lmkit.neural.arrays import Array, Room, Weights
-from lmkit.neural.cells.base import FRESH, Cell, Prepared
+from lmkit.neural.cells.base import Cell
+from lmkit.neural.dropout import Drop, unchanged
 from lmkit.neural.embedding import Embedding
-from lmkit.neural.initialisation import uniform
-from lmkit.neural.noise import SILENT, Noise, apply
+from lmkit.neural.layer import FRESH, Backward, Pass
+from lmkit.neural.noise import SILENT, Noise
 from lmkit.neural.normalisation import LayerNorm
 from lmkit.neural.parameters import Gradients
 from lmkit.neural.projection import Projection
 from lmkit.neural.softmax.base import Softmax
-from lmkit.neural.tree import State, kept, streams
+from lmkit.neural.tree import State, kept
 from lmkit.registry import resolve
 
 EMBEDDING = "embedding"
+
+USE = Pass()
+"""For what is the same at every step of a network in use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,8 @@ class Network:
         self.architecture = a = architecture
         softmax = resolve("softmax", a.softmax)
         tied = a.tied and softmax.can_tie
-        self._vector_scale = float(np.sqrt(a.embedding)) if tied else 1.0
-        self.embedding = Embedding(EMBEDDING, self._vector_scale)
+        scale = float(np.sqrt(a.embedding)) if tied else 1.0
+        self.embedding = Embedding(EMBEDDING, a.vocabulary, a.embedding, scale)
         cell = resolve("cell", a.cell)
         widths = [a.embedding, *[a.hidden] * a.layers]
         self.cells: list[Cell] = [
@@ -81,6 +84,7 @@ class Network:
             LayerNorm(cell.inputs, f"{cell.prefix}norm.") if a.layer_norm else None
             for cell in self.cells
         ]
+        self.drops = [Drop(first=k == 0) for k in range(a.layers + 1)]
         projected = tied and a.hidden != a.embedding
         self.projection = Projection("projection", a.hidden, a.embedding) if projected else None
         self.softmax: Softmax = softmax(
@@ -92,9 +96,7 @@ class Network:
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """All weights."""
-        shapes: dict[str, tuple[int, ...]] = {
-            EMBEDDING: (self.architecture.vocabulary, self.architecture.embedding)
-        }
+        shapes = self.embedding.shapes()
         for cell, norm in zip(self.cells, self.norms, strict=True):
             shapes |= cell.shapes()
             if norm is not None:
@@ -105,13 +107,11 @@ class Network:
 
     def initialise(self, weights: Weights, counts: Array, generator: np.random.Generator) -> None:
         """Set the first weights; ``counts`` [V] are the unigram counts."""
-        # What the first layer reads has variance one, however the vectors are scaled: smaller
-        # inputs cost the first half of a short training.
-        uniform(weights[EMBEDDING], generator, 3.0**0.5 / self._vector_scale)
+        self.embedding.initialise(weights, generator)
         for cell, norm in zip(self.cells, self.norms, strict=True):
             cell.initialise(weights, generator)
             if norm is not None:
-                norm.initialise(weights)
+                norm.initialise(weights, generator)
         if self.projection is not None:
             self.projection.initialise(weights, generator)
         self.softmax.initialise(weights, counts, generator)
@@ -120,69 +120,40 @@ class Network:
         """The states of streams that have read nothing."""
         return tuple(cell.start(streams, dtype) for cell in self.cells)
 
-    def prepare(
-        self,
-        weights: Weights,
-        noise: Noise = SILENT,
-        training: bool = False,
-        room: Room = FRESH,
-    ) -> list[Prepared]:
-        """Each cell's weights as its steps want them."""
-        return [
-            cell.prepare(
-                weights,
-                noise.recurrent_matrix(weights[f"{cell.prefix}u"]),
-                training,
-                room,
-            )
-            for cell in self.cells
-        ]
+    def ready(self, weights: Weights, pass_: Pass = USE) -> Weights:
+        """``weights`` with the copies that passes read; see `Layer.ready`."""
+        for cell in self.cells:
+            weights = cell.ready(weights, pass_)
+        return weights
 
     def forward(
-        self,
-        weights: Weights,
-        prepared: Sequence[Prepared],
-        inputs: Array,
-        states: State,
-        noise: Noise = SILENT,
-    ) -> tuple[Array, State, Callable[[Array, Gradients], None]]:
+        self, weights: Weights, inputs: Array, states: State, pass_: Pass
+    ) -> tuple[Array, State, Backward]:
         """The vectors [H, N] that the softmax reads, for ``inputs`` [T, B] (dropped, but not
         yet projected), the states after them, and the backward pass."""
-        steps = len(inputs)
         ids = np.ascontiguousarray(inputs).reshape(-1)
-        words = noise.words(self.architecture.vocabulary, weights[EMBEDDING].dtype)
-        x, embed_backward = self.embedding.forward(weights, ids, words)
-        drop = noise.inputs(x, steps)
-        drops = [drop]
-        x = x if drop is None else apply(x, drop)
-        backwards, norm_backwards, last = [], [], []
+        x, _, embed_backward = self.embedding.forward(weights, ids, pass_)
+        x, _, drop_backward = self.drops[0].forward(weights, x, pass_)
+        backwards, last = [], []
         for k, cell in enumerate(self.cells):
             entering, norm, read = x, self.norms[k], x
-            norm_backward = None
+            norm_backward: Backward = unchanged
             if norm is not None:
-                read, norm_backward = norm.forward(weights, x)
-            mask = noise.state(cell.hidden, streams(states[k]), x.dtype)
-            x, state, backward = cell.forward(prepared[k], read, states[k], mask)
+                read, _, norm_backward = norm.forward(weights, x, pass_)
+            x, state, backward = cell.forward(weights, read, pass_, states[k])
             last.append(state)
-            backwards.append(backward)
-            norm_backwards.append(norm_backward)
             if self.is_residual(k):
                 x = x + entering
-            drop = noise.activations(x, steps)
-            drops.append(drop)
-            x = x if drop is None else apply(x, drop)
+            x, _, after = self.drops[k + 1].forward(weights, x, pass_)
+            backwards.append((norm_backward, backward, after))
 
-        def backward_all(dx: Array, gradients: Gradients) -> None:
+        def backward_all(dx: Array, gradients: Gradients) -> Array:
             for k in range(len(self.cells) - 1, -1, -1):
-                drop = drops[k + 1]
-                dx = dx if drop is None else apply(dx, drop)
-                through = backwards[k](dx, gradients)
-                norm_backward = norm_backwards[k]
-                if norm_backward is not None:
-                    through = norm_backward(through, gradients)
+                norm_backward, backward, after = backwards[k]
+                dx = after(dx, gradients)
+                through = norm_backward(backward(dx, gradients), gradients)
                 dx = through + dx if self.is_residual(k) else through
-            dx = dx if drops[0] is None else apply(dx, drops[0])
-            embed_backward(dx, gradients)
+            return embed_backward(drop_backward(dx, gradients), gradients)
 
         return x, tuple(last), backward_all
 
@@ -193,7 +164,7 @@ class Network:
 
     def project(self, weights: Weights, h: Array) -> Array:
         """The last layer's vectors [H, N] as the softmax reads them."""
-        return h if self.projection is None else self.projection.forward(weights, h)[0]
+        return h if self.projection is None else self.projection.forward(weights, h, USE)[0]
 
     def train(
         self,
@@ -206,7 +177,7 @@ class Network:
         objective: Objective = Objective(),
         scale: float | None = None,
         soft: tuple[Array, float] | None = None,
-        room: Room | None = None,
+        room: Room = FRESH,
     ) -> tuple[float, State]:
         """One pass forward and back: writes the gradients of ``scale`` times the summed loss
         (``scale`` None: of the mean). ``soft``: see `Softmax.train`. ``room`` is memory to work in.
@@ -215,15 +186,16 @@ class Network:
         after the stretch.
         """
         gradients.begin()
-        prepared = self.prepare(weights, noise, True, FRESH if room is None else room)
-        h, last, backward = self.forward(weights, prepared, stretch.inputs, states, noise)
+        pass_ = Pass(stretch.steps, True, noise, room)
+        ready = self.ready(weights, pass_)
+        h, last, backward = self.forward(ready, stretch.inputs, states, pass_)
         targets = np.ascontiguousarray(stretch.targets).reshape(-1)
         scale = 1 / len(targets) if scale is None else scale
         counted = None if stretch.weights is None else stretch.weights.reshape(-1)
         scales = scale if counted is None else counted * h.dtype.type(scale)
         top, project_backward = h, None
         if self.projection is not None:
-            top, project_backward = self.projection.forward(weights, h)
+            top, _, project_backward = self.projection.forward(weights, h, pass_)
         losses, dh = self.softmax.train(
             weights, top, targets, scales, gradients, generator, objective.smoothing, soft
         )

@@ -6,9 +6,7 @@ that carries its state is read as one stream.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from copy import copy
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -17,7 +15,7 @@ from numpy.typing import NDArray
 from lmkit.model import EOS
 from lmkit.neural.arrays import Array, Room, Weights
 from lmkit.neural.batches import Streams
-from lmkit.neural.cells.base import Prepared
+from lmkit.neural.layer import FRESH, Pass
 from lmkit.neural.network import Network
 from lmkit.neural.tree import State, kept, repeat, select
 from lmkit.threads import Team
@@ -41,14 +39,15 @@ class Scorer:
     def __init__(self, network: Network, weights: Weights) -> None:
         self.network = network
         self.weights = weights
-        self.prepared: Sequence[Prepared] = network.prepare(weights)
+        self._ready = network.ready(weights)
+        self._room: Room = FRESH
         self._dtype = next(iter(weights.values())).dtype
 
-    def in_room(self) -> Scorer:
-        """The same network with memory of its own that every `read` uses again: what it returns,
-        but for the states, lasts until the next one."""
-        twin, room = copy(self), Room()
-        twin.prepared = [replace(prepared, room=room) for prepared in self.prepared]
+    def in_room(self, room: Room | None = None) -> Scorer:
+        """The same network with memory, ``room`` or its own, that every `read` uses again: what it
+        returns, but for the states, lasts until the next one."""
+        twin = copy(self)
+        twin._room = Room() if room is None else room
         return twin
 
     def zero(self, batch: int) -> State:
@@ -62,7 +61,8 @@ class Scorer:
 
     def advance(self, inputs: Array, states: State) -> tuple[Array, State]:
         """As `read`, but for the states alone: the columns are not projected."""
-        h, last, _ = self.network.forward(self.weights, self.prepared, inputs, states)
+        pass_ = Pass(len(inputs), room=self._room)
+        h, last, _ = self.network.forward(self._ready, inputs, states, pass_)
         return h, kept(last)
 
     def log_prob(self, h: Array, targets: Array, team: Team | None = None) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ import pytest
 
 from lmkit.model import BOS
 from lmkit.neural.architecture import Architecture
+from lmkit.neural.layer import Pass
 from lmkit.neural.network import Network, Objective, Stretch
 from lmkit.neural.noise import Dropout, Noise
 from lmkit.neural.parameters import Gradients, Parameters
@@ -217,7 +218,7 @@ def test_label_smoothing_and_layer_norm_are_theirs(torch: ModuleType) -> None:
 
     norm = LayerNorm(H, "n.")
     weights = {"n.gain": rng.standard_normal(H), "n.shift": rng.standard_normal(H)}
-    y, backward = norm.forward(weights, h)
+    y, _, backward = norm.forward(weights, h, Pass())
     dy = rng.standard_normal((H, 40))
     dx = backward(dy, Gradients({name: np.empty(H) for name in weights}))
     z = torch.from_numpy(h.T.copy()).requires_grad_()

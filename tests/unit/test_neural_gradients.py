@@ -7,6 +7,7 @@ import pytest
 
 from lmkit.model import BOS
 from lmkit.neural.architecture import Architecture
+from lmkit.neural.layer import Pass
 from lmkit.neural.network import Network, Objective, Stretch
 from lmkit.neural.noise import Dropout, Noise
 from lmkit.neural.parameters import Parameters
@@ -61,8 +62,9 @@ class Check:
 
     def loss(self) -> float:
         views, noise = self.parameters.views, self.noise()
-        prepared = self.network.prepare(views, noise, training=True)
-        h, _, _ = self.network.forward(views, prepared, self.stretch.inputs, self.states, noise)
+        pass_ = Pass(STEPS, True, noise)
+        ready = self.network.ready(views, pass_)
+        h, _, _ = self.network.forward(ready, self.stretch.inputs, self.states, pass_)
         assert self.stretch.weights is not None
         losses, _ = self.network.softmax.train(
             views,

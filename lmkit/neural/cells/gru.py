@@ -17,8 +17,10 @@ import numpy as np
 
 from lmkit.neural.arrays import Array, Room, Weights, by_step
 from lmkit.neural.blas import product
-from lmkit.neural.cells.base import FRESH, Backward, Cell, CellState, Prepared
+from lmkit.neural.cells.base import Cell
+from lmkit.neural.layer import Backward
 from lmkit.neural.parameters import Gradients
+from lmkit.neural.tree import State
 
 
 class GRU(Cell):
@@ -26,6 +28,7 @@ class GRU(Cell):
 
     name = "gru"
     gates = ("n", "r", "z")
+    state_gates = ("r", "z", "n")
     half = ("r", "z")
     scratch = 1
 
@@ -36,34 +39,19 @@ class GRU(Cell):
         super().initialise(weights, generator)
         weights[f"{self.prefix}b_m"][...] = 0
 
-    def prepare(
-        self,
-        weights: Weights,
-        drop: Array | None = None,
-        training: bool = True,
-        room: Room = FRESH,
-    ) -> Prepared:
-        prepared = super().prepare(weights, drop, training, room)
-        # The rows of u are ordered r, z, n, those of w n, r, z: other ones are halved.
-        size = self.hidden
-        u = weights[f"{self.prefix}u"]
-        prepared.u = u.copy() if drop is None else u * drop
-        prepared.u[: 2 * size] *= 0.5
-        return prepared
-
     def unroll(
-        self, prepared: Prepared, z: Array, state: CellState, mask: Array | None = None
-    ) -> tuple[Array, CellState, Backward]:
+        self, weights: Weights, z: Array, state: State, mask: Array | None, room: Room
+    ) -> tuple[Array, State, Backward]:
         """See `Cell.unroll`."""
         size = self.hidden
         steps, _, batch = z.shape
-        h = self._empty(prepared, "h", (steps + 1, size, batch), z.dtype)
+        h = self._empty(room, "h", (steps + 1, size, batch), z.dtype)
         h[0] = state[0]
         # Blocks n, r, z and m of each step: the gradients of the first three are those of the
         # projected input, of the last three those of what u gives.
         part = np.empty((3 * size, batch), z.dtype)
-        multiply = product(prepared.u, part)
-        bias = prepared.weights[f"{self.prefix}b_m"][:, None]
+        multiply = product(weights[f"{self.prefix}u:read"], part)
+        bias = weights[f"{self.prefix}b_m"][:, None]
         for t in range(steps):
             now = z[t]
             n, r, update, m = now.reshape(4, size, batch)
@@ -80,16 +68,15 @@ class GRU(Cell):
             np.subtract(h[t], n, out=h[t + 1])
             h[t + 1] *= update
             h[t + 1] += n
-        outputs = self._by_feature(prepared, "h", h)
+        outputs = self._by_feature(room, "h", h)
 
         def backward(dy: Array, gradients: Gradients) -> Array:
-            room = self._empty(prepared, "dy", (steps, size, batch), dy.dtype)
-            gradient = by_step(dy, steps, room)
+            gradient = self._empty(room, "dy", (steps, size, batch), dy.dtype)
+            by_step(dy, steps, gradient)
             update = self._derivatives(z, h)
             dh = np.zeros_like(h[0])
             back = np.empty_like(dh)
-            assert prepared.u_t is not None
-            multiply = product(prepared.u_t, back)
+            multiply = product(weights[f"{self.prefix}u:back"], back)
             for t in range(steps - 1, -1, -1):
                 dh += gradient[t]
                 z[t].reshape(4, size, batch)[...] *= dh
@@ -98,13 +85,9 @@ class GRU(Cell):
                 if mask is not None:
                     back *= mask
                 dh += back
-            read = (
-                outputs[:, :-batch]
-                if mask is None
-                else self._by_feature(prepared, "read", h[:-1] * mask)
-            )
-            whole = self._by_feature(prepared, "z", z)
-            self._recurrent_gradient(prepared, whole[size:], read, gradients)
+            read = self._read(room, h, outputs, mask)
+            whole = self._by_feature(room, "z", z)
+            self._recurrent_gradient(weights, whole[size:], read, gradients)
             gradients.add(f"{self.prefix}b_m", whole[3 * size :].sum(axis=1))
             return whole[: 3 * size]
 

@@ -19,10 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from lmkit.neural.arrays import Array, Weights, by_step
+from lmkit.neural.arrays import Array, Room, Weights, by_step
 from lmkit.neural.blas import product
-from lmkit.neural.cells.base import Backward, Cell, CellState, Prepared
+from lmkit.neural.cells.base import Cell
+from lmkit.neural.layer import Backward
 from lmkit.neural.parameters import Gradients
+from lmkit.neural.tree import State
 
 BLOCK = 1 << 17
 """Entries of gates whose derivatives are formed at once: few calls where a step is small, and
@@ -61,24 +63,24 @@ class LSTM(Cell):
         if self.peepholes:
             weights[f"{self.prefix}p"][...] = 0
 
-    def _peepholes(self, prepared: Prepared) -> Array | None:
+    def _peepholes(self, weights: Weights) -> Array | None:
         """[3, H, 1], or None without them."""
-        return prepared.weights[f"{self.prefix}p"][:, :, None] if self.peepholes else None
+        return weights[f"{self.prefix}p"][:, :, None] if self.peepholes else None
 
     def unroll(
-        self, prepared: Prepared, z: Array, state: CellState, mask: Array | None = None
-    ) -> tuple[Array, CellState, Backward]:
+        self, weights: Weights, z: Array, state: State, mask: Array | None, room: Room
+    ) -> tuple[Array, State, Backward]:
         """See `Cell.unroll`."""
         size = self.hidden
         steps, _, batch = z.shape
-        h = self._empty(prepared, "h", (steps + 1, size, batch), z.dtype)
-        c = self._empty(prepared, "c", h.shape, z.dtype)
-        squashed = self._empty(prepared, "tanh c", (steps, size, batch), z.dtype)
+        h = self._empty(room, "h", (steps + 1, size, batch), z.dtype)
+        c = self._empty(room, "c", h.shape, z.dtype)
+        squashed = self._empty(room, "tanh c", (steps, size, batch), z.dtype)
         h[0], c[0] = state
         part = np.empty_like(z[0])
-        multiply = product(prepared.u, part)
+        multiply = product(weights[f"{self.prefix}u:read"], part)
         term = np.empty_like(h[0])
-        p = self._peepholes(prepared)
+        p = self._peepholes(weights)
         for t in range(steps):
             gates, now = z[t], c[t + 1]
             read = h[t] if mask is None else h[t] * mask
@@ -99,19 +101,15 @@ class LSTM(Cell):
                 gates[:size] = 0.5 + 0.5 * np.tanh(gates[:size] + 0.5 * p[0] * now)
             np.tanh(now, out=squashed[t])
             np.multiply(gates[:size], squashed[t], out=h[t + 1])
-        outputs = self._by_feature(prepared, "h", h)
+        outputs = self._by_feature(room, "h", h)
 
         def backward(dy: Array, gradients: Gradients) -> Array:
-            room = self._empty(prepared, "dy", (steps, size, batch), dy.dtype)
-            gradient = by_step(dy, steps, room)
-            self._unroll_backward(prepared, z, c, squashed, gradient, mask)
-            read = (
-                outputs[:, :-batch]
-                if mask is None
-                else self._by_feature(prepared, "read", h[:-1] * mask)
-            )
-            dz = self._by_feature(prepared, "z", z)
-            self._recurrent_gradient(prepared, dz, read, gradients)
+            gradient = self._empty(room, "dy", (steps, size, batch), dy.dtype)
+            by_step(dy, steps, gradient)
+            self._unroll_backward(weights, z, c, squashed, gradient, mask)
+            read = self._read(room, h, outputs, mask)
+            dz = self._by_feature(room, "z", z)
+            self._recurrent_gradient(weights, dz, read, gradients)
             if self.peepholes:
                 blocks = z.reshape(steps, 4, size, batch)
                 after = (blocks[:, 0] * c[1:]).sum(axis=(0, 2))
@@ -123,7 +121,7 @@ class LSTM(Cell):
 
     def _unroll_backward(
         self,
-        prepared: Prepared,
+        weights: Weights,
         z: Array,
         c: Array,
         squashed: Array,
@@ -138,13 +136,12 @@ class LSTM(Cell):
         steps, _, batch = z.shape
         dh, dc = np.zeros_like(c[0]), np.zeros_like(c[0])
         term = np.empty_like(dh)
-        assert prepared.u_t is not None
-        multiply = product(prepared.u_t, dh)
+        multiply = product(weights[f"{self.prefix}u:back"], dh)
         stride = max(1, BLOCK // (z.shape[1] * batch))
         for stop in range(steps, 0, -stride):
             start = max(stop - stride, 0)
             here = slice(start, stop)
-            keep = self._derivatives(prepared, z[here], c[start : stop + 1], squashed[here])
+            keep = self._derivatives(weights, z[here], c[start : stop + 1], squashed[here])
             for t in range(stop - 1, start - 1, -1):
                 gates = z[t].reshape(4, self.hidden, batch)
                 dh += gradient[t]
@@ -157,7 +154,7 @@ class LSTM(Cell):
                 if mask is not None:
                     dh *= mask
 
-    def _derivatives(self, prepared: Prepared, z: Array, c: Array, squashed: Array) -> Array:
+    def _derivatives(self, weights: Weights, z: Array, c: Array, squashed: Array) -> Array:
         """Overwrite the gates of some steps by the factors that turn dh and dc into their
         gradients, and tanh(c) by a_c; return a_k:
 
@@ -176,7 +173,7 @@ class LSTM(Cell):
         a_g = i - i * g * g
         i *= (1 - i) * g
         g[...] = a_g
-        p = self._peepholes(prepared)
+        p = self._peepholes(weights)
         if p is not None:
             a_c += o * p[0]
             keep += i * p[1] + f * p[2]
