@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -30,8 +30,7 @@ Backward = Callable[[Array, Gradients], Array]
 FRESH = Fresh()
 
 
-@dataclass(frozen=True, slots=True)
-class Pass:
+class Pass(NamedTuple):
     """What holds for one pass through all layers.
 
     ``steps``: T, so that x has T * B columns. ``training``: whether a backward pass may follow.

@@ -14,13 +14,15 @@ from numpy.typing import DTypeLike
 from lmkit.neural.architecture import Architecture
 from lmkit.neural.arrays import Array, Room, Weights
 from lmkit.neural.cells.base import Cell
-from lmkit.neural.dropout import Drop, unchanged
+from lmkit.neural.compose import Prenorm, Residual, Serial
+from lmkit.neural.dropout import Drop
 from lmkit.neural.embedding import Embedding
-from lmkit.neural.layer import FRESH, Backward, Pass
+from lmkit.neural.layer import FRESH, Backward, Layer, Pass
 from lmkit.neural.noise import SILENT, Noise
 from lmkit.neural.normalisation import LayerNorm
 from lmkit.neural.parameters import Gradients
 from lmkit.neural.projection import Projection
+from lmkit.neural.recurrent import Recurrent
 from lmkit.neural.softmax.base import Softmax
 from lmkit.neural.tree import State, kept
 from lmkit.registry import resolve
@@ -67,26 +69,27 @@ class Stretch:
 
 
 class Network:
-    """Layers of an `Architecture`."""
+    """Layers of an `Architecture`: ``body`` from ids [N] to vectors [H, N], ``top``, which brings
+    those to the width of the output vectors, and the softmax. ``cells`` are those of the body."""
 
     def __init__(self, architecture: Architecture) -> None:
         self.architecture = a = architecture
         softmax = resolve("softmax", a.softmax)
         tied = a.tied and softmax.can_tie
-        scale = float(np.sqrt(a.embedding)) if tied else 1.0
-        self.embedding = Embedding(EMBEDDING, a.vocabulary, a.embedding, scale)
         cell = resolve("cell", a.cell)
         widths = [a.embedding, *[a.hidden] * a.layers]
         self.cells: list[Cell] = [
             cell(widths[k], widths[k + 1], f"layer{k}.", **a.cell_options) for k in range(a.layers)
         ]
-        self.norms = [
-            LayerNorm(cell.inputs, f"{cell.prefix}norm.") if a.layer_norm else None
-            for cell in self.cells
-        ]
-        self.drops = [Drop(first=k == 0) for k in range(a.layers + 1)]
-        projected = tied and a.hidden != a.embedding
-        self.projection = Projection("projection", a.hidden, a.embedding) if projected else None
+        scale = float(np.sqrt(a.embedding)) if tied else 1.0
+        blocks = [layer for cell in self.cells for layer in (block(a, cell), Drop())]
+        self.body = Serial(
+            Embedding(EMBEDDING, a.vocabulary, a.embedding, scale), Drop(first=True), *blocks
+        )
+        self.top = Serial()
+        if tied and a.hidden != a.embedding:
+            self.top = Serial(Projection("projection", a.hidden, a.embedding))
+        self._top_state = self.top.start(1, np.float32)
         self.softmax: Softmax = softmax(
             a.vocabulary,
             a.embedding if tied else a.hidden,
@@ -96,81 +99,39 @@ class Network:
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """All weights."""
-        shapes = self.embedding.shapes()
-        for cell, norm in zip(self.cells, self.norms, strict=True):
-            shapes |= cell.shapes()
-            if norm is not None:
-                shapes |= norm.shapes()
-        if self.projection is not None:
-            shapes |= self.projection.shapes()
-        return shapes | self.softmax.shapes()
+        return self.body.shapes() | self.top.shapes() | self.softmax.shapes()
 
     def initialise(self, weights: Weights, counts: Array, generator: np.random.Generator) -> None:
         """Set the first weights; ``counts`` [V] are the unigram counts."""
-        self.embedding.initialise(weights, generator)
-        for cell, norm in zip(self.cells, self.norms, strict=True):
-            cell.initialise(weights, generator)
-            if norm is not None:
-                norm.initialise(weights, generator)
-        if self.projection is not None:
-            self.projection.initialise(weights, generator)
+        self.body.initialise(weights, generator)
+        self.top.initialise(weights, generator)
         self.softmax.initialise(weights, counts, generator)
 
     def start(self, streams: int, dtype: DTypeLike) -> State:
-        """The states of streams that have read nothing."""
-        return tuple(cell.start(streams, dtype) for cell in self.cells)
+        """The state of ``streams`` that have read nothing."""
+        return self.body.start(streams, dtype)
 
     def ready(self, weights: Weights, pass_: Pass = USE) -> Weights:
         """``weights`` with the copies that passes read; see `Layer.ready`."""
-        for cell in self.cells:
-            weights = cell.ready(weights, pass_)
-        return weights
+        return self.top.ready(self.body.ready(weights, pass_), pass_)
 
     def forward(
-        self, weights: Weights, inputs: Array, states: State, pass_: Pass
+        self, weights: Weights, inputs: Array, state: State, pass_: Pass
     ) -> tuple[Array, State, Backward]:
-        """The vectors [H, N] that the softmax reads, for ``inputs`` [T, B] (dropped, but not
-        yet projected), the states after them, and the backward pass."""
+        """The vectors [H, N] of the last layer (dropped, but not yet as `project` gives them), for
+        ``inputs`` [T, B], the state after them, and the backward pass."""
         ids = np.ascontiguousarray(inputs).reshape(-1)
-        x, _, embed_backward = self.embedding.forward(weights, ids, pass_)
-        x, _, drop_backward = self.drops[0].forward(weights, x, pass_)
-        backwards, last = [], []
-        for k, cell in enumerate(self.cells):
-            entering, norm, read = x, self.norms[k], x
-            norm_backward: Backward = unchanged
-            if norm is not None:
-                read, _, norm_backward = norm.forward(weights, x, pass_)
-            x, state, backward = cell.forward(weights, read, pass_, states[k])
-            last.append(state)
-            if self.is_residual(k):
-                x = x + entering
-            x, _, after = self.drops[k + 1].forward(weights, x, pass_)
-            backwards.append((norm_backward, backward, after))
-
-        def backward_all(dx: Array, gradients: Gradients) -> Array:
-            for k in range(len(self.cells) - 1, -1, -1):
-                norm_backward, backward, after = backwards[k]
-                dx = after(dx, gradients)
-                through = norm_backward(backward(dx, gradients), gradients)
-                dx = through + dx if self.is_residual(k) else through
-            return embed_backward(drop_backward(dx, gradients), gradients)
-
-        return x, tuple(last), backward_all
-
-    def is_residual(self, layer: int) -> bool:
-        """Whether what enters ``layer`` is added to what leaves it."""
-        cell = self.cells[layer]
-        return self.architecture.residual and cell.inputs == cell.hidden
+        return self.body.forward(weights, ids, pass_, state)
 
     def project(self, weights: Weights, h: Array) -> Array:
         """The last layer's vectors [H, N] as the softmax reads them."""
-        return h if self.projection is None else self.projection.forward(weights, h, USE)[0]
+        return self.top.forward(weights, h, USE, self._top_state)[0]
 
     def train(
         self,
         weights: Weights,
         stretch: Stretch,
-        states: State,
+        state: State,
         gradients: Gradients,
         generator: np.random.Generator,
         noise: Noise = SILENT,
@@ -182,25 +143,22 @@ class Network:
         """One pass forward and back: writes the gradients of ``scale`` times the summed loss
         (``scale`` None: of the mean). ``soft``: see `Softmax.train`. ``room`` is memory to work in.
 
-        Returns the summed cross-entropy in nats, without what `Objective` adds, and the states
+        Returns the summed cross-entropy in nats, without what `Objective` adds, and the state
         after the stretch.
         """
-        gradients.begin()
         pass_ = Pass(stretch.steps, True, noise, room)
-        ready = self.ready(weights, pass_)
-        h, last, backward = self.forward(ready, stretch.inputs, states, pass_)
         targets = np.ascontiguousarray(stretch.targets).reshape(-1)
         scale = 1 / len(targets) if scale is None else scale
         counted = None if stretch.weights is None else stretch.weights.reshape(-1)
+        gradients.begin()
+        ready = self.ready(weights, pass_)
+        h, last, backward = self.forward(ready, stretch.inputs, state, pass_)
+        read, _, top_backward = self.top.forward(ready, h, pass_, self._top_state)
         scales = scale if counted is None else counted * h.dtype.type(scale)
-        top, project_backward = h, None
-        if self.projection is not None:
-            top, _, project_backward = self.projection.forward(weights, h, pass_)
         losses, dh = self.softmax.train(
-            weights, top, targets, scales, gradients, generator, objective.smoothing, soft
+            weights, read, targets, scales, gradients, generator, objective.smoothing, soft
         )
-        if project_backward is not None:
-            dh = project_backward(dh, gradients)
+        dh = top_backward(dh, gradients)
         self._regularise(h, dh, stretch.steps, objective, scale)
         backward(dh, gradients)
         gradients.settle()
@@ -230,3 +188,13 @@ class Network:
             / len(h)
             * (objective.activation * (h * h).sum() + objective.temporal * (change * change).sum())
         )
+
+
+def block(architecture: Architecture, cell: Cell) -> Layer:
+    """One recurrent layer, with what the ``architecture`` has around each."""
+    layer: Layer = Recurrent(cell)
+    if architecture.layer_norm:
+        layer = Prenorm(LayerNorm(cell.inputs, f"{cell.prefix}norm."), layer)
+    if architecture.residual and cell.inputs == cell.hidden:
+        layer = Residual(layer)
+    return layer

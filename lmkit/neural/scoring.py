@@ -57,7 +57,7 @@ class Scorer:
     def read(self, inputs: Array, states: State) -> tuple[Array, State]:
         """What the softmax reads [H, N] after each of ``inputs`` [T, B], and the last states."""
         h, last = self.advance(inputs, states)
-        return self.network.project(self.weights, h), last
+        return self.network.project(self._ready, h), last
 
     def advance(self, inputs: Array, states: State) -> tuple[Array, State]:
         """As `read`, but for the states alone: the columns are not projected."""

@@ -25,6 +25,8 @@ State: TypeAlias = tuple[Any, ...]
 
 def mapped(function: Callable[..., Array], *states: State) -> State:
     """``function`` of the leaves that have the same place in all ``states``."""
+    if len(states) == 1:
+        return _each(function, states[0])
     return tuple(
         mapped(function, *parts) if isinstance(parts[0], tuple) else function(*parts)
         for parts in zip(*states, strict=True)
@@ -68,7 +70,7 @@ def repeat(state: State, count: int) -> State:
 
 def kept(state: State) -> State:
     """``state`` in memory of its own: what a pass leaves may be memory that the next one uses."""
-    return mapped(lambda leaf: leaf.copy(), state)
+    return _each(np.ndarray.copy, state)
 
 
 def replace(state: State, which: NDArray[np.integer], by: State) -> None:
@@ -95,6 +97,15 @@ def restored(like: State, prefix: str, tensors: Mapping[str, Array]) -> State:
     """
     names = iter(named(like, prefix))
     return mapped(lambda _: tensors[next(names)].copy(), like)
+
+
+def _each(function: Callable[[Array], Array], state: State) -> State:
+    """`mapped` of one state, which each generated token goes through several times."""
+    if not state:
+        return state
+    return tuple(
+        [_each(function, part) if type(part) is tuple else function(part) for part in state]
+    )
 
 
 def _groups(state: State) -> Iterator[State]:

@@ -9,7 +9,6 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +16,8 @@ import pytest
 import lmkit.neural
 from lmkit.neural import tree
 from lmkit.neural.arrays import Array, Room, Weights
+from lmkit.neural.cells.base import Cell
+from lmkit.neural.compose import Prenorm, Residual, Serial
 from lmkit.neural.dropout import Drop
 from lmkit.neural.embedding import Embedding
 from lmkit.neural.layer import Layer, Pass
@@ -24,11 +25,18 @@ from lmkit.neural.noise import Dropout, Noise
 from lmkit.neural.normalisation import LayerNorm
 from lmkit.neural.parameters import Gradients, Parameters
 from lmkit.neural.projection import Projection
+from lmkit.neural.recurrent import Recurrent, turned
 from lmkit.neural.tree import State
 from lmkit.registry import names, resolve
 
 D, T, B = 5, 4, 3
 WORDS, MANY_WORDS = 9, 400
+
+
+def cell(name: str, hidden: int = 6, prefix: str = "c.", **options: bool) -> Cell:
+    made: Cell = resolve("cell", name)(D, hidden, prefix, **options)
+    return made
+
 
 LAYERS: dict[str, Callable[[], Layer]] = {
     "embedding": lambda: Embedding("e", WORDS, D, 2.0),
@@ -37,8 +45,18 @@ LAYERS: dict[str, Callable[[], Layer]] = {
     "dropout of inputs": lambda: Drop(first=True),
     "layer norm": lambda: LayerNorm(D, "n."),
     "projection": lambda: Projection("p", D, 7),
-    **{cell: lambda cell=cell: resolve("cell", cell)(D, 6, "c.") for cell in names("cell")},
-    "lstm with peepholes": lambda: resolve("cell", "lstm")(D, 6, "c.", peepholes=True),
+    **{name: lambda name=name: Recurrent(cell(name)) for name in names("cell")},
+    "lstm with peepholes": lambda: Recurrent(cell("lstm", peepholes=True)),
+    "from the last step": lambda: Recurrent(cell("gru"), reverse=True),
+    "nothing": Serial,
+    "one after the other": lambda: Serial(
+        Drop(first=True),
+        Residual(Prenorm(LayerNorm(D, "n."), Recurrent(cell("lstm", D)))),
+        Drop(),
+        Serial(Recurrent(cell("gru", 6, "d.")), Projection("p", 6, 4)),
+    ),
+    "from words": lambda: Serial(Embedding("e", WORDS, D), Recurrent(cell("rnn"))),
+    "weights used twice": lambda: Serial(Projection("p", D, D), Residual(Projection("p", D, D))),
 }
 
 USE = Pass(T)
@@ -58,7 +76,8 @@ class Case:
         self.parameters = Parameters(self.layer.shapes(), dtype)
         self.layer.initialise(self.parameters.views, rng)
         self.parameters.flat += (0.2 * rng.standard_normal(len(self.parameters.flat))).astype(dtype)
-        self.words = self.layer.vocabulary if isinstance(self.layer, Embedding) else 0
+        first = self.layer.layers[:1] if isinstance(self.layer, Serial) else [self.layer]
+        self.words = sum(layer.vocabulary for layer in first if isinstance(layer, Embedding))
         self.x = self.inputs(T, B).astype(int if self.words else dtype)
         self.state = tree.mapped(
             lambda leaf: (0.5 * rng.standard_normal(leaf.shape)).astype(dtype),
@@ -135,7 +154,15 @@ def test_every_layer_of_the_package_is_here() -> None:
             if not inspect.isabstract(kind) and kind.__module__.startswith("lmkit."):
                 yield kind
 
-    assert set(kinds(Layer)) <= {type(make()) for make in LAYERS.values()}
+    def parts(layer: Layer) -> Iterator[Layer]:
+        yield layer
+        for part in layer.layers if isinstance(layer, Serial) else []:
+            yield from parts(part)
+        if isinstance(layer, Residual):
+            yield from parts(layer.layer)
+
+    here = {type(part) for make in LAYERS.values() for part in parts(make())}
+    assert set(kinds(Layer)) <= here
 
 
 @pytest.mark.parametrize("noise", NOISES)
@@ -203,6 +230,18 @@ def test_step_by_step_is_the_whole(case: Case) -> None:
     assert alike(state, end)
 
 
+def test_a_reverse_layer_reads_the_last_step_first() -> None:
+    case = Case("from the last step")
+    forward = Recurrent(cell("gru"))
+    pass_ = Pass(T)
+    ready = forward.ready(case.weights, pass_)
+    y, last, _ = forward.forward(ready, turned(case.x, T), pass_, case.state)
+    found, end = case.run()
+    assert np.array_equal(found, turned(y, T))
+    assert alike(end, last, 0)
+    assert np.array_equal(turned(case.x, T)[:, :B], case.x[:, -B:])
+
+
 def test_streams_know_nothing_of_each_other(case: Case) -> None:
     together, last = case.run()
     for stream in range(B):
@@ -237,7 +276,7 @@ def test_memory_that_is_used_again_changes_nothing(case: Case) -> None:
     for _ in range(2):
         y, last = case.run(pass_=pass_)
         assert np.array_equal(y, expected[0]) and alike(last, expected[1], 0)
-        dx, gradients = case.gradients(replace(pass_, training=True), dy)
+        dx, gradients = case.gradients(pass_._replace(training=True), dy)
         assert np.array_equal(dx, wanted[0])
         assert all(np.array_equal(gradients[name], wanted[1][name]) for name in case.weights)
 

@@ -10,6 +10,7 @@ import pytest
 
 import lmkit
 from lmkit.errors import ModelFileError, UsageError
+from lmkit.neural import tree
 from lmkit.neural.compression import pruned, quantized, to_int8
 from lmkit.neural.inspection import gates, neighbours
 from lmkit.neural.model import NeuralModel
@@ -147,7 +148,7 @@ def test_gates_are_what_the_equations_say(text: Path, cell: str, count: int) -> 
         z = (
             views["layer0.w"] @ x
             + views["layer0.b"]
-            + views["layer0.u"] @ (model.before_start[0][0][:, 0])
+            + views["layer0.u"] @ next(tree.leaves(model.before_start))[:, 0]
         )
         assert first["i"][0] == pytest.approx(1 / (1 + np.exp(-z[24:48])), abs=1e-5)
         assert first["g"][0] == pytest.approx(np.tanh(z[72:]), abs=1e-5)

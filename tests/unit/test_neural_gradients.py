@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lmkit.model import BOS
+from lmkit.neural import tree
 from lmkit.neural.architecture import Architecture
 from lmkit.neural.layer import Pass
 from lmkit.neural.network import Network, Objective, Stretch
@@ -51,9 +52,8 @@ class Check:
         if not objective.activation:
             weights[3:, 1] = 0  # padding
         self.stretch = Stretch(ids[:-1], ids[1:], weights)
-        self.states = tuple(
-            tuple(0.5 * rng.standard_normal((6, BATCH)) for _ in range(c.states))
-            for c in self.network.cells
+        self.states = tree.mapped(
+            lambda leaf: 0.5 * rng.standard_normal(leaf.shape), self.network.start(BATCH, float)
         )
         self.scale = 1 / ids[1:].size
 

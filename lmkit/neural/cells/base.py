@@ -7,14 +7,15 @@ A cell of ``H`` hidden units and ``D`` inputs has ``k`` blocks of H rows, its ga
 `project` makes the input's part of all steps at once, `unroll` runs the recurrence over it. Passes
 read the weights in another form than they are trained in: `Cell.prepare` adds to the weights
 
-- ``w:read``, ``u:read``, ``b:read``, with the rows of logistic gates halved,
+- ``w:read``, ``u:read``, ``b:read`` [k * H, 1], with the rows of logistic gates halved,
 - ``u:back``, in training: ``u`` transposed, for the backward pass,
 - ``u:mask``, where one was drawn: what ``u`` is multiplied with entry by entry.
 """
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,7 +24,7 @@ from numpy.typing import DTypeLike
 from lmkit.neural.arrays import Array, Room, Weights, by_feature, by_step, check_options
 from lmkit.neural.blas import block_rows, product
 from lmkit.neural.initialisation import glorot, orthogonal
-from lmkit.neural.layer import Backward, Layer, Pass
+from lmkit.neural.layer import Backward, Pass
 from lmkit.neural.parameters import Gradients
 from lmkit.neural.tree import State
 
@@ -32,9 +33,9 @@ LEAST_COLUMNS = 16
 no transposing afterwards."""
 
 
-class Cell(Layer):
-    """A recurrent layer; ``options`` are the cell's own. Its state are arrays [H, B], of which the
-    first is the output of the step before."""
+class Cell(ABC):
+    """The equations of a recurrent layer; ``options`` are the cell's own. Its state are arrays
+    [H, B], of which the first is the output of the step before."""
 
     name: ClassVar[str]
     options: ClassVar[tuple[str, ...]] = ()
@@ -62,6 +63,7 @@ class Cell(Layer):
         return len(self.gates) * self.hidden
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The weights that the cell needs, by full name."""
         return {
             f"{self.prefix}w": (self.rows, self.inputs),
             f"{self.prefix}u": (self.rows, self.hidden),
@@ -75,38 +77,31 @@ class Cell(Layer):
         weights[f"{self.prefix}b"][...] = 0
 
     def start(self, streams: int, dtype: DTypeLike) -> State:
+        """The state of ``streams`` that have read nothing."""
         return tuple(np.zeros((self.hidden, streams), dtype) for _ in range(self.states))
 
     def prepare(self, weights: Weights, pass_: Pass) -> Weights:
         """See `Layer.prepare` and above. Masks on ``u`` are those of weight dropping (Merity et al.
         2018)."""
-        w, u, b = (weights[f"{self.prefix}{name}"] for name in "wub")
+        p, empty = self.prefix, pass_.room.empty
+        w, u, b = weights[f"{p}w"], weights[f"{p}u"], weights[f"{p}b"]
         made: Weights = {}
-
-        def multiplied(name: str, some: Array, other: Array) -> Array:
-            out = self._empty(pass_.room, name, some.shape, some.dtype)
-            made[f"{self.prefix}{name}"] = np.multiply(some, other, out=out)
-            return out
-
         mask = pass_.noise.recurrent_matrix(u)
         if mask is not None:
-            made[f"{self.prefix}u:mask"] = mask
-            u = multiplied("u:dropped", u, mask)
-        scale = self._scale(self.gates, w.dtype)
-        multiplied("w:read", w, scale)
-        multiplied("u:read", u, self._scale(self.state_gates or self.gates, u.dtype))
-        multiplied("b:read", b, scale[:, 0])
+            made[f"{p}u:mask"] = mask
+            u = u * mask
+        for name, value, gates in (
+            ("w:read", w, self.gates),
+            ("u:read", u, self.state_gates or self.gates),
+            ("b:read", b[:, None], self.gates),
+        ):
+            out = empty(f"{p}{name}", value.shape, value.dtype)
+            halves = halved(gates, self.half, self.hidden, value.dtype)
+            made[f"{p}{name}"] = np.multiply(value, halves, out=out)
         if pass_.training:
-            back = made[f"{self.prefix}u:back"] = self._empty(
-                pass_.room, "u:back", u.shape[::-1], u.dtype
-            )
+            back = made[f"{p}u:back"] = empty(f"{p}u:back", u.shape[::-1], u.dtype)
             back[...] = u.T
         return made
-
-    def _scale(self, gates: tuple[str, ...], dtype: DTypeLike) -> Array:
-        """[k * H, 1]: a half for the rows of logistic gates."""
-        halves = [0.5 if gate in self.half else 1 for gate in gates]
-        return np.repeat(np.array(halves, dtype), self.hidden)[:, None]
 
     def project(self, weights: Weights, x: Array, pass_: Pass) -> tuple[Array, Backward]:
         """The input's part of the gates, of ``x`` [D, N]: [T, rows, B], with room for the
@@ -115,18 +110,18 @@ class Cell(Layer):
         w, b = weights[f"{self.prefix}w:read"], weights[f"{self.prefix}b:read"]
         batch = x.shape[1] // steps
         rows = self.rows + self.scratch * self.hidden
-        z = self._empty(room, "z", (steps, rows, batch), x.dtype)
+        z = room.empty(f"{self.prefix}z", (steps, rows, batch), x.dtype)
         gates = z[:, : self.rows]
         if batch >= LEAST_COLUMNS and block_rows(*w.shape, batch) < self.rows:
-            steps_of_x = self._empty(room, "x", (steps, len(x), batch), x.dtype)
+            steps_of_x = room.empty(f"{self.prefix}x", (steps, len(x), batch), x.dtype)
             by_step(x, steps, steps_of_x)
-            bias = np.repeat(b[:, None], batch, axis=1)
+            bias = np.repeat(b, batch, axis=1)
             for now, read in zip(gates, steps_of_x, strict=True):
                 product(w, now)(read)
                 now += bias
         else:
             whole = np.matmul(w, x).reshape(self.rows, steps, batch)
-            np.add(whole.transpose(1, 0, 2), b[:, None], out=gates)
+            np.add(whole.transpose(1, 0, 2), b, out=gates)
 
         def backward(dz: Array, gradients: Gradients) -> Array:
             gradients.product(f"{self.prefix}w", dz, x.T)
@@ -147,31 +142,15 @@ class Cell(Layer):
         from the gradient of the outputs [H, N] to that of ``z``, as [k * H, N].
         """
 
-    def forward(
-        self, weights: Weights, x: Array, pass_: Pass, state: State
-    ) -> tuple[Array, State, Backward]:
-        """Outputs [H, N] for the inputs ``x`` [D, N]; see `Layer.forward`."""
-        mask = pass_.noise.state(self.hidden, x.shape[1] // pass_.steps, x.dtype)
-        z, project_backward = self.project(weights, x, pass_)
-        y, last, unroll_backward = self.unroll(weights, z, state, mask, pass_.room)
-
-        def backward(dy: Array, gradients: Gradients) -> Array:
-            return project_backward(unroll_backward(dy, gradients), gradients)
-
-        return y, last, backward
-
     def gates_in(self, room: Room, steps: int, streams: int, dtype: DTypeLike) -> Array:
         """The gates [T, k * H, B] of the last pass, one in use, that worked in ``room``."""
         rows = self.rows + self.scratch * self.hidden
-        return self._empty(room, "z", (steps, rows, streams), dtype)[:, : self.rows]
-
-    def _empty(self, room: Room, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
-        return room.empty(self.prefix + name, shape, dtype)
+        return room.empty(f"{self.prefix}z", (steps, rows, streams), dtype)[:, : self.rows]
 
     def _by_feature(self, room: Room, name: str, steps: Array) -> Array:
         """``steps`` [T, F, B] as [F, N]."""
         shape = (steps.shape[1], len(steps) * steps.shape[2])
-        return by_feature(steps, self._empty(room, f"{name} by feature", shape, steps.dtype))
+        return by_feature(steps, room.empty(f"{self.prefix}{name} by feature", shape, steps.dtype))
 
     def _read(self, room: Room, h: Array, outputs: Array, mask: Array | None) -> Array:
         """What the steps have read [H, N] of the states ``h`` [T + 1, H, B], which as [H, N + B]
@@ -186,3 +165,10 @@ class Cell(Layer):
         """Add the gradient of ``u`` from those of the gates [k * H, N] and the states that each
         step has read [H, N]."""
         gradients.product(f"{self.prefix}u", dz, read.T, weights.get(f"{self.prefix}u:mask"))
+
+
+@cache
+def halved(gates: tuple[str, ...], half: tuple[str, ...], size: int, dtype: np.dtype) -> Array:
+    """[k * H, 1]: a half for the rows of the ``gates`` that are among ``half``, one for others."""
+    factors = [0.5 if gate in half else 1 for gate in gates]
+    return np.repeat(np.array(factors, dtype), size)[:, None]

@@ -45,7 +45,7 @@ class GRU(Cell):
         """See `Cell.unroll`."""
         size = self.hidden
         steps, _, batch = z.shape
-        h = self._empty(room, "h", (steps + 1, size, batch), z.dtype)
+        h = room.empty(f"{self.prefix}h", (steps + 1, size, batch), z.dtype)
         h[0] = state[0]
         # Blocks n, r, z and m of each step: the gradients of the first three are those of the
         # projected input, of the last three those of what u gives.
@@ -71,7 +71,7 @@ class GRU(Cell):
         outputs = self._by_feature(room, "h", h)
 
         def backward(dy: Array, gradients: Gradients) -> Array:
-            gradient = self._empty(room, "dy", (steps, size, batch), dy.dtype)
+            gradient = room.empty(f"{self.prefix}dy", (steps, size, batch), dy.dtype)
             by_step(dy, steps, gradient)
             update = self._derivatives(z, h)
             dh = np.zeros_like(h[0])

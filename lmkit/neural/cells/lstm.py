@@ -73,9 +73,9 @@ class LSTM(Cell):
         """See `Cell.unroll`."""
         size = self.hidden
         steps, _, batch = z.shape
-        h = self._empty(room, "h", (steps + 1, size, batch), z.dtype)
-        c = self._empty(room, "c", h.shape, z.dtype)
-        squashed = self._empty(room, "tanh c", (steps, size, batch), z.dtype)
+        h = room.empty(f"{self.prefix}h", (steps + 1, size, batch), z.dtype)
+        c = room.empty(f"{self.prefix}c", h.shape, z.dtype)
+        squashed = room.empty(f"{self.prefix}tanh c", (steps, size, batch), z.dtype)
         h[0], c[0] = state
         part = np.empty_like(z[0])
         multiply = product(weights[f"{self.prefix}u:read"], part)
@@ -104,7 +104,7 @@ class LSTM(Cell):
         outputs = self._by_feature(room, "h", h)
 
         def backward(dy: Array, gradients: Gradients) -> Array:
-            gradient = self._empty(room, "dy", (steps, size, batch), dy.dtype)
+            gradient = room.empty(f"{self.prefix}dy", (steps, size, batch), dy.dtype)
             by_step(dy, steps, gradient)
             self._unroll_backward(weights, z, c, squashed, gradient, mask)
             read = self._read(room, h, outputs, mask)

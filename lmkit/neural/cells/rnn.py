@@ -32,7 +32,7 @@ class RNN(Cell):
         """
         size = self.hidden
         steps, _, batch = z.shape
-        h = self._empty(room, "h", (steps + 1, size, batch), z.dtype)
+        h = room.empty(f"{self.prefix}h", (steps + 1, size, batch), z.dtype)
         h[0] = state[0]
         part = np.empty_like(h[0])
         multiply = product(weights[f"{self.prefix}u:read"], part)
@@ -45,7 +45,7 @@ class RNN(Cell):
         outputs = self._by_feature(room, "h", h)
 
         def backward(dy: Array, gradients: Gradients) -> Array:
-            gradient = self._empty(room, "dy", (steps, size, batch), dy.dtype)
+            gradient = room.empty(f"{self.prefix}dy", (steps, size, batch), dy.dtype)
             by_step(dy, steps, gradient)
             slope = 1 - h[1:] * h[1:]
             dz = slope
