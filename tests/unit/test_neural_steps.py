@@ -11,6 +11,7 @@ from lmkit.neural.noise import Dropout
 from lmkit.neural.optimizers.adam import Adam
 from lmkit.neural.parameters import Gradients, Parameters, summed
 from lmkit.neural.stepper import Stepper, without
+from lmkit.neural.tree import named
 from lmkit.threads import Team, parts
 
 VOCABULARY, STEPS, BATCH = 400, 5, 6
@@ -156,3 +157,26 @@ def test_a_stretch_without_its_holes() -> None:
     assert without(slice(10, 20), holes) == [slice(12, 20)]
     assert without(slice(3, 4), holes) == []
     assert without(slice(0, 3), []) == [slice(0, 3)]
+
+
+def test_the_vector_of_all_weights_has_the_order_that_checkpoints_were_written_in() -> None:
+    shape = Architecture(9, "lstm", 4, 2, 3, True, True, True, cell_options={"peepholes": True})
+    per_layer = ["w", "u", "b", "p", "norm.gain", "norm.shift"]
+    assert list(Network(shape).shapes()) == [
+        "embedding",
+        *(f"layer{k}.{name}" for k in range(2) for name in per_layer),
+        *("projection", "output.b"),
+    ]
+    shape = Architecture(9, "gru", 4, 1, 3, False, softmax="adaptive")
+    assert list(Network(shape).shapes()) == [
+        *("embedding", "layer0.w", "layer0.u", "layer0.b", "layer0.b_m"),
+        *("head.w", "head.b", "tail0.p", "tail0.w", "tail0.b", "tail1.p", "tail1.w", "tail1.b"),
+    ]
+
+
+@pytest.mark.parametrize("residual", [True, False])
+def test_states_have_the_names_that_files_have_them_by(residual: bool) -> None:
+    shape = Architecture(9, "lstm", 4, 2, 3, residual=residual, layer_norm=residual)
+    names = named(Network(shape).start(1, np.float32), "start")
+    assert list(names) == ["start.0.0", "start.0.1", "start.1.0", "start.1.1"]
+    assert [part.shape for part in names.values()] == [(4, 1)] * 4
