@@ -24,6 +24,7 @@ from lmkit.neural.parameters import Gradients
 from lmkit.neural.projection import Projection
 from lmkit.neural.recurrent import Recurrent
 from lmkit.neural.softmax.base import Softmax
+from lmkit.neural.softmax.targets import Targets
 from lmkit.neural.tree import State, kept
 from lmkit.registry import resolve
 
@@ -141,23 +142,22 @@ class Network:
         room: Room = FRESH,
     ) -> tuple[float, State]:
         """One pass forward and back: writes the gradients of ``scale`` times the summed loss
-        (``scale`` None: of the mean). ``soft``: see `Softmax.train`. ``room`` is memory to work in.
+        (``scale`` None: of the mean). ``soft``: see `Targets`. ``room`` is memory to work in.
 
         Returns the summed cross-entropy in nats, without what `Objective` adds, and the state
         after the stretch.
         """
         pass_ = Pass(stretch.steps, True, noise, room)
-        targets = np.ascontiguousarray(stretch.targets).reshape(-1)
-        scale = 1 / len(targets) if scale is None else scale
+        ids = np.ascontiguousarray(stretch.targets).reshape(-1)
+        scale = 1 / len(ids) if scale is None else scale
         counted = None if stretch.weights is None else stretch.weights.reshape(-1)
         gradients.begin()
         ready = self.ready(weights, pass_)
         h, last, backward = self.forward(ready, stretch.inputs, state, pass_)
         read, _, top_backward = self.top.forward(ready, h, pass_, self._top_state)
         scales = scale if counted is None else counted * h.dtype.type(scale)
-        losses, dh = self.softmax.train(
-            weights, read, targets, scales, gradients, generator, objective.smoothing, soft
-        )
+        targets = Targets(ids, scales, objective.smoothing, soft)
+        losses, dh = self.softmax.train(weights, read, targets, gradients, generator)
         dh = top_backward(dh, gradients)
         self._regularise(h, dh, stretch.steps, objective, scale)
         backward(dh, gradients)

@@ -15,6 +15,7 @@ from lmkit.neural.layer import Pass
 from lmkit.neural.network import Network, Objective, Stretch
 from lmkit.neural.noise import Dropout, Noise
 from lmkit.neural.parameters import Gradients, Parameters
+from lmkit.neural.softmax.targets import Targets
 from lmkit.registry import resolve
 
 V, D, H, LAYERS, STEPS, BATCH = 23, 7, 9, 2, 6, 4
@@ -180,7 +181,7 @@ def test_the_adaptive_softmax_is_theirs(torch: ModuleType) -> None:
     tokens = np.where(ranks >= BOS, ranks + 1, ranks)  # <s> is no outcome here
     gradients = parameters.gradients_of(parameters.empty_like())
     losses, dh = softmax.train(
-        parameters.views, h, tokens, 1 / 40, gradients, np.random.default_rng(0)
+        parameters.views, h, Targets(tokens, 1 / 40), gradients, np.random.default_rng(0)
     )
     x = torch.from_numpy(h.T.copy()).requires_grad_()
     output, loss = theirs(x, torch.from_numpy(ranks))
@@ -203,7 +204,7 @@ def test_label_smoothing_and_layer_norm_are_theirs(torch: ModuleType) -> None:
     targets = rng.integers(2, V, 40)
     gradients = parameters.gradients_of(parameters.empty_like())
     losses, dh = softmax.train(
-        parameters.views, h, targets, 1 / 40, gradients, np.random.default_rng(0), 0.2
+        parameters.views, h, Targets(targets, 1 / 40, 0.2), gradients, np.random.default_rng(0)
     )
     x = torch.from_numpy(h.T.copy()).requires_grad_()
     keep = [k for k in range(V) if k != BOS]

@@ -15,6 +15,7 @@ from lmkit.neural.compression import pruned, quantized, to_int8
 from lmkit.neural.inspection import gates, neighbours
 from lmkit.neural.model import NeuralModel
 from lmkit.neural.parameters import Gradients
+from lmkit.neural.softmax.targets import Targets
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +115,8 @@ def test_the_teachers_gradient_is_that_of_its_cross_entropy() -> None:
         return -float((0.7 * hard + 0.3 * (soft.T * log_probs).sum(axis=1)).sum())
 
     gradients = Gradients({"w": np.empty_like(w), "b": np.empty_like(b)})
-    _, dh = Unnormalised().train(w, b, h, targets, 1.0, gradients, ("w", "b"), 0.0, (soft, 0.3))
+    mixed = Targets(targets, soft=(soft, 0.3))
+    _, dh = Unnormalised().train(w, b, h, mixed, gradients, ("w", "b"))
     for place in np.ndindex(h.shape):
         change = np.zeros_like(h)
         change[place] = 1e-6

@@ -13,6 +13,7 @@ from lmkit.neural.network import Network, Objective, Stretch
 from lmkit.neural.noise import Dropout, Noise
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.softmax import base, unnormalised
+from lmkit.neural.softmax.targets import Targets
 from lmkit.registry import names
 
 STEPS, BATCH = 5, 3
@@ -69,11 +70,9 @@ class Check:
         losses, _ = self.network.softmax.train(
             views,
             self.network.project(views, h),
-            self.stretch.targets.reshape(-1),
-            self.scale,
+            Targets(self.stretch.targets.reshape(-1), self.scale, self.objective.smoothing),
             self.parameters.gradients_of(self.parameters.empty_like()),
             np.random.default_rng(0),
-            self.objective.smoothing,
         )
         penalty = self.network.penalty(h, STEPS, self.objective, self.scale)
         return float((losses * self.stretch.weights.reshape(-1)).sum() * self.scale + penalty)
@@ -183,7 +182,7 @@ def test_the_loss_is_right_where_exp_overflows() -> None:
     gradients = parameters.gradients_of(parameters.empty_like())
     targets = np.arange(17) + 3
     losses, dh = network.softmax.train(
-        views, 3000 * h, targets, 1.0, gradients, np.random.default_rng(0)
+        views, 3000 * h, Targets(targets), gradients, np.random.default_rng(0)
     )
     expected = -network.softmax.log_probs(views, 3000 * h)[np.arange(17), targets]
     assert losses == pytest.approx(expected, rel=1e-9)
@@ -202,11 +201,9 @@ def test_the_softmax_in_several_stretches_is_the_softmax_in_one(
         losses, dh = network.softmax.train(
             parameters.views,
             h,
-            targets,
-            np.linspace(0, 1, 17),
+            Targets(targets, np.linspace(0, 1, 17), 0.1),
             parameters.gradients_of(flat),
             np.random.default_rng(0),
-            0.1,
         )
         results.append(np.concatenate((losses, dh.reshape(-1), flat)))
     assert results[0] == pytest.approx(results[1], abs=1e-12)
@@ -218,7 +215,7 @@ def test_sampling_every_word_is_the_full_softmax() -> None:
     targets = np.arange(17) + 3
     gradients = parameters.gradients_of(parameters.empty_like())
     losses, _ = network.softmax.train(
-        parameters.views, h, targets, 1.0, gradients, np.random.default_rng(0)
+        parameters.views, h, Targets(targets), gradients, np.random.default_rng(0)
     )
     exact = -network.softmax.log_prob(parameters.views, h, targets)
     assert losses == pytest.approx(exact, abs=1e-6)

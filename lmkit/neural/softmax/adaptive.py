@@ -21,6 +21,7 @@ from lmkit.neural.arrays import Array, Weights
 from lmkit.neural.initialisation import glorot, uniform
 from lmkit.neural.parameters import Gradients
 from lmkit.neural.softmax.base import Softmax
+from lmkit.neural.softmax.targets import Targets
 from lmkit.neural.softmax.unnormalised import Unnormalised
 
 
@@ -110,22 +111,19 @@ class AdaptiveSoftmax(Softmax):
         self,
         weights: Weights,
         h: Array,
-        targets: Array,
-        scale: Array | float,
+        targets: Targets,
         gradients: Gradients,
         generator: np.random.Generator,
-        smoothing: float = 0.0,
-        soft: tuple[Array, float] | None = None,
     ) -> tuple[Array, Array]:
         """See `Softmax.train`. No label smoothing."""
-        if smoothing or soft is not None:
+        if not targets.hard:
             raise UsageError(
                 "an adaptive softmax has neither label smoothing nor a teacher", "the full softmax"
             )
-        ranks, rows, clusters = self._places(targets)
-        scales = np.broadcast_to(np.asarray(scale, h.dtype), targets.shape)
+        ranks, rows, clusters = self._places(targets.ids)
+        scales = targets.scales_as(h.dtype)
         losses, dh = self._head.train(
-            *(weights["head.w"], weights["head.b"], h, rows, scales),
+            *(weights["head.w"], weights["head.b"], h, Targets(rows, scales)),
             *(gradients, ("head.w", "head.b")),
         )
         for k, tail in enumerate(self._tails):
@@ -134,9 +132,9 @@ class AdaptiveSoftmax(Softmax):
                 continue
             p, w, b = (f"tail{k}.{name}" for name in "pwb")
             columns = h[:, here]
+            mine = Targets(ranks[here] - self._edges[k], scales[here])
             part, dpart = tail.train(
-                *(weights[w], weights[b], weights[p] @ columns, ranks[here] - self._edges[k]),
-                *(scales[here], gradients, (w, b)),
+                *(weights[w], weights[b], weights[p] @ columns, mine, gradients, (w, b))
             )
             losses[here] += part
             gradients.product(p, dpart, columns.T)

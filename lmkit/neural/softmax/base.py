@@ -1,6 +1,6 @@
 """What an output layer is: from the last hidden vectors to probabilities and gradients.
 
-``h`` is [H, N], ``targets`` [N]. ``<s>`` is never predicted: its probability is zero. Whatever a
+``h`` is [H, N], ``targets`` are N. ``<s>`` is never predicted: its probability is zero. Whatever a
 layer does in training, `log_prob` and `log_probs` are the exact, normalised distribution.
 """
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from lmkit.neural.arrays import Array, Weights, check_options
 from lmkit.neural.parameters import Gradients
+from lmkit.neural.softmax.targets import Targets
 from lmkit.neural.softmax.unnormalised import WHOLE
 
 
@@ -57,19 +58,15 @@ class Softmax(ABC):
         self,
         weights: Weights,
         h: Array,
-        targets: Array,
-        scale: Array | float,
+        targets: Targets,
         gradients: Gradients,
         generator: np.random.Generator,
-        smoothing: float = 0.0,
-        soft: tuple[Array, float] | None = None,
     ) -> tuple[Array, Array]:
-        """Losses [N] in nats, and the gradient [H, N] of ``sum(scale * losses)``; those of the
+        """Losses [N] in nats, and the gradient [H, N] of ``sum(scales * losses)``; those of the
         weights are added to ``gradients``.
 
-        ``smoothing`` is the part of each target that is spread over all tokens (Szegedy et al.
-        2016); the losses are those of the smoothed targets. ``soft`` is a distribution [V, N] and
-        the part of each target that it stands for; the losses leave it out.
+        The losses are those of smoothed targets, and leave soft ones out. Raises `UsageError` for
+        targets that the layer cannot learn from.
         """
 
     @abstractmethod

@@ -11,6 +11,7 @@ from lmkit.neural.arrays import Array, Weights
 from lmkit.neural.initialisation import uniform, unigram_log_counts
 from lmkit.neural.parameters import Gradients
 from lmkit.neural.softmax.base import Softmax
+from lmkit.neural.softmax.targets import Targets
 from lmkit.neural.softmax.unnormalised import Unnormalised
 
 
@@ -35,23 +36,17 @@ class FullSoftmax(Softmax):
         self,
         weights: Weights,
         h: Array,
-        targets: Array,
-        scale: Array | float,
+        targets: Targets,
         gradients: Gradients,
         generator: np.random.Generator,
-        smoothing: float = 0.0,
-        soft: tuple[Array, float] | None = None,
     ) -> tuple[Array, Array]:
         return self.exact.train(
             weights[self.embedding],
             weights["output.b"],
             h,
             targets,
-            scale,
             gradients,
             (self.embedding, "output.b"),
-            smoothing,
-            soft,
         )
 
     def log_prob(self, weights: Weights, h: Array, targets: Array) -> Array:

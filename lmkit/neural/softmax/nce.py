@@ -23,6 +23,7 @@ from lmkit.errors import UsageError
 from lmkit.neural.arrays import Array, Weights
 from lmkit.neural.parameters import Gradients, summed
 from lmkit.neural.softmax.drawing import DrawingSoftmax
+from lmkit.neural.softmax.targets import Targets
 
 
 class NoiseContrastive(DrawingSoftmax):
@@ -43,15 +44,12 @@ class NoiseContrastive(DrawingSoftmax):
         self,
         weights: Weights,
         h: Array,
-        targets: Array,
-        scale: Array | float,
+        targets: Targets,
         gradients: Gradients,
         generator: np.random.Generator,
-        smoothing: float = 0.0,
-        soft: tuple[Array, float] | None = None,
     ) -> tuple[Array, Array]:
         """See `Softmax.train`; the losses are those above. No label smoothing."""
-        if smoothing or soft is not None:
+        if not targets.hard:
             raise UsageError(
                 "noise-contrastive estimation has neither label smoothing nor a teacher",
                 "the full softmax",
@@ -59,9 +57,9 @@ class NoiseContrastive(DrawingSoftmax):
         noise, times = self.noise(generator)
         w, b = weights[self.embedding], weights["output.b"]
         log_kq = self._log_kq.astype(h.dtype)
-        scales = np.broadcast_to(np.asarray(scale, h.dtype), targets.shape)
+        ids, scales = targets.ids, targets.scales_as(h.dtype)
         # Log odds of being noise, not text: of each target, of the noise at each position.
-        own, w_own = log_kq[targets] - b[targets], w[targets].T
+        own, w_own = log_kq[ids] - b[ids], w[ids].T
         own -= (w_own * h).sum(axis=0)
         w_noise = w[noise]
         others = np.matmul(w_noise, h)
@@ -72,7 +70,7 @@ class NoiseContrastive(DrawingSoftmax):
         d_others = _sigmoid(others)
         d_others *= times[:, None]
         d_others *= scales
-        self._add(gradients, noise, d_others, targets, d_own, h)
+        self._add(gradients, noise, d_others, ids, d_own, h)
         return losses, w_own * d_own + np.matmul(w_noise.T, d_others)
 
     def _add(
@@ -80,15 +78,15 @@ class NoiseContrastive(DrawingSoftmax):
         gradients: Gradients,
         noise: Array,
         d_others: Array,
-        targets: Array,
+        ids: Array,
         d_own: Array,
         h: Array,
     ) -> None:
         """The gradients of the output vectors and of the bias, from those of the scores."""
         gradients.add_rows(self.embedding, noise, np.matmul(d_others, h.T))
         gradients.add_rows("output.b", noise, d_others.sum(axis=1))
-        gradients.add_rows(self.embedding, *summed(targets, (h * d_own).T))
-        gradients.add_rows("output.b", *summed(targets, d_own))
+        gradients.add_rows(self.embedding, *summed(ids, (h * d_own).T))
+        gradients.add_rows("output.b", *summed(ids, d_own))
 
 
 def _sigmoid(x: Array) -> Array:

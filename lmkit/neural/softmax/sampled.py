@@ -16,6 +16,7 @@ from lmkit.errors import UsageError
 from lmkit.neural.arrays import Array, Weights
 from lmkit.neural.parameters import Gradients
 from lmkit.neural.softmax.drawing import DrawingSoftmax
+from lmkit.neural.softmax.targets import Targets
 
 FLATTENED = 0.75
 """Exponent of the unigram counts (Mikolov et al. 2013)."""
@@ -41,20 +42,17 @@ class SampledSoftmax(DrawingSoftmax):
         self,
         weights: Weights,
         h: Array,
-        targets: Array,
-        scale: Array | float,
+        targets: Targets,
         gradients: Gradients,
         generator: np.random.Generator,
-        smoothing: float = 0.0,
-        soft: tuple[Array, float] | None = None,
     ) -> tuple[Array, Array]:
         """See `Softmax.train`; the losses are those of the estimate. No label smoothing."""
-        if smoothing or soft is not None:
+        if not targets.hard:
             raise UsageError(
                 "a sampled softmax has neither label smoothing nor a teacher", "the full softmax"
             )
         drawn = self.drawn(generator)
-        rows, places = np.unique(np.concatenate((targets, drawn)), return_inverse=True)
+        rows, places = np.unique(np.concatenate((targets.ids, drawn)), return_inverse=True)
         ids, columns = places[: len(targets)], np.arange(len(targets))
         is_drawn = np.zeros(len(rows), bool)
         is_drawn[places[len(targets) :]] = True
@@ -71,7 +69,7 @@ class SampledSoftmax(DrawingSoftmax):
         sums = e.sum(axis=0)
         losses = np.log(sums) + shift - logits
         e[ids, columns] -= sums
-        e *= np.broadcast_to(np.asarray(scale, h.dtype), targets.shape) / sums
+        e *= targets.scales_as(h.dtype) / sums
         gradients.add_rows("output.b", rows, e.sum(axis=1))
         gradients.add_rows(self.embedding, rows, np.matmul(e, h.T))
         return losses, np.matmul(w.T, e)

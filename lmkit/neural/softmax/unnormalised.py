@@ -17,6 +17,7 @@ import numpy as np
 
 from lmkit.neural.arrays import Array
 from lmkit.neural.parameters import Gradients
+from lmkit.neural.softmax.targets import Targets
 
 PIECE = 1 << 18
 """Entries of e that are formed at once: 1 MiB of float32."""
@@ -38,20 +39,17 @@ class Unnormalised:
         w: Array,
         b: Array,
         h: Array,
-        targets: Array,
-        scale: Array | float,
+        targets: Targets,
         gradients: Gradients,
         names: tuple[str, str],
-        smoothing: float = 0.0,
-        soft: tuple[Array, float] | None = None,
     ) -> tuple[Array, Array]:
-        """Losses [N] and the gradient [H, N] of ``sum(scale * losses)``; those of w and b are added
-        to ``gradients`` under their ``names``. See `lmkit.neural.softmax.base.Softmax.train`."""
+        """Losses [N] and the gradient [H, N] of ``sum(scales * losses)``; those of w and b are
+        added to ``gradients`` under their ``names``. See `Softmax.train`."""
         losses = np.empty(len(targets), h.dtype)
         dh = np.empty_like(h)
-        scales = np.broadcast_to(np.asarray(scale, h.dtype), targets.shape)
+        scales, smoothing, soft = targets.scales_as(h.dtype), targets.smoothing, targets.soft
         for here in self._columns(len(targets), len(w)):
-            columns, ids = np.ascontiguousarray(h[:, here]), targets[here]
+            columns, ids = np.ascontiguousarray(h[:, here]), targets.ids[here]
             e = self._scratch((len(w), len(ids)), h.dtype)
             sums, shift, logits = self._fill(w, b, columns, e, ids)
             losses[here] = np.log(sums) + shift - logits
