@@ -14,15 +14,15 @@ from numpy.typing import DTypeLike
 from lmkit.neural.architecture import Architecture
 from lmkit.neural.arrays import Array, Room, Weights
 from lmkit.neural.cells.base import Cell
-from lmkit.neural.compose import Prenorm, Residual, Serial
-from lmkit.neural.dropout import Drop
-from lmkit.neural.embedding import Embedding
 from lmkit.neural.layer import FRESH, Backward, Layer, Pass
+from lmkit.neural.layers.compose import Prenorm, Residual, Serial
+from lmkit.neural.layers.dropout import Drop
+from lmkit.neural.layers.embedding import Embedding
+from lmkit.neural.layers.normalisation import LayerNorm
+from lmkit.neural.layers.projection import Projection
+from lmkit.neural.layers.recurrent import Recurrent
 from lmkit.neural.noise import SILENT, Noise
-from lmkit.neural.normalisation import LayerNorm
 from lmkit.neural.parameters import Gradients
-from lmkit.neural.projection import Projection
-from lmkit.neural.recurrent import Recurrent
 from lmkit.neural.softmax.base import Softmax
 from lmkit.neural.softmax.targets import Targets
 from lmkit.neural.tree import State, kept

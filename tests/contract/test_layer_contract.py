@@ -17,15 +17,15 @@ import lmkit.neural
 from lmkit.neural import tree
 from lmkit.neural.arrays import Array, Room, Weights
 from lmkit.neural.cells.base import Cell
-from lmkit.neural.compose import Prenorm, Residual, Serial
-from lmkit.neural.dropout import Drop
-from lmkit.neural.embedding import Embedding
 from lmkit.neural.layer import Layer, Pass
+from lmkit.neural.layers.compose import Prenorm, Residual, Serial
+from lmkit.neural.layers.dropout import Drop
+from lmkit.neural.layers.embedding import Embedding
+from lmkit.neural.layers.normalisation import LayerNorm
+from lmkit.neural.layers.projection import Projection
+from lmkit.neural.layers.recurrent import Recurrent, turned
 from lmkit.neural.noise import Dropout, Noise
-from lmkit.neural.normalisation import LayerNorm
 from lmkit.neural.parameters import Gradients, Parameters
-from lmkit.neural.projection import Projection
-from lmkit.neural.recurrent import Recurrent, turned
 from lmkit.neural.tree import State
 from lmkit.registry import names, resolve
 

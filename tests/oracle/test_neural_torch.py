@@ -217,7 +217,7 @@ def test_label_smoothing_and_layer_norm_are_theirs(torch: ModuleType) -> None:
     assert losses.mean() == pytest.approx(loss.item(), abs=1e-9)
     np.testing.assert_allclose(dh.T, x.grad.numpy(), atol=1e-9)
 
-    from lmkit.neural.normalisation import LayerNorm
+    from lmkit.neural.layers.normalisation import LayerNorm
 
     norm = LayerNorm(H, "n.")
     weights = {"n.gain": rng.standard_normal(H), "n.shift": rng.standard_normal(H)}
