@@ -44,6 +44,8 @@ class Gradients(Weights):
 
     def settle(self) -> None:
         """End a step: what no layer has touched has no gradient."""
+        if len(self._touched) == len(self):
+            return
         for name in self.keys() - self._touched:
             self[name][self.rows.get(name, slice(None))] = 0
             if name in self.rows:
@@ -70,19 +72,28 @@ class Gradients(Weights):
             # Some rows at a time, so that the product never exists whole.
             height = max(16, PIECE // max(1, view[0].size))
             for start in range(0, len(view), height):
-                view[start : start + height] += np.matmul(a[start : start + height], b)
+                piece = view[start : start + height]
+                piece += np.matmul(a[start : start + height], b)
 
     def add_rows(self, name: str, rows: Array, values: Array) -> None:
         """Add ``values`` [R, ...] to the ``rows`` [R], ascending and distinct."""
         view = self[name]
+        # All rows need no index, which costs more than the rows of a small vocabulary.
+        whole = len(rows) == len(view)
         if name in self._touched:
-            view[rows] += values
+            if whole:
+                view += values
+            else:
+                view[rows] += values
             if name in self.rows:
                 self.rows[name] = np.union1d(self.rows[name], rows)
             return
         self._touched.add(name)
-        view[self.rows.get(name, slice(None))] = 0
-        view[rows] = values
+        if whole:
+            view[...] = values
+        else:
+            view[self.rows.get(name, slice(None))] = 0
+            view[rows] = values
         if view.ndim > 1:
             self.rows[name] = rows
 
