@@ -17,6 +17,7 @@ class Recurrent(Layer):
 
     The state of a reverse layer is that *after* the last step when it goes in, and that of the
     first step when it comes out: of a sequence that is read in pieces, the later one goes first.
+    A cell takes memory from the room of a pass by its prefix: in one room it stands once in a pass.
     """
 
     def __init__(self, cell: Cell, reverse: bool = False) -> None:
