@@ -19,7 +19,10 @@ EXTRAS_.venv-lower-bounds := [test]
 CONSTRAINTS_.venv-lower-bounds := --constraint .venv-lower-bounds/lower-bounds.txt
 
 PIP_FLAGS := --quiet --quiet --disable-pip-version-check
+# One process for each core; PYTEST_FLAGS comes last and may say otherwise: PYTEST_FLAGS="-n 0 -x".
+PYTEST := -m pytest -n auto --dist worksteal
 PYTEST_FLAGS ?=
+FUZZ_FLAGS ?=
 
 # A stamp holds the folder it was made in: scripts inside a virtual environment point there.
 STALE := $(shell for v in $(VENVS); do \
@@ -28,7 +31,7 @@ STALE := $(shell for v in $(VENVS); do \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo picture test oracle report lower-bounds lint types imports format bench readme docs wheel clean venvs
+.PHONY: help demo picture test quick coverage fuzz oracle report lower-bounds lint types imports format bench readme docs wheel clean venvs
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -42,16 +45,25 @@ picture: .venv/.installed ## Draw the picture of the README, docs/images/compare
 		--report docs/images/compare.svg </dev/null
 
 test: .venv-test/.installed ## Run the tests that need neither a compiler nor a heavy package
-	.venv-test/bin/python -m pytest $(PYTEST_FLAGS)
+	.venv-test/bin/python $(PYTEST) $(PYTEST_FLAGS)
+
+quick: .venv-test/.installed ## The same without the slow ones, and with fewer random examples: under a minute
+	.venv-test/bin/python $(PYTEST) -m "not slow" --hypothesis-profile=quick $(PYTEST_FLAGS)
+
+coverage: .venv-dev/.installed ## Run the tests and list the lines that none of them reaches
+	.venv-dev/bin/python $(PYTEST) --cov --cov-report=term-missing:skip-covered $(PYTEST_FLAGS)
+
+fuzz: .venv-test/.installed ## Damage 25,000 files, and see that each is refused or read as before
+	.venv-test/bin/python tests/fuzz/fuzz.py --cases 25000 --jobs 2 $(FUZZ_FLAGS)
 
 oracle: .venv-oracle/.installed ## Compare with kenlm (compiled here), nltk and torch
-	LMKIT_REQUIRE_ORACLES=1 .venv-oracle/bin/python -m pytest tests/oracle $(PYTEST_FLAGS)
+	LMKIT_REQUIRE_ORACLES=1 .venv-oracle/bin/python $(PYTEST) tests/oracle $(PYTEST_FLAGS)
 
 report: .venv-dev/.installed ## Test the HTML report, in a browser too where there is one
-	.venv-dev/bin/python -m pytest tests/report $(PYTEST_FLAGS)
+	.venv-dev/bin/python $(PYTEST) tests/report $(PYTEST_FLAGS)
 
 lower-bounds: .venv-lower-bounds/.installed ## Run the tests with the oldest dependencies allowed
-	.venv-lower-bounds/bin/python -m pytest $(PYTEST_FLAGS)
+	.venv-lower-bounds/bin/python $(PYTEST) $(PYTEST_FLAGS)
 
 lint: .venv-dev/.installed ## Check style and formatting with ruff
 	.venv-dev/bin/ruff check

@@ -31,6 +31,7 @@ COLUMNS = (
     "corrector",
     "isolated top-1",
     "top-5",
+    "corrected",
     "bea322 fixed",
     "broken",
     "wikidump wrong after",
@@ -105,9 +106,10 @@ def figures(speller: Speller, folder: Path, limit: int | None) -> Iterator[str]:
         (typed, intended, 1.0)
         for typed, intended, *_ in map(str.split, lines_of(folder / ISOLATED, None))
     ]
-    isolated = evaluate_pairs(speller.suggest, pairs)
+    isolated = evaluate_pairs(speller.suggest, speller.correct, pairs)
     yield f"{100 * isolated.top1:.1f}"
     yield f"{100 * isolated.top5:.1f}"
+    yield f"{100 * isolated.corrected:.1f}"
     context = folder / "spelling/context"
     clean_words = clean_changed = 0
     for name in ("bea322", "wikidump"):

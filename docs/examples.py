@@ -37,6 +37,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = (
     "README.md",
     "docs/correction.md",
+    "docs/formats.md",
     "docs/mixing.md",
     "docs/python.md",
     "docs/smoothing.md",

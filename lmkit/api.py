@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from lmkit.errors import UnsupportedError
+from lmkit.files.overwriting import Named, refuse_overwriting
 from lmkit.model import LanguageModel
 from lmkit.registry import resolve
 from lmkit.store.components import component, open_model
 from lmkit.store.history import run_record
-from lmkit.store.modelfile import check_target
-from lmkit.text.corpus import build_corpus, valid_corpus
+from lmkit.store.targets import made_whole, with_parts, writes
+from lmkit.text.corpus import Corpus, build_corpus, valid_corpus
+from lmkit.text.encodings import encoded
 from lmkit.text.settings import TextSettings
 from lmkit.text.vocabulary import read_vocabulary
 
@@ -42,6 +44,7 @@ def load(path: str | Path) -> LanguageModel:
     return open_model(path)
 
 
+@writes("texts", "valid", "vocabulary", "teacher")
 def train(
     *texts: str | Path | BinaryIO,
     output: str | Path | None = None,
@@ -51,9 +54,11 @@ def train(
     min_count: int = 1,
     vocabulary_size: int | None = None,
     vocabulary: str | Path | Sequence[str] | None = None,
+    encoding: str | None = None,
     errors: str = "strict",
     memory: int | None = None,
     seed: int | None = None,
+    tables: bool = False,
     progress: Progress | None = None,
     **options: Any,
 ) -> LanguageModel:
@@ -63,20 +68,26 @@ def train(
     ``settings`` say how text becomes tokens (`lmkit.text.settings.TextSettings`); ``min_count``,
     ``vocabulary_size`` and ``vocabulary`` (a file or words) limit the vocabulary. ``options``
     are the backend's own, such as ``order`` and ``smoothing`` of the n-grams
-    (`lmkit.ngram.backend.NgramBackend.train`). ``memory`` bounds the working memory in bytes.
+    (`lmkit.ngram.backend.NgramBackend.train`). ``encoding`` is that of all text files, a name of
+    Python's codecs (None: UTF-8), and ``errors`` what bytes do that are not of it: ``strict``
+    raises `TextError`, ``replace`` reads U+FFFD. ``memory`` bounds the working memory in bytes.
+    ``tables`` adds readable tables to the file (`lmkit.ngram.tables`).
+
+    Raises `UsageError` where ``output`` would take the place of a file that is read, and
+    `LmkitError` where another process is at work on it; so does all that writes a model.
 
     >>> model = lmkit.train("text.txt", order=3)                      # doctest: +SKIP
     """
     clock = time.monotonic()
     started = datetime.now(UTC)
-    if output is not None:
-        check_target(output)
     settings = settings or TextSettings()
     trainer = resolve("backend", backend)
+    if tables:
+        _require_tables(backend)
     if isinstance(vocabulary, str | Path):
-        vocabulary = read_vocabulary(vocabulary)
+        vocabulary = read_vocabulary(encoded(vocabulary, encoding), errors)
     corpus = build_corpus(
-        list(texts),
+        [encoded(text, encoding) for text in texts],
         settings,
         min_count=min_count,
         vocabulary_size=vocabulary_size,
@@ -85,7 +96,7 @@ def train(
         memory=memory,
         progress=reading(progress),
     )
-    held_out = valid_corpus(valid, corpus.vocabulary, settings, errors)
+    held_out = valid_corpus(encoded(valid, encoding), corpus.vocabulary, settings, errors)
     if memory is not None:
         options["memory"] = memory
     options |= _drawing(trainer, seed, output, options)
@@ -97,20 +108,28 @@ def train(
             started,
             clock,
             corpus,
-            {"backend": backend, **options, **limits, **settings.as_dict()},
+            {
+                "backend": backend,
+                **options,
+                **limits,
+                **settings.as_dict(),
+                "encoding": encoding,
+                "replaced": _replaced(corpus, held_out),
+            },
             seed,
         )
     )
-    if output is not None:
-        model.save(output)
+    _save(model, output, tables, progress)
     return model
 
 
+@writes("base", "texts", "valid", "teacher")
 def train_on(
     base: LanguageModel | str | Path,
     *texts: str | Path | BinaryIO,
     output: str | Path | None = None,
     valid: str | Path | None = None,
+    encoding: str | None = None,
     errors: str = "strict",
     memory: int | None = None,
     seed: int | None = None,
@@ -123,8 +142,6 @@ def train_on(
     Raises `UnsupportedError` for a kind of model that cannot be trained on.
     """
     old = load(base) if isinstance(base, str | Path) else base
-    if output is not None:
-        check_target(output)
     clock, started = time.monotonic(), datetime.now(UTC)
     trainer = resolve("backend", old.backend)
     if not getattr(trainer, "makes_checkpoints", False):
@@ -134,22 +151,24 @@ def train_on(
         )
     settings = old.encoder.settings
     corpus = build_corpus(
-        list(texts),
+        [encoded(text, encoding) for text in texts],
         settings,
         base=old.vocabulary,
         errors=errors,
         memory=memory,
         progress=reading(progress),
     )
-    held_out = valid_corpus(valid, corpus.vocabulary, settings, errors)
+    held_out = valid_corpus(encoded(valid, encoding), corpus.vocabulary, settings, errors)
     options |= _drawing(trainer, seed, output, options)
     new: LanguageModel = trainer.train(corpus, held_out, base=old, progress=progress, **options)
-    new.runs.extend([*old.runs, run_record("train", started, clock, corpus, options, seed)])
+    told = {**options, "encoding": encoding, "replaced": _replaced(corpus, held_out)}
+    new.runs.extend([*old.runs, run_record("train", started, clock, corpus, told, seed)])
     if output is not None:
         new.save(output)
     return new
 
 
+@writes("source", "pairs", "noisy", "lexicon", embedded="source")
 def train_channel(
     source: LanguageModel | str | Path,
     *,
@@ -159,6 +178,7 @@ def train_channel(
     channel: str = "brill-moore",
     embed: bool = False,
     lexicon: str | Path | Mapping[str, float] | None = None,
+    encoding: str | None = None,
     errors: str = "strict",
     progress: Progress | None = None,
     **options: Any,
@@ -169,28 +189,36 @@ def train_channel(
     The errors are learnt from ``pairs`` (a file of ``typed<TAB>intended[<TAB>count]``), or
     without any by EM from ``noisy`` text; with neither, they are those of English that ship with
     lmkit. ``channel`` is a name of the registry; ``embed`` puts the source into the file instead
-    of its name, ``lexicon`` the words of a list, a file or words with their counts. Raises
+    of its name, ``lexicon`` the words of a list, a file or words with their counts.
+    ``encoding`` and ``errors`` are as in `train`. Raises
     `TextError` for pairs with an empty side and `UnsupportedError` for a source whose tokens are
     no words.
     """
     clock, started = time.monotonic(), datetime.now(UTC)
-    told = {"pairs": pairs, "noisy": noisy, "channel": channel, "embed": embed, **options}
+    files = {"pairs": encoded(pairs, encoding), "noisy": encoded(noisy, encoding)}
+    told = {**files, "channel": channel, "embed": embed, **options}
     model: LanguageModel = resolve("backend", "noisy-channel").train(
         None,
         None,
         source=component(source),
-        lexicon=lexicon,
+        lexicon=encoded(lexicon, encoding),
         errors=errors,
         progress=progress,
         **told,
     )
     settled = {"backend": "noisy-channel", **told, "pairs": None, "noisy": None}
+    settled["encoding"] = encoding
     record = run_record("train", started, clock, None, settled, None)
-    files = (one for one in (pairs, noisy, lexicon) if one and not isinstance(one, Mapping))
-    model.runs.append({**record, "sources": [str(one) for one in files]})
+    read = (one for one in (pairs, noisy, lexicon) if one and not isinstance(one, Mapping))
+    model.runs.append({**record, "sources": [str(one) for one in read]})
     if output is not None:
         model.save(output)
     return model
+
+
+def _replaced(*texts: Corpus | None) -> int | None:
+    """How many invalid sequences of bytes were replaced in ``texts``; None where none were."""
+    return sum(text.replaced for text in texts if text is not None) or None
 
 
 def _drawing(
@@ -208,17 +236,20 @@ def _drawing(
     return told
 
 
+@writes("texts", "valid", in_place="model")
 def append(
     model: LanguageModel | str | Path,
     *texts: str | Path | BinaryIO,
     output: str | Path | None = None,
     valid: str | Path | None = None,
+    encoding: str | None = None,
     errors: str = "strict",
     memory: int | None = None,
+    tables: bool = False,
     progress: Progress | None = None,
 ) -> LanguageModel:
     """Add ``texts`` (as in `train`) to what ``model`` was trained on, and save the result to
-    ``output`` where that is given.
+    ``output`` where that is given, with readable ``tables`` if they are wanted.
 
     With a whole vocabulary and all counts the result is what training on all the text would
     have given. A limited vocabulary stays as it is. Raises `UnsupportedError` where the model's
@@ -228,31 +259,37 @@ def append(
     clock, started = time.monotonic(), datetime.now(UTC)
     appender = _ability(old, "append", "text cannot be added to it", "training on all the text")
     corpus = build_corpus(
-        list(texts),
+        [encoded(text, encoding) for text in texts],
         old.encoder.settings,
         base=old.vocabulary,
         errors=errors,
         memory=memory,
         progress=reading(progress),
     )
-    held_out = valid_corpus(valid, corpus.vocabulary, old.encoder.settings, errors)
+    held_out = valid_corpus(
+        encoded(valid, encoding), corpus.vocabulary, old.encoder.settings, errors
+    )
     new: LanguageModel = appender(old, corpus, valid=held_out, memory=memory, progress=progress)
-    new.runs.append(run_record("append", started, clock, corpus, {}, None))
-    if output is not None:
-        new.save(output)
+    told = {"encoding": encoding, "replaced": _replaced(corpus, held_out)}
+    new.runs.append(run_record("append", started, clock, corpus, told, None))
+    _save(new, output, tables, progress)
     return new
 
 
+@writes("model", "valid")
 def resmooth(
     model: LanguageModel | str | Path,
     *,
     output: str | Path | None = None,
     valid: str | Path | None = None,
+    encoding: str | None = None,
     errors: str = "strict",
+    tables: bool = False,
     progress: Progress | None = None,
     **options: Any,
 ) -> LanguageModel:
-    """Another smoothing of the counts that ``model`` keeps, without its text.
+    """Another smoothing of the counts that ``model`` keeps, without its text; ``tables`` as in
+    `train`.
 
     ``options``: ``smoothing``, ``order``, ``prune``, ``memory`` and those of the smoothing
     method. Raises `UnsupportedError` where the model has no counts, or lost some by pruning.
@@ -260,14 +297,14 @@ def resmooth(
     old = load(model) if isinstance(model, str | Path) else model
     clock, started = time.monotonic(), datetime.now(UTC)
     smoother = _ability(old, "resmooth", "it cannot be smoothed anew", "an n-gram model")
-    held_out = valid_corpus(valid, old.vocabulary, old.encoder.settings, errors)
+    held_out = valid_corpus(encoded(valid, encoding), old.vocabulary, old.encoder.settings, errors)
     new: LanguageModel = smoother(old, held_out, progress=progress, **options)
     new.runs.append(run_record("resmooth", started, clock, None, options, None))
-    if output is not None:
-        new.save(output)
+    _save(new, output, tables, progress)
     return new
 
 
+@writes(in_place="model")
 def prune(
     model: LanguageModel | str | Path,
     *,
@@ -291,6 +328,7 @@ def prune(
     return old.trie.sizes, new
 
 
+@writes("path", "valid")
 def import_model(
     path: str | Path,
     *,
@@ -298,13 +336,17 @@ def import_model(
     output: str | Path | None = None,
     settings: TextSettings | None = None,
     valid: str | Path | None = None,
+    encoding: str | None = None,
+    errors: str = "strict",
     progress: Progress | None = None,
     **options: Any,
 ) -> LanguageModel:
-    """An n-gram model from an ARPA file (``kind`` ``arpa``), tab-separated counts (``counts``)
-    or Google's layout (``web1t``); None: told from ``path`` itself.
+    """An n-gram model from an ARPA file (``kind`` ``arpa``), tab-separated counts (``counts``),
+    Google's layout (``web1t``) or its n-grams by year (``google-books``, of ``years`` from the
+    first to the last); None: told from ``path`` itself.
 
     ``settings`` say how text for the model becomes tokens: split at white space by default.
+    ``encoding`` and ``errors`` are as in `train`.
     ``options`` of counts are those of training: ``order``, ``smoothing`` and its own, which may
     learn from the held-out text in ``valid``.
     Raises `FormatError` where the file is malformed.
@@ -313,8 +355,8 @@ def import_model(
 
     clock, started = time.monotonic(), datetime.now(UTC)
     settings = settings or TextSettings("whitespace")
-    learning = options if valid is None else {"valid": valid, **options}
-    model = read_model_of(path, kind, settings, progress, learning)
+    learning = options if valid is None else {"valid": encoded(valid, encoding), **options}
+    model = read_model_of(path, kind, settings, progress, learning, encoding, errors)
     record = run_record("import", started, clock, None, {"format": kind, **options}, None)
     model.runs = [{**record, "sources": [str(path)]}]
     if output is not None:
@@ -333,6 +375,7 @@ def export_model(
     A mixture of n-gram models is merged into one first (see `merge`). Raises `UnsupportedError`
     for a model that has no n-grams, no backoff form, or not all counts.
     """
+    refuse_overwriting([Named("the file", path)], with_parts("model", model))
     opened = load(model) if isinstance(model, str | Path) else model
     if opened.backend == "mixture":
         from lmkit.mixture.making import merge
@@ -340,6 +383,30 @@ def export_model(
         opened = merge(opened)
     exporter = _ability(opened, "export", "it has no n-grams to export", "an n-gram model")
     exporter(opened, path, kind)
+
+
+def _require_tables(backend: str) -> None:
+    if backend != "ngram":
+        raise UnsupportedError(
+            f"readable tables are of n-grams, which a model of the backend {backend!r} has not",
+            "leaving out --tables",
+        )
+
+
+def _save(
+    model: LanguageModel, output: str | Path | None, tables: bool, progress: Progress | None
+) -> None:
+    """Save ``model`` to ``output``, if that is given: with its ``tables``, or not at all."""
+    if output is None:
+        return
+    if not tables:
+        model.save(output)
+        return
+    from lmkit.ngram.tables import write_tables
+
+    with made_whole(output) as path:
+        model.save(path)
+        write_tables(path, progress)
 
 
 def _ability(model: LanguageModel, name: str, lack: str, hint: str) -> Any:

@@ -24,6 +24,7 @@ from lmkit.channel.edits.english import FOLDER
 from lmkit.datasets.catalogue import catalogue
 from lmkit.datasets.location import split_file
 from lmkit.errors import LmkitError
+from lmkit.files.locking import exclusive
 from lmkit.home import home_directory
 from lmkit.text.settings import TextSettings
 
@@ -81,20 +82,27 @@ def english_model(progress: Progress | None = None) -> EnglishModel:
     path = place / f"{stem}.lm"
     fresh = not path.exists()
     if fresh:
-        place.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="lmkit-") as folder:
-            source = Path(folder) / "source.lm"
-            if corpus is not None:
-                train(*_fetched(corpus), output=source, order=ORDER, settings=CORPORA[corpus],
-                      progress=progress)  # fmt: skip
-            else:
-                _train_on_words(source, progress)
-            listed = _listed() if words is not None else None
-            train_channel(source, channel=CHANNEL, output=path, lexicon=listed, embed=True,
-                          progress=progress)  # fmt: skip
+        # Whoever comes second waits for the first, and has its model then.
+        with exclusive(place / f"{stem}.lock"):
+            fresh = not path.exists()
+            if fresh:
+                _make(path, corpus, words is not None, progress)
         _remove_others(place, stem)
     better = BETTER_CORPUS if corpus is None else BETTER_WORDS if words is None else None
     return EnglishModel(path, " and ".join(used), better, fresh)
+
+
+def _make(path: Path, corpus: str | None, words: bool, progress: Progress | None) -> None:
+    with tempfile.TemporaryDirectory(prefix="lmkit-") as folder:
+        source = Path(folder) / "source.lm"
+        if corpus is not None:
+            train(*_fetched(corpus), output=source, order=ORDER, settings=CORPORA[corpus],
+                  progress=progress)  # fmt: skip
+        else:
+            _train_on_words(source, progress)
+        listed = _listed() if words else None
+        train_channel(source, channel=CHANNEL, output=path, lexicon=listed, embed=True,
+                      progress=progress)  # fmt: skip
 
 
 def _fetched(name: str) -> list[Path]:

@@ -36,6 +36,18 @@ class LmkitError(Exception):
         return f"{self.message}. Try: {self.hint}." if self.hint else f"{self.message}."
 
 
+LONGEST = 200
+"""Characters of a reason that are shown."""
+
+
+def one_line(reason: object) -> str:
+    """``reason``, which may quote what stands in a damaged file, as one line that is not too long
+    and has no control characters."""
+    line = " ".join(str(reason).split())
+    line = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
+
+
 class UsageError(LmkitError):
     """The call itself is wrong: an unknown name, options that exclude each other."""
 

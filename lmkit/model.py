@@ -17,8 +17,9 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lmkit.errors import UnsupportedError
-from lmkit.measures import Perplexity
+from lmkit.errors import UnsupportedError, UsageError
+from lmkit.extent import TextExtent
+from lmkit.measures import NO_TEXT, Perplexity
 from lmkit.sampling import Sampling, draw
 from lmkit.searching import BeamSearch
 
@@ -60,12 +61,18 @@ class Batch:
 
     def sentence_sums(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
         """Sum of ``values`` [T] over each sentence: [S]."""
-        # Differences of a running sum would let a sentence's sum depend on those before it.
-        sums: NDArray[np.float64] = np.zeros(len(self))
-        some = np.flatnonzero(np.diff(self.offsets))
-        if len(some):
-            sums[some] = np.add.reduceat(values.astype(np.float64), self.offsets[some])
-        return sums
+        return sums_of_parts(values, np.diff(self.offsets))
+
+
+def sums_of_parts(values: NDArray[np.floating], sizes: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Sum of each part of ``values`` [T], which are of ``sizes`` [S]: [S]."""
+    # Differences of a running sum would let a part's sum depend on those before it.
+    sums: NDArray[np.float64] = np.zeros(len(sizes))
+    some = np.flatnonzero(sizes)
+    if len(some):
+        starts = np.cumsum(sizes) - sizes
+        sums[some] = np.add.reduceat(values.astype(np.float64), starts[some])
+    return sums
 
 
 class State(Protocol):
@@ -108,14 +115,19 @@ class Encoder(Protocol):
     def encode(self, lines: Sequence[str]) -> Batch:
         """One sentence a line."""
 
-    def encode_stream(self, lines: Iterable[str]) -> Iterator[Batch]:
-        """Batches of bounded size."""
+    def encode_stream(
+        self, lines: Iterable[str], extent: TextExtent | None = None
+    ) -> Iterator[Batch]:
+        """Batches of bounded size; ``extent`` counts the text as it stands there."""
 
-    def encode_file(self, path: Path) -> Iterator[Batch]:
-        """Batches of bounded size, read as training read its text."""
+    def encode_file(self, path: Path, extent: TextExtent | None = None) -> Iterator[Batch]:
+        """Batches of bounded size, read as training read its text; ``extent`` as above."""
 
     def encode_prompt(self, text: str) -> NDArray[np.int32]:
-        """Ids of ``text`` without a final ``</s>``."""
+        """Ids of ``text`` without a final ``</s>``; each line before the last one has its own."""
+
+    def continued(self, prompt: str, ids: Sequence[int] | NDArray[np.integer]) -> str:
+        """``prompt`` as it was typed, and the text of the ``ids`` that came after it."""
 
     def decode(self, ids: Sequence[int] | NDArray[np.integer]) -> str:
         """Text of ``ids``."""
@@ -190,6 +202,11 @@ class LanguageModel(ABC):
     def advance(self, state: State, tokens: NDArray[np.integer] | Sequence[int]) -> State:
         """The state after one more token [B] on each stream."""
 
+    def advance_through(self, state: State, tokens: NDArray[np.integer] | Sequence[int]) -> State:
+        """As `advance`, for text that goes on over line ends: after ``</s>`` a model that can
+        carry its state does so, any other one begins the next sentence."""
+        return self.advance(state, tokens)
+
     @abstractmethod
     def next_log_probs(self, state: State) -> NDArray[np.float64]:
         """log p(next token) [B, V] on each stream; ``<s>`` has -inf."""
@@ -226,19 +243,31 @@ class LanguageModel(ABC):
         """Perplexity of a file (a `Path`), a batch, or lines of text (a string is split into
         lines). Works in bounded memory.
 
-        Raises `UnsupportedError` for a model whose scores are no probabilities.
+        Bits per character and byte are of the text as it stands there, whatever the model reads
+        of it (`lmkit.extent.TextExtent`); of a batch, which has lost that, `measure`'s. Raises
+        `UnsupportedError` for a model whose scores are no probabilities.
         """
         self.require_probabilities()
         if isinstance(text, Batch):
-            batches: Iterable[Batch] = [text]
-        elif isinstance(text, Path):
-            batches = self.encoder.encode_file(text)
+            return self.measure(text)
+        extent = TextExtent()
+        if isinstance(text, Path):
+            batches = self.encoder.encode_file(text, extent)
         else:
-            batches = self.encoder.encode_stream(_lines(text) if isinstance(text, str) else text)
-        total = Perplexity(0, 0, 0, 0.0, 0.0, 0.0, 0)
+            lines = self._lines(text) if isinstance(text, str) else text
+            batches = self.encoder.encode_stream(lines, extent)
+        total = NO_TEXT
         for batch in batches:
             total = total + self.measure(batch)
-        return total
+        return total.over(extent)
+
+    def _lines(self, text: str) -> list[str]:
+        """``text`` cut where a file is: at LF, CRLF and CR, and at nothing else (at LF alone for a
+        model of bytes)."""
+        if not self.encoder.settings.reading["only_lf"]:
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        lines = text.split("\n")
+        return lines if lines[-1] else lines[:-1]
 
     def require_probabilities(self) -> None:
         """Raises `UnsupportedError` for a model whose scores are no probabilities."""
@@ -249,7 +278,8 @@ class LanguageModel(ABC):
             )
 
     def measure(self, batch: Batch, log_probs: NDArray[np.float64] | None = None) -> Perplexity:
-        """The figures of one batch, from its ``log_probs`` [T] where they are known already."""
+        """The figures of one batch, from its ``log_probs`` [T] where they are known already;
+        bits per character are of the reference text that the batch knows the length of."""
         if log_probs is None:
             log_probs, _ = self.score(batch)
         is_unknown = batch.ids == UNK
@@ -281,19 +311,25 @@ class LanguageModel(ABC):
         sampling: Sampling | None = None,
         seed: int | None = None,
         unknown: bool = False,
+        lines: int | None = 1,
     ) -> list[Generated]:
         """Draw ``n`` sentences that begin with ``prompt``, each up to ``</s>`` or
         ``max_tokens`` new tokens. The same seed gives the same sentences.
 
+        ``prompt`` may have several lines, and what is drawn ends at the ``lines``-th line end
+        (None: at none, so that ``max_tokens`` decides). Networks carry their state over line
+        ends; models that have none to carry begin each line anew.
+
         ``unknown`` allows ``<unk>`` to be drawn; else it is only where nothing else can follow.
         """
+        if lines is not None and lines < 1:
+            raise UsageError(f"lines must be at least 1, not {lines}", "1, or None for all")
         how = sampling or Sampling()
         generator = np.random.default_rng(seed)
         beginning = self.encoder.encode_prompt(prompt)
-        state = self.start(n)
-        for token in beginning:
-            state = self.advance(state, np.full(n, token))
-        drawn: list[list[int]] = [list(map(int, beginning)) for _ in range(n)]
+        state = self._after_prompt(beginning, n)
+        drawn: list[list[int]] = [[] for _ in range(n)]
+        left = np.full(n, max_tokens if lines is None else lines)
         sums = np.zeros(n)
         alive = np.arange(n)
         for _ in range(max_tokens):
@@ -303,11 +339,12 @@ class LanguageModel(ABC):
             sums[alive] += self.log_probs_of(state, tokens[:, None])[:, 0]
             for stream, token in zip(alive.tolist(), tokens.tolist(), strict=True):
                 drawn[stream].append(token)
-            going = np.flatnonzero(tokens != EOS)
+            left[alive] -= tokens == EOS
+            going = np.flatnonzero(left[alive])
             alive = alive[going]
-            state = self.advance(state.select(going), tokens[going])
+            state = self.advance_through(state.select(going), tokens[going])
         return [
-            self._generated(tuple(ids), float(total))
+            self._generated(prompt, beginning, ids, float(total))
             for ids, total in zip(drawn, sums, strict=True)
         ]
 
@@ -337,26 +374,28 @@ class LanguageModel(ABC):
             length_penalty=length_penalty,
             mend=None if unknown else avoid_unknown,
         )
-        beginning = tuple(map(int, self.encoder.encode_prompt(prompt)))
-        state = self.start(1)
-        for token in beginning:
-            state = self.advance(state, np.full(1, token))
+        beginning = self.encoder.encode_prompt(prompt)
         return [
-            self._generated((*beginning, *found.ids), found.log_probability, found.score)
-            for found in search.run(state)
+            self._generated(prompt, beginning, found.ids, found.log_probability, found.score)
+            for found in search.run(self._after_prompt(beginning, 1))
         ]
 
+    def _after_prompt(self, beginning: NDArray[np.int32], n: int) -> State:
+        state = self.start(n)
+        for token in beginning:
+            state = self.advance_through(state, np.full(n, token))
+        return state
+
     def _generated(
-        self, ids: tuple[int, ...], log_probability: float, score: float | None = None
+        self,
+        prompt: str,
+        beginning: NDArray[np.int32],
+        drawn: Sequence[int],
+        log_probability: float,
+        score: float | None = None,
     ) -> Generated:
-        text = self.encoder.decode([token for token in ids if token != EOS])
-        return Generated(text, ids, log_probability, score)
-
-
-def _lines(text: str) -> list[str]:
-    """``text`` cut where a file is: at LF, CRLF and CR, and at nothing else."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return lines if lines[-1] else lines[:-1]
+        ids = (*map(int, beginning), *drawn)
+        return Generated(self.encoder.continued(prompt, drawn), ids, log_probability, score)
 
 
 def avoid_unknown(log_probs: NDArray[np.float64]) -> None:

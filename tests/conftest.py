@@ -13,9 +13,16 @@ from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# Tests that run beside each other share the cores: threads of a matrix product would only wait for
+# each other. It is read when NumPy is imported.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+
 # A busy machine is no failure. With CI set, Hypothesis uses its own profile, which has no
 # deadline either and draws the same examples in each run.
 settings.register_profile("lmkit", deadline=None)
+settings.register_profile("quick", deadline=None, max_examples=20)
 if "CI" not in os.environ:
     settings.load_profile("lmkit")
 

@@ -13,6 +13,7 @@ from lmkit.channel.model import NoisyChannelModel
 from lmkit.errors import UsageError
 from lmkit.registry import resolve
 from lmkit.store.components import Component, component
+from lmkit.text.reading import Source
 
 if TYPE_CHECKING:
     from lmkit.model import LanguageModel
@@ -33,13 +34,13 @@ class NoisyChannelBackend:
         valid: Corpus | None = None,
         *,
         source: Component | LanguageModel | str | Path | None = None,
-        pairs: str | Path | None = None,
-        noisy: str | Path | None = None,
+        pairs: Source | None = None,
+        noisy: Source | None = None,
         channel: str = "brill-moore",
         iterations: int | None = None,
         viterbi: bool = False,
         embed: bool = False,
-        lexicon: str | Path | Mapping[str, float] | None = None,
+        lexicon: Source | Mapping[str, float] | None = None,
         keep: float | None = None,
         errors: str = "strict",
         progress: Progress | None = None,
@@ -69,7 +70,9 @@ class NoisyChannelBackend:
             )
         part = source if isinstance(source, Component) else component(source)
         facts: dict[str, Any] = {}
-        listed = read_word_list(lexicon) if isinstance(lexicon, str | Path) else lexicon or {}
+        listed = lexicon or {}
+        if not isinstance(listed, Mapping):
+            listed = read_word_list(listed, errors)
         learner = resolve("channel", channel)
         if pairs is not None:
             from lmkit.channel.edits.pairs import read_pairs

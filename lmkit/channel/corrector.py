@@ -36,6 +36,8 @@ from lmkit.cores import available_cores
 from lmkit.errors import UnsupportedError
 from lmkit.model import UNK, LanguageModel
 from lmkit.registry import resolve
+from lmkit.text.encodings import Encoded
+from lmkit.text.reading import Source
 
 if TYPE_CHECKING:
     from lmkit.channel.splitting.splitter import Splitter
@@ -55,7 +57,8 @@ class Corrector:
     ``model`` is a noisy channel (its ``source``, ``channel`` and ``weights`` are taken), or any
     language model of words, with a ``channel`` or that of English. ``lexicon``: a word list with
     or without counts, a file or a mapping, besides the one that the model keeps; ``dictionary``:
-    the user's own words, a file or words, which are never changed. ``threshold``: changes with a
+    the user's own words, a file or words, which are never changed; ``errors``: what bytes do that
+    are not of the encoding of these files (`TextReader`). ``threshold``: changes with a
     lower posterior are not made. ``beam``: hypotheses kept at each place. ``weights``: in place
     of the model's. ``explain``: changes come with their candidates and edits. ``split_words``:
     spaces are put into text that has lost them, and nothing else is changed. ``levels``:
@@ -71,8 +74,9 @@ class Corrector:
         model: Any,
         *,
         channel: ErrorModel | None = None,
-        lexicon: str | Path | Mapping[str, float] | None = None,
-        dictionary: str | Path | Iterable[str] | None = None,
+        lexicon: Source | Mapping[str, float] | None = None,
+        dictionary: str | Path | Encoded | Iterable[str] | None = None,
+        errors: str = "strict",
         beam: int = BEAM,
         behind: float = BEHIND,
         threshold: float | None = None,
@@ -92,15 +96,15 @@ class Corrector:
         if self.source.unit != "word":
             raise UnsupportedError(
                 f"the source model's tokens are of the unit {self.source.unit!r}, not words",
-                "a source model of words (--tokenizer word)",
+                "lmkit train TEXT --tokenizer word, to make a model of words",
             )
         self._weights = weights or Weights.of(getattr(model, "weights", None), self.channel.keep)
         if channel_weight is not None:
             self._weights = replace(self._weights, channel=channel_weight)
         if lexicon is not None and not isinstance(lexicon, Mapping):
-            lexicon = read_word_list(lexicon)
-        if isinstance(dictionary, str | Path):
-            dictionary = read_word_list(dictionary)
+            lexicon = read_word_list(lexicon, errors)
+        if isinstance(dictionary, str | Path | Encoded):
+            dictionary = read_word_list(dictionary, errors)
         own = frozenset(map(fold, dictionary or ()))
         stock = getattr(model, "stock", None)
         self.lexicon = Lexicon.of(self.source, lexicon, sorted(own), stock=stock)

@@ -4,17 +4,58 @@ a correction chooses from (`lmkit.channel.candidates.stored`)."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lmkit.channel.base import EditRow
 from lmkit.channel.candidates.stored import StoredStock, save_stock
 from lmkit.registry import resolve
 from lmkit.store.components import open_components, save_components
 from lmkit.store.damage import damage
+from lmkit.store.facts import (
+    anything,
+    boolean,
+    check,
+    mapping,
+    number,
+    optional,
+    record,
+    sequence,
+    text,
+)
 from lmkit.store.modelfile import ModelReader, ModelWriter
 
 if TYPE_CHECKING:
     from lmkit.channel.model import NoisyChannelModel
+
+LARGEST = 1e6
+"""Of weights and pseudo-counts."""
+
+
+def rated(value: Any, where: str) -> None:
+    """A number of `lmkit.channel.edits.table.Smoothing`, or whether it does something."""
+    (boolean if isinstance(value, bool) else number(0, LARGEST))(value, where)
+
+
+WEIGHTS = record(
+    {"keep": number(0, 1)},
+    also={
+        **dict.fromkeys(("source", "channel"), number(0, LARGEST)),
+        **dict.fromkeys(("name", "caution"), number(-LARGEST, LARGEST)),
+        "unknown": optional(number(-LARGEST, LARGEST)),
+    },
+)
+
+FACTS = record(
+    {
+        "components": sequence(anything, 1, 1),
+        "channel": text,
+        "options": record({}, also={"smoothing": mapping(rated)}),
+        "weights": WEIGHTS,
+        "lexicon": mapping(anything),
+        "facts": mapping(anything),
+    }
+)
+"""``meta`` of a channel."""
 
 
 def save_channel_model(model: NoisyChannelModel, path: str | Path) -> None:
@@ -50,21 +91,17 @@ def open_channel_model(path: str | Path) -> NoisyChannelModel:
     (source,) = open_components(reader)
     with damage(path):
         meta = reader.meta
-        rows = reader.connection.execute(
-            "SELECT kind, context, intended, typed, count FROM edits ORDER BY id"
-        ).fetchall()
+        check(meta, FACTS, "meta")
+        rows = [EditRow._make(row[1:]) for row in reader.rows("edits")]
         kept = {"keep": meta["weights"]["keep"], **meta["options"]}
-        name, weights, lexicon, facts = (
-            meta[key] for key in ("channel", "weights", "lexicon", "facts")
-        )
-    channel = resolve("channel", name).from_rows(map(EditRow._make, rows), **kept)
+        channel = resolve("channel", meta["channel"]).from_rows(rows, **kept)
     stored = StoredStock(reader, source.model)
     return NoisyChannelModel(
         source,
         channel,
-        weights=weights,
-        lexicon=lexicon,
-        facts=facts,
+        weights=meta["weights"],
+        lexicon=meta["lexicon"],
+        facts=meta["facts"],
         runs=reader.runs(),
         stock=stored if stored.there else None,
     )

@@ -59,7 +59,7 @@ class NoisyChannelModel(LanguageModel):
             raise UnsupportedError(
                 f"the source of a noisy channel has to be a model of words, not of the unit "
                 f"{source.model.unit!r}",
-                "a model trained with --tokenizer word",
+                "lmkit train TEXT --tokenizer word, to make such a model",
             )
         source.model.require_probabilities()
         self.component = source
@@ -178,10 +178,17 @@ class NoisyChannelModel(LanguageModel):
         sampling: Sampling | None = None,
         seed: int | None = None,
         unknown: bool = False,
+        lines: int | None = 1,
     ) -> list[Generated]:
         """Draw ``n`` sentences from the source and type them through the channel, but for the
-        ``prompt``; see `LanguageModel.generate`. ``ids`` are those of the text as typed, the log
-        probability is that of what was meant and what was typed together."""
+        ``prompt``; see `LanguageModel.generate`. ``lines`` is 1: a channel types one sentence.
+        ``ids`` are those of the text as typed, the log probability is that of what was meant and
+        what was typed together."""
+        if lines != 1 or EOS in self.encoder.encode_prompt(prompt):
+            raise UnsupportedError(
+                "a noisy channel types single sentences, each by itself, and not several lines",
+                "one line, or the source model itself",
+            )
         return [typed for _, typed in self.generate_pairs(
             n, prompt=prompt, max_tokens=max_tokens, sampling=sampling, seed=seed, unknown=unknown
         )]  # fmt: skip
@@ -193,14 +200,15 @@ class NoisyChannelModel(LanguageModel):
         meant = self.source.generate(n, prompt=prompt, seed=seed, **options)
         generator = np.random.default_rng(seed)
         beginning = len(self.encoder.encode_prompt(prompt))
-        return [(clean, self._typed(clean, beginning, generator)) for clean in meant]
+        return [(clean, self._typed(clean, prompt, beginning, generator)) for clean in meant]
 
-    def _typed(self, meant: Generated, beginning: int, generator: np.random.Generator) -> Generated:
-        tokens = [self.vocabulary.tokens[n] for n in meant.ids if n != EOS]
-        given, drawn = tokens[:beginning], tokens[beginning:]
+    def _typed(
+        self, meant: Generated, prompt: str, beginning: int, generator: np.random.Generator
+    ) -> Generated:
+        drawn = [self.vocabulary.tokens[n] for n in meant.ids[beginning:] if n != EOS]
         words = [self.channel.draw(token, generator) for token in drawn]
         log_prob = float(self.channel.log_probs(words, drawn).sum())
-        typed = list(given)
+        typed: list[str] = []
         space = math.exp(self.channel.log_space)
         for number, word in enumerate(words):
             apart = not number or generator.random() < space
@@ -208,9 +216,8 @@ class NoisyChannelModel(LanguageModel):
                 log_prob += math.log(space if apart else 1 - space)
             typed[len(typed) if apart else -1 :] = [word if apart else typed[-1] + word]
         encoder: Any = self.encoder
-        text = encoder.tokenizer.join(
-            [part for piece in typed for part in piece.split(" ") if part]
-        )
+        parts = [part for piece in typed for part in piece.split(" ") if part]
+        text = encoder.with_tokens(prompt, parts)
         end = (EOS,) if meant.ids[-1:] == (EOS,) else ()
         ids = (*encoder.encode_prompt(text).tolist(), *end)
         return Generated(text, ids, meant.log_probability + log_prob)

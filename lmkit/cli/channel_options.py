@@ -9,31 +9,36 @@ from typing import Any
 import click
 
 from lmkit.cli.headings import heading
-from lmkit.cli.options import MODEL
+from lmkit.cli.paths import InputPath
 from lmkit.errors import UsageError
 from lmkit.registry import names
 
 BACKEND = "noisy-channel"
 NAMES = ("source", "pairs", "noisy", "channel", "embed", "lexicon")
 """Names of these options among those of the command."""
-ALLOWED = {*NAMES, "backend", "errors"}
+ALLOWED = {*NAMES, "backend", "encoding", "errors"}
 
 
 def channel_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Decorator: what a noisy channel is made of. Not given is None."""
     return heading(
         f"Noisy channel (--backend {BACKEND})",
-        click.option("--source", type=MODEL, metavar="MODEL", help="The model of what is meant."),
+        click.option(
+            "--source",
+            type=InputPath(path_type=Path, in_place="embed"),
+            metavar="MODEL",
+            help="The model of what is meant.",
+        ),
         click.option(
             "--pairs",
-            type=click.Path(path_type=Path),
+            type=InputPath(path_type=Path),
             metavar="FILE",
             help="Errors to learn from: typed<TAB>intended[<TAB>count] a line."
             "  [default: those of English]",
         ),
         click.option(
             "--noisy",
-            type=click.Path(path_type=Path),
+            type=InputPath(path_type=Path),
             metavar="TEXT",
             help="Learn the errors from text that has some, by what --source expects.",
         ),
@@ -50,7 +55,7 @@ def channel_options(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--lexicon",
-            type=click.Path(path_type=Path),
+            type=InputPath(path_type=Path),
             metavar="FILE",
             help="Put the words of FILE into OUTPUT, for corrections: word[<TAB>count] a line.",
         ),

@@ -13,7 +13,7 @@ which ``--help`` prints last, after the options. Indented paragraphs keep their 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
@@ -23,7 +23,8 @@ import click.shell_completion
 
 from lmkit.cli.console import Console
 from lmkit.cli.headings import COMMON, UNBROKEN, write_options
-from lmkit.errors import ExitCode
+from lmkit.cli.paths import Files, check_files
+from lmkit.errors import ExitCode, UsageError
 
 EXAMPLE = "Example:"
 
@@ -91,11 +92,30 @@ class _Shared(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
+            args = list(_with_values(self.params, args))
+            self._refuse_repetitions(ctx, args)
             return super().parse_args(ctx, args)
         except click.UsageError as error:
             # The parser does not always say which command it was; the hint needs it.
             error.ctx = error.ctx or ctx
             raise
+
+    def _refuse_repetitions(self, ctx: click.Context, args: list[str]) -> None:
+        """Raises `UsageError` for an option that takes one value and is given twice: click would
+        take the last one and say nothing."""
+        if ctx.resilient_parsing:
+            return
+        _, _, order = self.make_parser(ctx).parse_args(list(args))
+        for option in order:
+            single = isinstance(option, click.Option) and not (
+                option.multiple or option.is_flag or option.count
+            )
+            if single and order.count(option) > 1:
+                name = max(option.opts, key=len)
+                raise UsageError(
+                    f"{name} is given {order.count(option)} times and can be given once",
+                    f"leaving out all but one {name}",
+                )
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         option = super().get_help_option(ctx)
@@ -116,6 +136,48 @@ class _Shared(click.Command):
         """The lines of the example."""
         _, _, block = (self.epilog or "").partition(f"{EXAMPLE}\n")
         return [line.strip() for line in block.splitlines() if line.strip()]
+
+
+class OptionalValue(click.Option):
+    """An option that is a flag when no value follows. Only one of ``known`` words is taken for
+    its value, so that no file name is; click itself takes any word."""
+
+    def __init__(self, *args: Any, known: Sequence[str], **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.known = known
+
+
+FLAG = "yes"
+"""The value of an `OptionalValue` that stands alone."""
+
+
+def _with_values(params: Sequence[click.Parameter], args: Sequence[str]) -> Iterator[str]:
+    """``args``, each `OptionalValue` among them with its value in the same word."""
+    known = {
+        name: param.known
+        for param in params
+        if isinstance(param, OptionalValue)
+        for name in param.opts
+    }
+    words = iter(args)
+    for word in words:
+        if word == "--":
+            yield word
+            break
+        while word in known:
+            following = next(words, None)
+            if following in known[word]:
+                yield f"{word}={following}"
+                following = next(words, None)
+            else:
+                yield f"{word}={FLAG}"
+            if following is None:
+                return
+            word = following
+        yield word
+        if word == "--":
+            break
+    yield from words
 
 
 def _keep_indented(text: str) -> str:
@@ -140,7 +202,16 @@ def _show_help(context: click.Context, parameter: click.Parameter, value: bool) 
 
 
 class Command(_Shared):
-    """One lmkit command."""
+    """One lmkit command. It begins only when it is sure that it writes over nothing that it
+    reads; ``files`` says what the types of its parameters do not say of that."""
+
+    def __init__(self, *args: Any, files: Files | None = None, **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.files = files
+
+    def invoke(self, ctx: click.Context) -> Any:
+        check_files(ctx, self.files)
+        return super().invoke(ctx)
 
 
 class Group(_Shared, click.Group):
@@ -153,7 +224,7 @@ class Group(_Shared, click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args and not ctx.resilient_parsing:
-            _console_of(ctx).stderr.write(f"{ctx.get_help()}\n")
+            _console_of(ctx).tell(f"{ctx.get_help()}\n")
             ctx.exit(ExitCode.USAGE)
         return super().parse_args(ctx, args)
 
@@ -213,7 +284,8 @@ class LazyGroup(Group):
 
 
 def command(name: str | None = None, **attributes: Any) -> Callable[[Callable[..., Any]], Command]:
-    """Declare a command; its docstring ends with an example."""
+    """Declare a command; its docstring ends with an example. ``attributes`` are those of
+    `Command`."""
     return click.command(name, cls=Command, **attributes)
 
 

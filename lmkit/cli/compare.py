@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +15,15 @@ import click
 from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
 from lmkit.cli.headings import heading
+from lmkit.cli.layout import text
 from lmkit.cli.model_options import text_settings, text_settings_options
 from lmkit.cli.neural_options import Duration, live_line
-from lmkit.cli.options import errors_option, text_source
+from lmkit.cli.options import reading_options, text_source
 from lmkit.cli.output import Format, output_formats, write_rows
+from lmkit.cli.paths import Group, InputPath, OutputFolder, OutputPath, named
 from lmkit.cli.progress import ProgressBars
 from lmkit.errors import LmkitError, UsageError
+from lmkit.files.claims import claimed
 
 if TYPE_CHECKING:
     from lmkit.evaluate.comparison.corpus import Corpus
@@ -51,11 +57,39 @@ def _share(part: str) -> float:
     return float(part[:-1]) / 100 if part.endswith("%") else float(part)
 
 
-@command()
-@click.argument("corpus", required=False, type=click.Path(), metavar="[CORPUS]")
-@click.option("--train", type=click.Path(), metavar="FILE", help="The text to train on.")
-@click.option("--valid", type=click.Path(), metavar="FILE", help="Held-out text to choose by.")
-@click.option("--test", type=click.Path(), metavar="FILE", help="The text to be compared on.")
+def _files(params: Mapping[str, Any]) -> Iterator[Group]:
+    """What is written into --output, and what must not be lost there, to --report above all."""
+    from lmkit.evaluate.comparison.corpus import written_files
+    from lmkit.evaluate.comparison.specs import parse_specs
+
+    folder, corpus = params["output"], params["corpus"]
+    # What can be read once only is copied.
+    copied = [split for split in TEXTS if not os.path.isfile(str(params[split]))]
+    written = written_files(folder / "corpus", TEXTS if corpus else copied)
+    kept = [path for path in (folder / "models").glob("*") if path.is_file()]
+    results = folder / "results.db"
+    given = [named(f"--{split}", params[split]) for split in TEXTS]
+    read = [*named("CORPUS", corpus), *chain(*given)]
+    for spec in parse_specs(params["models"]):
+        files = (spec.path, spec.options.get("vocabulary"), spec.options.get("teacher"))
+        for file in files:
+            read += named("--model", file)
+    made = [*written, results, *(kept if params["force"] else [])]
+    yield named("--output", tuple(made)), read
+    yield (
+        named("--report", params["report"]),
+        [
+            *read,
+            *named("a file of --output", (*written, results, *kept)),
+        ],
+    )
+
+
+@command(files=_files)
+@click.argument("corpus", required=False, type=InputPath(), metavar="[CORPUS]")
+@click.option("--train", type=InputPath(), metavar="FILE", help="The text to train on.")
+@click.option("--valid", type=InputPath(), metavar="FILE", help="Held-out text to choose by.")
+@click.option("--test", type=InputPath(), metavar="FILE", help="The text to be compared on.")
 @click.option("--dataset", metavar="NAME", help="A data set of lmkit data.  [default: builtin]")
 @click.option(
     "--model",
@@ -96,19 +130,19 @@ def _share(part: str) -> float:
 @click.option(
     "--output",
     "-o",
-    type=click.Path(path_type=Path),
+    type=OutputFolder(path_type=Path),
     default=Path("comparison"),
     metavar="DIR",
     help="Where models and results.db are kept.",
 )
 @click.option(
     "--report",
-    type=click.Path(path_type=Path),
+    type=OutputPath(path_type=Path),
     metavar="FILE",
     help="Write an HTML page too; as FILE.svg the bars of it alone.",
 )
 @text_settings_options()
-@heading("How text becomes tokens (stored in the model)", errors_option)
+@heading("How text becomes tokens (stored in the model)", reading_options)
 @output_formats
 @heading("Output formats", click.option("--markdown", is_flag=True, help="A table in Markdown."))
 @pass_console
@@ -149,23 +183,41 @@ def compare(
 
         require_report(report, coming=output)
     _make_folder(output)
+    # Two at once would train on each other's text.
+    click.get_current_context().with_resource(claimed(output / "results.db", output))
     training = any(spec.path is None for spec in specs)
     texts = _corpus(console, corpus, output, options, training)
     if suite is None and not models:
         suite = "quick"
     specs = _with_times(specs, suite, texts, options)
     found = _compare(console, texts, specs, output, options)
-    from lmkit.evaluate.comparison.database import write_results
-
-    write_results(found, texts.test_lines, output / "results.db")
-    if report is not None and found.ranked:
-        from lmkit.evaluate.report import write_report
-
-        write_report(found, report)
-        console.remark(f"report: {report}")
-    _write(console, found, fmt, markdown)
+    with ExitStack() as then:
+        # Whatever becomes of one of the three, the others are not lost.
+        then.callback(_keep, console, found, texts.test_lines, output / "results.db")
+        if report is not None and found.ranked:
+            then.callback(_report, console, found, report)
+        _write(console, found, fmt, markdown)
+        console.flush()
     if not found.ranked:
         raise LmkitError("none of the models could be compared", "the reasons above")
+
+
+def _keep(console: Console, found: Comparison, test_lines: Sequence[str], path: Path) -> None:
+    from lmkit.evaluate.comparison.database import LONGEST_WAIT, write_results
+
+    def waiting() -> None:
+        console.remark(
+            f"{path} is locked by another program; waiting for it, {LONGEST_WAIT:.0f} s at most"
+        )
+
+    write_results(found, test_lines, path, waiting)
+
+
+def _report(console: Console, found: Comparison, path: Path) -> None:
+    from lmkit.evaluate.report import write_report
+
+    write_report(found, path)
+    console.remark(f"report: {path}")
 
 
 def _make_folder(output: Path) -> None:
@@ -192,6 +244,7 @@ def _corpus(
     """The texts that the command line names, ready to train and test on."""
     from lmkit.evaluate.comparison.corpus import prepare
     from lmkit.store.modelfile import is_model_file
+    from lmkit.text.encodings import encoded
 
     files = {split: options.pop(split) for split in TEXTS if split in options}
     dataset = options.pop("dataset", None)
@@ -207,15 +260,24 @@ def _corpus(
     if len(chosen) > 1:
         raise UsageError(f"{' and '.join(chosen)} exclude each other", "one of them")
     name = corpus or dataset or "builtin"
-    sources: dict[str, Any] = {split: text_source(console, path) for split, path in files.items()}
+    encoding = options.pop("encoding", None)
+
+    def source(path: str | None) -> Any:
+        return encoded(text_source(console, path), encoding)
+
+    sources: dict[str, Any] = {split: source(path) for split, path in files.items()}
     if corpus is not None:
         if is_model_file(corpus):
             raise UsageError(f"{corpus} is a model, not text", f"--model {corpus}")
-        sources = {"all": text_source(console, corpus)}
+        sources = {"all": source(corpus)}
         name = "standard input" if corpus == "-" else Path(corpus).name
     elif files:
         name = Path(files.get("train") or files["test"]).name
     else:
+        if encoding is not None:
+            raise UsageError(
+                f"--encoding says what files are in, and {name} is a data set", "no --encoding"
+            )
         sources = dict(_dataset(name))
     settings = text_settings(options)
     return prepare(
@@ -343,7 +405,7 @@ def _write(console: Console, found: Comparison, fmt: Format, markdown: bool) -> 
         for line in legend(found, console.width):
             console.write_line(line)
     for row in found.failed:
-        console.write_line(f"failed: {row.name}: {row.reason}")
+        console.write_line(f"failed: {text(row.name)}: {text(row.reason)}")
     if found.curves:
         console.write_line()
         for line in [*curve_table(found), *crossing_lines(found)]:

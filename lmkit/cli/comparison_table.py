@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from lmkit.cli.layout import ELLIPSIS, display_width, megabytes
+from lmkit.cli.layout import ELLIPSIS, display_width, megabytes, text
 
 if TYPE_CHECKING:
     from lmkit.evaluate.results import Comparison, ModelResult
@@ -41,7 +41,7 @@ def table_columns(comparison: Comparison) -> list[Column]:
     grouped = len({row.group for row in rows}) > 1
     columns = [
         Column("#", lambda row: str(row.rank)),
-        Column("model", lambda row: row.name, left=True),
+        Column("model", lambda row: text(row.name), left=True),
         Column("size", lambda row: short_count(row.size), 2),
         Column("file", lambda row: file_size(row.file_bytes), 6),
         Column("train", lambda row: duration(row.training_seconds), 1),

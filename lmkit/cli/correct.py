@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,17 +10,26 @@ import click
 
 from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
-from lmkit.cli.corrections import decision_options, open_corrector, split_model, word_options
+from lmkit.cli.corrections import (
+    decision_options,
+    open_corrector,
+    personal_dictionary,
+    split_model,
+    word_options,
+)
 from lmkit.cli.headings import heading
-from lmkit.cli.options import errors_option, say_replaced, text_source
+from lmkit.cli.options import reading_options, say_replaced, text_source
 from lmkit.cli.output import Format, output_formats
+from lmkit.cli.paths import Group, InputPath, OutputPath, named
 from lmkit.cli.progress import ProgressBars
 from lmkit.errors import UsageError
+from lmkit.files.claims import claimed
 
 if TYPE_CHECKING:
     from lmkit.cli.correct_output import Shape
+    from lmkit.text.reading import Source
 
-FILE = click.Path(path_type=Path)
+FILE = InputPath(path_type=Path)
 JOBS = {"evaluate": "--evaluate", "evaluate_pairs": "--evaluate-pairs", "tune": "--tune"}
 SHAPES = {
     "flag_only": "--flag-only",
@@ -29,12 +39,31 @@ SHAPES = {
 }
 
 
-@command()
-@click.argument("files", nargs=-1, type=click.Path(), metavar="[MODEL] [TEXT]")
+def _files(params: Mapping[str, Any]) -> Iterator[Group]:
+    """What is written: not MODEL, but TEXT may be; and MODEL by --tune alone."""
+    model, texts = split_model(params["files"])
+    source = named("MODEL", model)
+    words = [*named("--lexicon", params["lexicon"]), *named("--dictionary", params["dictionary"])]
+    yield named("--output", params["output"]), source
+    if params["in_place"] and texts:
+        yield named("--in-place", texts[0]), [*source, *words]
+    if params["tune"] is not None:
+        yield named("MODEL", model), [*named("--tune", params["tune"]), *words]
+    if params["interactive"]:
+        own = params["dictionary"] or personal_dictionary()
+        yield named("--dictionary", own), [*source, *named("TEXT", tuple(texts))]
+
+
+@command(files=_files)
+@click.argument("files", nargs=-1, type=InputPath(in_place=True), metavar="[MODEL] [TEXT]")
 @heading(
     "What comes out",
     click.option(
-        "--output", "-o", type=FILE, metavar="FILE", help="Write to FILE, whole or not at all."
+        "--output",
+        "-o",
+        type=OutputPath(path_type=Path),
+        metavar="FILE",
+        help="Write to FILE, whole or not at all; - is standard output.",
     ),
     click.option("--in-place", is_flag=True, help="Write back to TEXT, whole or not at all."),
     click.option(
@@ -70,7 +99,7 @@ SHAPES = {
         "--evaluate-pairs",
         type=FILE,
         metavar="PAIRS",
-        help="Look up typed words alone: typed<TAB>intended[<TAB>count] a line.",
+        help="Suggest and correct single words: typed<TAB>intended[<TAB>count] a line.",
     ),
     click.option(
         "--tune",
@@ -80,7 +109,7 @@ SHAPES = {
         help="Fit the weights of MODEL to such text, and store them in it.",
     ),
 )
-@errors_option
+@reading_options
 @output_formats
 @pass_console
 def correct(
@@ -88,6 +117,7 @@ def correct(
     files: tuple[str, ...],
     output: Path | None,
     in_place: bool,
+    encoding: str | None,
     errors: str,
     fmt: Format,
     **given: Any,
@@ -102,12 +132,18 @@ def correct(
     machine, made when it is first needed of the package wordfreq, or of data sets
     that lmkit data get has fetched.
 
+    What comes out is UTF-8, whatever --encoding says of TEXT; TEXT written back with
+    --in-place keeps its encoding.
+
     --json and --jsonl give an object a line, with its changes: offset and length in
     characters, original, replacement, posterior, and the runners_up. --tsv and --csv
     give a row a change.
 
     The figures of --evaluate count aligned words: fix_rate is the part of those that
     were wrong, broken_rate of those that were right. --json is one object there.
+    --evaluate-pairs says how high intended words stand among the suggestions (top1,
+    top5), and of how many words alone, or inside a sentence, lmkit correct makes them
+    (corrected, corrected_in_sentence): it may leave a word as it was typed.
 
     Example:
 
@@ -119,8 +155,11 @@ def correct(
     jobs = [flag for name, flag in JOBS.items() if given[name] is not None]
     shape = _shape(given, fmt)
     _check_calls(jobs, shape, texts, output, in_place)
+    output = None if str(output) == "-" else output
+    held = click.get_current_context().with_resource
     options = {name: given[name] for name in ("threshold", "beam", "channel_weight")}
     words = {"lexicon": given["lexicon"], "dictionary": given["dictionary"]}
+    words |= {"encoding": encoding, "errors": errors}
     options["split_words"] = given["split_words"]
     if jobs:
         from lmkit.api import load
@@ -128,37 +167,56 @@ def correct(
 
         opened = None
         if given["tune"] is not None:
+            if model is not None:
+                held(claimed(model))
             opened = None if model is None else load(model)
             correct_jobs.check_tunable(model, opened)
         corrector = open_corrector(console, opened or model, personal=False, **words, **options)
         if opened is not None and model is not None:
-            correct_jobs.tune(console, corrector, opened, model, given["tune"], errors, fmt)
+            correct_jobs.tune(
+                console, corrector, opened, model, given["tune"], encoding, errors, fmt
+            )
         elif given["evaluate"] is not None:
             cuts = given["split_words"]
-            correct_jobs.evaluate(console, corrector, given["evaluate"], cuts, errors, fmt)
+            correct_jobs.evaluate(
+                console, corrector, given["evaluate"], cuts, encoding, errors, fmt
+            )
         else:
-            correct_jobs.evaluate_pairs(console, corrector, given["evaluate_pairs"], errors, fmt)
+            correct_jobs.evaluate_pairs(
+                console, corrector, given["evaluate_pairs"], encoding, errors, fmt
+            )
         return
     source = text_source(console, texts[0] if texts else None)
     if (in_place or shape == "interactive") and not isinstance(source, Path):
         flag = "--in-place" if in_place else "--interactive"
         raise UsageError(f"{flag} needs TEXT, a file", "lmkit correct MODEL FILE " + flag)
+    if in_place and isinstance(source, Path) and source.exists():
+        if not source.is_file():
+            raise UsageError(f"--in-place needs a regular file, not {source}", "--output FILE")
+        held(claimed(source))
     options |= {"explain": shape == "explain", "begun": shape == "interactive"}
     corrector = open_corrector(console, model, **words, **options)
 
     from lmkit.cli.correct_output import write_corrections
+    from lmkit.text.encodings import Encoded
     from lmkit.text.reading import TextReader, iter_line_blocks
 
     asking = None
     if shape == "interactive":
         from lmkit.cli.correct_interactive import Asking
 
-        asking = Asking(console, given["dictionary"])
+        asking = Asking(console, given["dictionary"], encoding)
     # Where TEXT is a link, what it leads to is written.
     target = source.resolve() if in_place and isinstance(source, Path) else output
+    text: Source = source
+    back = False
+    if encoding is not None:
+        # Only what goes back to TEXT keeps its encoding.
+        back = isinstance(source, Path) and target is not None and _is_same(source, target)
+        text = Encoded(source, encoding, kept=back)
     with ProgressBars(console, shares_terminal=target is None or asking is not None) as bars:
         reader = TextReader(
-            source, errors, chunk_bytes=1 << 20, eager=True, progress=bars.bar("correcting")
+            text, errors, chunk_bytes=1 << 20, eager=True, progress=bars.bar("correcting")
         )
         blocks = iter_line_blocks(reader, originals=True)
         write_corrections(
@@ -170,8 +228,13 @@ def correct(
             fmt,
             asking,
             flag_only=given["flag_only"],
+            encoding=(lambda: reader.encoding) if back else None,
         )
     say_replaced(console, reader.replaced)
+
+
+def _is_same(source: Path, target: Path) -> bool:
+    return target.exists() and source.exists() and target.samefile(source)
 
 
 def _shape(given: dict[str, Any], fmt: Format) -> Shape:

@@ -29,13 +29,16 @@ class Asking:
     """The questions of one run. What was answered for good (a word added to the dictionary,
     accept all, quit) is not asked again."""
 
-    def __init__(self, console: Console, dictionary: Path | None) -> None:
+    def __init__(
+        self, console: Console, dictionary: Path | None, encoding: str | None = None
+    ) -> None:
         if console.stdin is None:
             raise UsageError(
                 "--interactive needs answers, and standard input is closed", "a terminal"
             )
         self._console = console
         self._dictionary = dictionary or personal_dictionary()
+        self._encoding = "utf-8" if dictionary is None or encoding is None else encoding
         self._known: set[str] = set()
         self._rest: bool | None = None
 
@@ -101,8 +104,7 @@ class Asking:
     def _answer(self) -> str:
         """A line of standard input without the spaces around it; ``q`` at its end."""
         assert self._console.stdin is not None
-        self._console.stderr.write("[y n 1.. =word d a q] ")
-        self._console.stderr.flush()
+        self._console.tell("[y n 1.. =word d a q] ")
         line = self._console.stdin.readline()
         if not line:
             self._say("")
@@ -114,7 +116,7 @@ class Asking:
         path = self._dictionary
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("a", encoding="utf-8") as file:
+            with path.open("a", encoding=self._encoding) as file:
                 file.write(f"{word}\n")
         except OSError as error:
             raise LmkitError(
@@ -123,4 +125,4 @@ class Asking:
         self._say(f"  {printable(word)} is in {path} now")
 
     def _say(self, text: str) -> None:
-        self._console.stderr.write(f"{text}\n")
+        self._console.tell(f"{text}\n")

@@ -15,6 +15,7 @@ from lmkit.errors import UsageError
 if TYPE_CHECKING:
     from lmkit.channel.corrector import Corrector
     from lmkit.model import LanguageModel
+    from lmkit.text.reading import Source
 
 
 def _percent(value: float) -> str:
@@ -42,12 +43,20 @@ NAMES: dict[str, tuple[str, Callable[[float], str]]] = {
     "boundary_f1": ("F1 of word boundaries", _percent),
     "word_f1": ("F1 of words", _percent),
     "pairs": ("pairs", _whole),
-    "top1": ("intended word is first", _percent),
-    "top5": ("among the first five", _percent),
+    "top1": ("suggested first", _percent),
+    "top5": ("suggested among the first five", _percent),
     "mean_reciprocal_rank": ("mean reciprocal rank", _plain),
+    "corrected": ("corrected, alone on a line", _percent),
+    "corrected_in_sentence": ("corrected, inside a sentence", _percent),
     "words_per_second": ("words a second", _whole),
 }
 """How people read each figure."""
+
+PAIRS_LEGEND = (
+    "suggested: which word is meant, given that what was typed is wrong (lmkit suggest)",
+    "corrected: what lmkit correct does, which may leave the word as it was typed;",
+    'the sentence is ", WORD ," and says nothing of the word',
+)
 
 
 def evaluate(
@@ -55,6 +64,7 @@ def evaluate(
     corrector: Corrector,
     files: tuple[Path, Path],
     cuts: bool,
+    encoding: str | None,
     errors: str,
     fmt: Format,
 ) -> None:
@@ -62,7 +72,7 @@ def evaluate(
     from lmkit.evaluate.correction import evaluate_text
     from lmkit.text.reading import read_lines
 
-    corrupt, correct = (_readable(path) for path in files)
+    corrupt, correct = (_readable(path, encoding) for path in files)
     with ProgressBars(console) as bars:
         figures, boundaries = evaluate_text(
             lambda lines: [one.corrected for one in corrector.correct(lines)],
@@ -79,9 +89,14 @@ def evaluate(
 
 
 def evaluate_pairs(
-    console: Console, corrector: Corrector, path: Path, errors: str, fmt: Format
+    console: Console,
+    corrector: Corrector,
+    path: Path,
+    encoding: str | None,
+    errors: str,
+    fmt: Format,
 ) -> None:
-    """Look the typed words up, each alone, and judge where the intended one stands."""
+    """Look the typed words up and correct them, each alone, and judge by the intended ones."""
     from lmkit.channel.edits.pairs import read_pairs
     from lmkit.evaluate.correction import RANKS
     from lmkit.evaluate.correction import evaluate_pairs as judge
@@ -90,11 +105,18 @@ def evaluate_pairs(
         # Pairs are read without their capitals.
         return [one.text.lower() for one in corrector.suggest(word, n=RANKS)]
 
-    pairs = read_pairs(_readable(path), errors=errors)
+    def correct_lines(lines: Sequence[str]) -> Sequence[str]:
+        return [one.corrected for one in corrector.correct(lines)]
+
+    pairs = read_pairs(_readable(path, encoding), errors=errors)
     triples = list(zip(pairs.typed, pairs.intended, pairs.counts.tolist(), strict=True))
     with ProgressBars(console) as bars:
-        figures = judge(suggest, triples, bars.bar("words", ""))
+        figures = judge(suggest, correct_lines, triples, bars.bar("words", ""))
     _write(console, figures.as_dict(), fmt, {})
+    if fmt == "table":
+        console.write_line()
+        for line in PAIRS_LEGEND:
+            console.write_line(line)
 
 
 def tune(
@@ -103,6 +125,7 @@ def tune(
     channel: LanguageModel,
     model: Path,
     files: tuple[Path, Path],
+    encoding: str | None,
     errors: str,
     fmt: Format,
 ) -> None:
@@ -111,7 +134,7 @@ def tune(
     from lmkit.evaluate.tuning import tune as fit
     from lmkit.text.reading import read_lines
 
-    corrupt, correct = (list(read_lines(_readable(path), errors)) for path in files)
+    corrupt, correct = (list(read_lines(_readable(path, encoding), errors)) for path in files)
     with ProgressBars(console) as bars:
         tuned = fit(corrector, corrupt, correct, progress=bars.bar("tuning", ""))
     channel.set_weights(**tuned.weights)  # type: ignore[attr-defined]
@@ -141,11 +164,14 @@ def check_tunable(model: Path | None, opened: LanguageModel | None) -> None:
         )
 
 
-def _readable(path: Path) -> Path:
-    """``path``; raises `UsageError` where there is nothing."""
+def _readable(path: Path, encoding: str | None) -> Source:
+    """``path`` in ``encoding``; raises `UsageError` where there is nothing."""
+    from lmkit.text.encodings import encoded
+
     if str(path) != "-" and not path.exists():
         raise UsageError(f"there is no file {path}", "the name of a text file")
-    return path
+    source: Source = encoded(path, encoding)
+    return source
 
 
 def _write(

@@ -37,10 +37,12 @@ def write_corrections(
     asking: Asking | None = None,
     *,
     flag_only: bool = False,
+    encoding: Callable[[], str] | None = None,
 ) -> None:
     """Correct ``blocks``, which were read with their originals, and write them in ``shape`` to
-    standard output or to ``target``, as soon as each block is done."""
-    with _console_on(console, target) as out:
+    standard output or to ``target``, as soon as each block is done. ``encoding`` says, once the
+    first block is read, what ``target`` is written in; None: UTF-8."""
+    with _console_on(console, target, encoding) as out:
         if shape == "rows" or fmt != "table":
             _write_rows(out, corrector, blocks, fmt, shape == "explain", flag_only)
             return
@@ -60,18 +62,24 @@ def write_corrections(
 
 
 @contextmanager
-def _console_on(console: Console, target: Path | None) -> Iterator[Console]:
+def _console_on(
+    console: Console, target: Path | None, encoding: Callable[[], str] | None
+) -> Iterator[Console]:
     """``console``, or one that writes to the file ``target`` in place of standard output."""
     if target is None:
         yield console
         return
-    from lmkit.store.atomic import open_target
+    from lmkit.files.atomic import open_target
+    from lmkit.text.encodings import EncodingWriter
 
-    with open_target(target) as stream:
+    with open_target(target) as below:
+        stream: Any = below if encoding is None else EncodingWriter(below, encoding)
         text = io.TextIOWrapper(stream, "utf-8", "backslashreplace", newline="\n")
         yield replace(console, stdout=text, stdout_is_terminal=False, width=80)
         text.flush()
         text.detach()
+        if encoding is not None:
+            stream.finish()
 
 
 def around(original: bytes, line: str) -> tuple[bytes, bytes]:

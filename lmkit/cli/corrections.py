@@ -11,6 +11,7 @@ import click
 
 from lmkit.cli.console import Console
 from lmkit.cli.headings import heading
+from lmkit.cli.paths import InputPath
 from lmkit.cli.progress import ProgressBars
 from lmkit.errors import UsageError
 
@@ -27,13 +28,13 @@ def word_options(function: Callable[..., Any]) -> Callable[..., Any]:
         "Words",
         click.option(
             "--lexicon",
-            type=click.Path(path_type=Path),
+            type=InputPath(path_type=Path),
             metavar="FILE",
             help="More words that there are, one a line, with their counts if known: word<TAB>n.",
         ),
         click.option(
             "--dictionary",
-            type=click.Path(path_type=Path),
+            type=InputPath(path_type=Path),
             metavar="FILE",
             help="Your own words, one a line, which are never changed."
             "  [default: dictionary.txt in LMKIT_HOME, if it is there]",
@@ -103,29 +104,33 @@ def open_corrector(
     *,
     lexicon: Path | None,
     dictionary: Path | None,
+    encoding: str | None = None,
     personal: bool = True,
     begun: bool = False,
     **options: Any,
 ) -> Corrector:
     """The corrector with ``model``, which may be open; without one, with the English model of
     this machine, which is made where it is missing. ``personal``: with the person's own
-    dictionary, if there is one. ``begun``: ``dictionary`` need not be there yet, as words are
-    going to be added to it. Raises `LmkitError` for what cannot be read."""
+    dictionary, if there is one, which is UTF-8; other files are in ``encoding``. ``begun``:
+    ``dictionary`` need not be there yet, as words are going to be added to it. Raises
+    `LmkitError` for what cannot be read."""
     # Less is imported for it than for `lmkit.load`, and somebody waits.
     from lmkit.channel.corrector import Corrector
     from lmkit.store.components import open_model
+    from lmkit.text.encodings import encoded
 
+    own: Any = encoded(dictionary, encoding)
     if dictionary is None and personal and personal_dictionary().is_file():
-        dictionary = personal_dictionary()
+        own = personal_dictionary()
     elif dictionary is not None and not dictionary.exists():
         if not begun:
             raise UsageError(f"there is no file {dictionary}", "a file with a word a line")
-        dictionary = None
+        own = None
     if model is None:
         model = _english(console)
     opened = open_model(model) if isinstance(model, Path) else model
     told = {key: value for key, value in options.items() if value not in (None, False)}
-    return Corrector(opened, lexicon=lexicon, dictionary=dictionary, **told)
+    return Corrector(opened, lexicon=encoded(lexicon, encoding), dictionary=own, **told)
 
 
 def _english(console: Console) -> Path:

@@ -10,6 +10,7 @@ import click
 from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
 from lmkit.cli.options import model_argument, output_option
+from lmkit.cli.paths import InputPath
 
 
 @command()
@@ -24,7 +25,7 @@ from lmkit.cli.options import model_argument, output_option
 )
 @click.option(
     "--valid",
-    type=click.Path(path_type=Path),
+    type=InputPath(path_type=Path),
     metavar="FILE",
     help="Of a mixture: say how far the one n-gram model that it becomes is off on FILE.",
 )
@@ -52,8 +53,7 @@ def export(console: Console, model: Path, output: Path, kind: str, valid: Path |
             console.remark(f"merged: {note}")
     require_ngrams(opened, model)
     if str(output) == "-":
-        console.out.flush()
-        export_model(opened, console.out.buffer, kind)
+        export_model(opened, console.binary(), kind)
         return
     export_model(opened, output, kind)
     console.remark(f"{output}: {sum(opened.trie.sizes):,} n-grams")

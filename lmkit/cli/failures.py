@@ -27,6 +27,7 @@ OS_HINTS = {
     errno.ENOENT: "another path, there is nothing at this one",
     errno.EISDIR: "a file instead of a directory",
     errno.ENOTDIR: "another path, a part of this one is a file",
+    errno.ENAMETOOLONG: "a shorter name",
     errno.EFBIG: "a disk that takes larger files",
     errno.EMFILE: "fewer files at once, or a higher limit (ulimit -n)",
 }
@@ -44,10 +45,9 @@ def report(error: BaseException, console: Console) -> int:
             console.stdout.flush()
     with contextlib.suppress(OSError, ValueError):
         if console.debug:
-            console.stderr.write("".join(traceback.format_exception(error)))
+            console.tell("".join(traceback.format_exception(error)))
         label, text, status = explain(error)
-        console.stderr.write(f"{console.style(label, error=True, fg='red', bold=True)}{text}\n")
-        console.stderr.flush()
+        console.tell(f"{console.style(label, error=True, fg='red', bold=True)}{text}\n")
         return status
     return explain(error)[2]
 
@@ -62,7 +62,7 @@ def explain(error: BaseException) -> tuple[str, str, int]:
     elif isinstance(error, click.ClickException):
         text, status = _of_click(error), error.exit_code
     elif isinstance(error, MemoryError):
-        text = "out of memory. Try: --memory 500M where the command has it, or a smaller model."
+        text = "out of memory. Try: lmkit train --memory 500M, or a smaller model."
     elif isinstance(error, OSError) and error.errno is not None:
         text = _of_system(error)
     else:

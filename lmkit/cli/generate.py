@@ -10,6 +10,7 @@ import click
 from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
 from lmkit.cli.headings import heading
+from lmkit.cli.layout import on_terminal
 from lmkit.cli.options import chosen_seed, model_argument, seed_option
 from lmkit.cli.output import Format, output_formats, write_rows
 from lmkit.errors import UsageError
@@ -23,7 +24,12 @@ FOUND_COLUMNS = ["text", "tokens", "log10_probability", "score"]
 
 @command()
 @model_argument
-@click.option("--prompt", default="", show_default=False, help="How each sentence begins.")
+@click.option(
+    "--prompt",
+    default="",
+    show_default=False,
+    help="How each sentence begins; several lines are what comes before it, too.",
+)
 @click.option(
     "-n",
     "--number",
@@ -37,6 +43,17 @@ FOUND_COLUMNS = ["text", "tokens", "log10_probability", "score"]
     default=50,
     metavar="N",
     help="Where a sentence is broken off that has not ended, not counting the prompt.",
+)
+@click.option(
+    "--lines",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Go on over line ends, until N lines have ended.  [default: 1]",
+)
+@click.option(
+    "--through-lines",
+    is_flag=True,
+    help="Go on over line ends, until --max-tokens are drawn.",
 )
 @click.option(
     "--temperature",
@@ -85,6 +102,8 @@ def generate(
     prompt: str,
     number: int | None,
     max_tokens: int,
+    lines: int | None,
+    through_lines: bool,
     temperature: float | None,
     top_k: int | None,
     top_p: float | None,
@@ -103,6 +122,10 @@ def generate(
     the </s> that ends the sentence, and log10_probability is theirs under MODEL
     itself, whatever the temperature.
 
+    With --lines or --through-lines a sample has several lines, and an empty line stands
+    between two samples. A network carries its state over line ends, as over those of a prompt
+    of several lines; n-grams begin each line anew.
+
     With --beam nothing is drawn: of all sentences that could be, those of the highest
     probability are searched for, and listed with the best first. The score that ranks
     them is log10_probability, over the --length-penalty.
@@ -111,6 +134,7 @@ def generate(
 
         lmkit generate model.lm --prompt "The" -n 3 --top-p 0.9 --seed 1
         lmkit generate model.lm --prompt "The" -n 3 --beam 20 --length-penalty 1
+        lmkit generate model.lm --prompt "The" -n 2 --lines 3
     """
     from lmkit.api import load
     from lmkit.cli.ngrams_only import refuse_ends
@@ -118,7 +142,14 @@ def generate(
     from lmkit.sampling import Sampling
 
     drawing = {"temperature": temperature, "top-k": top_k, "top-p": top_p, "seed": seed}
+    drawing |= {"lines": lines, "through-lines": through_lines or None}
     _check_search(beam, number, length_penalty, {**drawing, "greedy": greedy or None})
+    if through_lines and lines is not None:
+        raise UsageError(
+            "--lines says where a sample ends, --through-lines that no line end ends it",
+            f"--lines {lines} alone",
+        )
+    stops = None if through_lines else lines or 1
     sampling = Sampling(1.0 if temperature is None else temperature, top_k, top_p, greedy)
     source = load(model)
     refuse_ends(source, prompt, "leaving it out: each sentence is drawn from <s> to </s>")
@@ -127,14 +158,14 @@ def generate(
     if beam is None:
         seed = chosen_seed(console, seed)
         number = number or (1 if greedy else 5)
-        sentences = source.generate(number, sampling=sampling, seed=seed, **common)
+        sentences = source.generate(number, sampling=sampling, seed=seed, lines=stops, **common)
     else:
         sentences = source.beam_search(
             number or 1, beam=beam, length_penalty=length_penalty or 0.0, **common
         )
     if fmt == "table":
-        for sentence in sentences:
-            console.write_line(sentence.text)
+        apart = "\n" if stops != 1 or "\n" in prompt else ""
+        _write_texts(console, [sentence.text for sentence in sentences], apart)
         return
     rows = (
         (
@@ -146,6 +177,17 @@ def generate(
         for sentence in sentences
     )
     write_rows(console, rows, COLUMNS if beam is None else FOUND_COLUMNS, fmt)
+
+
+def _write_texts(console: Console, texts: list[str], apart: str) -> None:
+    """Each text on lines of its own, with ``apart`` between two: as it is, byte by byte, but for
+    what a terminal should not get."""
+    for number, text in enumerate(texts):
+        before = apart if number else ""
+        if console.stdout_is_terminal:
+            console.write_line(before + on_terminal(text))
+        else:
+            console.write_bytes(f"{before}{text}\n".encode(errors="surrogateescape"))
 
 
 def _check_search(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 from lmkit.cli.console import Console
@@ -49,7 +49,7 @@ class HeatMap:
     def write(self, scores: LineScores) -> None:
         """Write a block of lines."""
         tokens = list(_tokens(self._scorer, scores))
-        stops = scores.batch.offsets.tolist()
+        stops = [0, *accumulate(scores.tokens.tolist())]
         for start, stop in pairwise(stops):
             if self._explain:
                 self._write_columns(tokens[start:stop])

@@ -9,6 +9,7 @@ import click
 
 from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
+from lmkit.cli.headings import heading
 from lmkit.cli.model_options import (
     check_method_options,
     ngram_options,
@@ -17,22 +18,30 @@ from lmkit.cli.model_options import (
     text_settings_options,
     valid_option,
 )
-from lmkit.cli.options import output_option
+from lmkit.cli.options import Years, output_option, reading_options
+from lmkit.cli.paths import InputPath
 from lmkit.cli.progress import ProgressBars
 
 
 @command("import")
-@click.argument("file", type=click.Path(), metavar="FILE")
+@click.argument("file", type=InputPath(), metavar="FILE")
 @output_option
 @click.option(
     "--format",
     "kind",
-    type=click.Choice(["arpa", "counts", "web1t"]),
+    type=click.Choice(["arpa", "counts", "web1t", "google-books"]),
     help="What FILE is.  [default: by its name and first lines]",
+)
+@click.option(
+    "--years",
+    type=Years(),
+    metavar="FROM-TO",
+    help="Only what was printed then counts, of google-books: 1950-2000.",
 )
 @ngram_options("that of the counts")
 @valid_option
 @text_settings_options("whitespace")
+@heading("How text becomes tokens (stored in the model)", reading_options)
 @pass_console
 def import_(console: Console, file: str, output: Path, kind: str | None, **given: Any) -> None:
     """Make a model of an ARPA file, or of n-gram counts.
@@ -40,7 +49,8 @@ def import_(console: Console, file: str, output: Path, kind: str | None, **given
     FILE may be compressed (.gz, .bz2, .xz). An ARPA file from KenLM, SRILM or by hand
     keeps its probabilities. Counts are lines "n-gram TAB count", and are smoothed as
     training would; web1t is Google's layout, a directory with 1gms, 2gms, ... or one
-    file. Text is split at white space unless --tokenizer says otherwise.
+    file; google-books has n-grams by year, in one file or a directory of them. Text is
+    split at white space unless --tokenizer says otherwise.
 
     Example:
 
@@ -52,6 +62,7 @@ def import_(console: Console, file: str, output: Path, kind: str | None, **given
     options = {key: value for key, value in given.items() if value is not None}
     check_method_options(options)
     settings = text_settings(options, tokenizer="whitespace")
+    encoding, errors = options.get("encoding"), options["errors"]
     with ProgressBars(console) as bars:
         model = import_model(
             file,
@@ -68,4 +79,4 @@ def import_(console: Console, file: str, output: Path, kind: str | None, **given
         f"{output}: order {facts['order']}, {facts['smoothing']}; {sum(facts['ngrams']):,} n-grams,"
         f" vocabulary of {facts['vocabulary']:,}"
     )
-    say_held_out(console, model, options.get("valid"))
+    say_held_out(console, model, options.get("valid"), encoding, errors)

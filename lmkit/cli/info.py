@@ -11,7 +11,7 @@ import click
 
 from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
-from lmkit.cli.layout import NOTHING, megabytes
+from lmkit.cli.layout import NOTHING, megabytes, text
 from lmkit.cli.model_options import TEXT_OPTIONS
 from lmkit.cli.options import model_argument
 from lmkit.cli.output import Format, output_formats, to_json, write_rows
@@ -145,7 +145,7 @@ def _text(value: Any) -> str:
         return ", ".join(f"{key} {_text(entry)}" for key, entry in value.items())
     if isinstance(value, list):
         return ", ".join(map(_text, value))
-    return str(value)
+    return text(value)
 
 
 RUNS = {

@@ -146,7 +146,18 @@ def _character_width(character: str) -> int:
 
 @lru_cache(4096)
 def _visible(character: str) -> str:
-    return character if character.isprintable() else repr(character)[1:-1]
+    if "\udc80" <= character <= "\udcff":  # a byte that is no UTF-8 (PEP 383)
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    # Joiners and tags are parts of letters, emoji and flags.
+    part = character in "\u200c\u200d" or "\U000e0020" <= character <= "\U000e007f"
+    return character if part or character.isprintable() else repr(character)[1:-1]
+
+
+def on_terminal(lines: str) -> str:
+    """``lines`` of text as a terminal may show them: line ends and tabs, and what is printable."""
+    if lines.isprintable():
+        return lines
+    return "".join(c if c in "\n\t" else _visible(c) for c in lines)
 
 
 def _padded(cell: str, width: int) -> str:

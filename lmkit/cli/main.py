@@ -14,8 +14,10 @@ import click
 from lmkit import __version__
 from lmkit.cli.command import LazyGroup
 from lmkit.cli.console import Console
+from lmkit.cli.ending import Ended, ended_by_signals
 from lmkit.cli.failures import abandon, report
 from lmkit.errors import ExitCode
+from lmkit.remarks import heard
 
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Make a model": {
@@ -119,21 +121,29 @@ def main(args: Sequence[str] | None = None, console: Console | None = None) -> i
         return shell_complete(
             cli, {}, "lmkit", COMPLETION_VARIABLE, os.environ[COMPLETION_VARIABLE]
         )
-    given = console is not None
-    if console is None:
-        console = Console.of_process()
+    if console is not None:
+        return _run(args, console)
+    with ended_by_signals():
+        status = _run(args, Console.of_process())
+        abandon()
+        return status
+
+
+def _run(args: Sequence[str] | None, console: Console) -> int:
     try:
         try:
             words = list(sys.argv[1:] if args is None else args)
-            with cli.make_context("lmkit", words, obj=console) as top:
+            with (
+                heard(lambda text: console.remark(f"note: {text}")),
+                cli.make_context("lmkit", words, obj=console) as top,
+            ):
                 cli.invoke(top)
         except click.exceptions.Exit as ended:
             console.flush()
             return ended.exit_code
         console.flush()
         return ExitCode.OK
+    except Ended:
+        raise
     except BaseException as error:  # noqa: BLE001 - the one place where all errors end
-        status = report(error, console)
-        if not given:
-            abandon()
-        return status
+        return report(error, console)

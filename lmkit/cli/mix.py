@@ -11,8 +11,14 @@ from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
 from lmkit.cli.headings import heading
 from lmkit.cli.layout import megabytes
-from lmkit.cli.options import MODEL, errors_option, output_option, text_source
+from lmkit.cli.options import (
+    output_option,
+    reading_options,
+    special_tokens_option,
+    text_source,
+)
 from lmkit.cli.output import Format, Row, output_formats, write_rows
+from lmkit.cli.paths import InputPath
 from lmkit.cli.progress import ProgressBars
 from lmkit.errors import UsageError
 
@@ -20,11 +26,17 @@ COLUMNS = ("source", "weight", "power", "perplexity")
 
 
 @command()
-@click.argument("models", nargs=-1, required=True, type=MODEL, metavar="MODEL...")
+@click.argument(
+    "models",
+    nargs=-1,
+    required=True,
+    type=InputPath(path_type=Path, in_place="embed"),
+    metavar="MODEL...",
+)
 @output_option
 @click.option(
     "--valid",
-    type=click.Path(path_type=Path),
+    type=InputPath(path_type=Path),
     required=True,
     metavar="FILE",
     help="Held-out text, which no MODEL was trained on: the weights come of it.",
@@ -48,7 +60,8 @@ COLUMNS = ("source", "weight", "power", "perplexity")
     help="Make one n-gram model of a linear mixture of n-gram models, and say how far it is off.",
 )
 @click.option("--embed", is_flag=True, help="Carry the models in OUTPUT, not just their names.")
-@errors_option
+@special_tokens_option
+@reading_options
 @heading(
     "A cache of recent words",
     click.option(
@@ -110,11 +123,18 @@ def mix(
     check_target(output)
     with ProgressBars(console) as bars:
         stages = bars.stages()
-        model: Any = api.mix(models, valid=source, progress=stages, **how)
+        to = None if merge else output
+        model: Any = api.mix(models, valid=source, output=to, embed=embed, progress=stages, **how)
         if merge:
-            merged: Any = api.merge(model, valid=valid, output=output, progress=stages)
-        else:
-            model.save(output, embed=embed)
+            merged: Any = api.merge(
+                model,
+                valid=valid,
+                encoding=how["encoding"],
+                errors=how["errors"],
+                special_tokens=how["special_tokens"],
+                output=output,
+                progress=stages,
+            )
     for note in model.facts["notes"]:
         console.remark(f"note: {note}")
     write_rows(console, _rows(model), COLUMNS, fmt)

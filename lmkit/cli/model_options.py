@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lmkit.cli.command import FLAG, OptionalValue
 from lmkit.cli.console import Console
 from lmkit.cli.headings import heading
 from lmkit.cli.options import Cutoffs, Decorator, empty_lines_option
+from lmkit.cli.paths import InputPath
 from lmkit.cli.progress import ProgressBars
 from lmkit.errors import UsageError
 from lmkit.registry import names, resolve
+from lmkit.text.normalization import LANGUAGES
 
 if TYPE_CHECKING:
     from lmkit.model import LanguageModel
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 TEXT_OPTIONS = (
     "tokenizer",
+    "pre_tokenizer",
     "lowercase",
     "normalize",
     "segment",
@@ -44,6 +48,26 @@ class Discounts(click.ParamType):
             return tuple(float(part) for part in str(value).split(","))
         except ValueError:
             self.fail(f"{value!r} is no list of discounts; write 0.75 or 0.5,1,1.5", param, ctx)
+
+
+class Lowercase(click.ParamType):
+    """True, or a language whose rules for lower case differ."""
+
+    name = "language"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> bool | str:
+        if value in (True, FLAG):
+            return True
+        if value in LANGUAGES:
+            return str(value)
+        return self.fail(
+            f"{value!r} is no language with a lower case of its own; write"
+            f" --lowercase alone, or with {', '.join(LANGUAGES)}",
+            param,
+            ctx,
+        )
 
 
 def smoothing_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -151,7 +175,7 @@ def ngram_options(order: str = "5") -> Decorator:
         "N-grams",
         click.option(
             "--order",
-            type=click.IntRange(min=1),
+            type=click.IntRange(1, 1000),
             metavar="N",
             help=f"The longest n-grams.  [default: {order}]",
         ),
@@ -171,7 +195,7 @@ def valid_option(function: Callable[..., Any]) -> Callable[..., Any]:
         "Smoothing",
         click.option(
             "--valid",
-            type=click.Path(),
+            type=InputPath(),
             metavar="FILE",
             help="Held-out text: jelinek-mercer and --tune learn from it. Its perplexity under "
             "the model is printed.",
@@ -180,16 +204,22 @@ def valid_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def say_held_out(
-    console: Console, model: LanguageModel, valid: str | None, errors: str = "strict"
+    console: Console,
+    model: LanguageModel,
+    valid: str | None,
+    encoding: str | None = None,
+    errors: str = "strict",
 ) -> None:
     """Say the perplexity of the text that `valid_option` named, if it can be read again."""
     if valid in (None, "-") or not model.normalised:
         return
     from lmkit.evaluate.perplexity import perplexity_of
+    from lmkit.text.encodings import encoded
 
     with ProgressBars(console) as bars:
         bar = bars.bar(f"perplexity of {Path(str(valid)).name}", "tokens")
-        figures, _ = perplexity_of(model, Path(str(valid)), errors=errors, progress=bar)
+        text = encoded(Path(str(valid)), encoding)
+        figures, _ = perplexity_of(model, text, errors=errors, progress=bar)
     console.remark(f"{valid}: perplexity {figures.perplexity:.2f}; {figures.tokens:,} tokens")
 
 
@@ -205,7 +235,19 @@ def text_settings_options(tokenizer: str = "word") -> Decorator:
             f"  [default: {tokenizer}]",
         ),
         click.option(
-            "--lowercase", is_flag=True, default=None, help="Turn the text into lower case."
+            "--pre-tokenizer",
+            type=click.Choice(names("tokenizer")),
+            help="Read the tokens of this tokenizer with single spaces between them in place of the"
+            " text: word gives models of characters the text that models of words see.",
+        ),
+        click.option(
+            "--lowercase",
+            cls=OptionalValue,
+            known=LANGUAGES,
+            type=Lowercase(),
+            metavar="[LANGUAGE]",
+            help="Turn the text into lower case, by the rules of Turkish (tr), Azerbaijani (az) or"
+            " Lithuanian (lt) if one is named.",
         ),
         click.option(
             "--normalize",
@@ -220,8 +262,9 @@ def text_settings_options(tokenizer: str = "word") -> Decorator:
         empty_lines_option(otherwise="[default: keep]"),
         click.option(
             "--special-tokens",
-            type=click.Choice(["error", "word", "unknown"]),
-            help="What a literal <s> or </s> in the text is.  [default: error]",
+            type=click.Choice(["error", "word", "unknown", "drop"]),
+            help="What a literal <s> or </s> in the text is; drop: a mark between sentences,"
+            " which are marked anyway.  [default: error]",
         ),
     )
 

@@ -11,33 +11,59 @@ from typing import Any, BinaryIO
 import click
 
 from lmkit.cli.console import Console
+from lmkit.cli.paths import InputPath, OutputPath
 from lmkit.errors import UsageError
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-MODEL = click.Path(path_type=Path)
+MODEL = InputPath(path_type=Path)
 """A model file. That it is one is checked when it is opened, whose errors say more."""
 
 model_argument = click.argument("model", type=MODEL, metavar="MODEL")
 
-text_argument = click.argument("text", required=False, type=click.Path(), metavar="[TEXT]")
+text_argument = click.argument("text", required=False, type=InputPath(), metavar="[TEXT]")
 """TEXT of a command; pass it through `text_source`."""
 
 output_option = click.option(
-    "--output", "-o", type=click.Path(path_type=Path), required=True, help="The file to write."
+    "--output", "-o", type=OutputPath(path_type=Path), required=True, help="The file to write."
 )
 
-errors_option = click.option(
-    "--errors",
-    type=click.Choice(["strict", "replace"]),
-    default="strict",
-    help="Bytes that are no UTF-8: stop there, or read them as U+FFFD and count them.",
-)
+
+def _encoding(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """The codec's own name for ``value``; None for UTF-8."""
+    if value is None:
+        return None
+    from lmkit.text.encodings import checked_encoding
+
+    found = checked_encoding(value)
+    return None if found == "utf-8" else found
+
+
+def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: how the bytes of all text files become text, ``encoding`` (None is UTF-8) and
+    ``errors``."""
+    encoding = click.option(
+        "--encoding",
+        metavar="NAME",
+        callback=_encoding,
+        help="What the text files are in: a name that Python knows, such as gbk, shift_jis,"
+        " koi8-r or utf-16.  [default: utf-8]",
+    )
+    errors = click.option(
+        "--errors",
+        type=click.Choice(["strict", "replace"]),
+        default="strict",
+        help="Bytes that are not of the encoding: stop there, or read them as U+FFFD and count"
+        " them.",
+    )
+    return encoding(errors(function))
+
 
 special_tokens_option = click.option(
     "--special-tokens",
-    type=click.Choice(["error", "word", "unknown"]),
-    help="What a literal <s> or </s> in TEXT is.  [default: as MODEL was trained]",
+    type=click.Choice(["error", "word", "unknown", "drop"]),
+    help="What a literal <s> or </s> in TEXT is; drop: a mark between sentences."
+    "  [default: as MODEL was trained]",
 )
 
 seed_option = click.option(
@@ -67,9 +93,11 @@ def text_source(console: Console, text: str | None) -> Path | BinaryIO:
     if text not in (None, "-"):
         return Path(str(text))
     if console.stdin_is_terminal:
+        context = click.get_current_context(silent=True)
+        command = "lmkit" if context is None else context.command_path
         raise UsageError(
             "no TEXT, and standard input is a terminal",
-            "a file name, or text from another command: cat FILE | lmkit COMMAND",
+            f"a file name, or text from another command: cat FILE | {command}",
         )
     if console.stdin is None:
         raise UsageError("no TEXT, and standard input is closed", "a file name")
@@ -79,7 +107,7 @@ def text_source(console: Console, text: str | None) -> Path | BinaryIO:
 def say_replaced(console: Console, replaced: int) -> None:
     """Say what ``--errors replace`` did, if anything."""
     if replaced:
-        console.remark(f"{replaced} invalid UTF-8 sequences were read as U+FFFD")
+        console.remark(f"{replaced} invalid sequences of bytes were read as U+FFFD")
 
 
 def chosen_seed(console: Console, seed: int | None) -> int:
@@ -133,3 +161,23 @@ class Cutoffs(click.ParamType):
                 f"{value!r}: cutoffs are at least 0 and do not decrease; write 0,0,1", param, ctx
             )
         return cutoffs
+
+
+class Years(click.ParamType):
+    """The first and the last of some years, ``1950-2000``, or one."""
+
+    name = "years"
+    _form = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?")
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        found = self._form.fullmatch(str(value).strip())
+        if found is None:
+            self.fail(f"{value!r} is no range of years; write 1950-2000", param, ctx)
+        first, last = int(found[1]), int(found[2] or found[1])
+        if first > last:
+            self.fail(f"{value!r}: the first year comes first; write 1950-2000", param, ctx)
+        return first, last

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -13,15 +14,16 @@ import click
 
 from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
-from lmkit.cli.layout import NOTHING, integer, number
+from lmkit.cli.layout import NOTHING, integer, number, text
 from lmkit.cli.options import (
     empty_lines_option,
-    errors_option,
+    reading_options,
     say_replaced,
     special_tokens_option,
     text_source,
 )
 from lmkit.cli.output import Format, output_formats, write_rows
+from lmkit.cli.paths import InputPath
 from lmkit.cli.progress import ProgressBars
 from lmkit.cli.running import given_running, running_options, settled_running
 from lmkit.errors import UsageError
@@ -39,17 +41,20 @@ FIGURES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "srilm_ppl": ("SRILM ppl", number),
     "srilm_ppl1": ("SRILM ppl1", number),
     "bits_per_token": ("bits per token", number),
+    "characters": ("characters of the text", integer),
+    "bytes": ("bytes of the text", integer),
     "bits_per_character": ("bits per character", number),
+    "bits_per_byte": ("bits per byte", number),
 }
 """The figures in the order of the keys, each with its name and form for people."""
 
 
 @command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="MODEL... [TEXT]")
+@click.argument("files", nargs=-1, required=True, type=InputPath(), metavar="MODEL... [TEXT]")
 @empty_lines_option(otherwise="As MODEL was trained, if neither is given.")
 @special_tokens_option
 @running_options("carry")
-@errors_option
+@reading_options
 @output_formats
 @pass_console
 def perplexity(
@@ -57,6 +62,7 @@ def perplexity(
     files: tuple[str, ...],
     skip_empty_lines: bool | None,
     special_tokens: str | None,
+    encoding: str | None,
     errors: str,
     fmt: Format,
     state: str | None,
@@ -71,9 +77,14 @@ def perplexity(
       SRILM ppl, ppl1            as SRILM gives them: without unknown words, and
                                  ppl1 without </s> in the number of tokens
       bits per token             log2 of the perplexity
-      bits per character         a code length for the text itself, in which unknown
+      bits per character, byte   a code length for the text itself, in which unknown
                                  words pay for their spelling: compare it between
                                  models with different vocabularies or tokens
+
+    Bits are divided by the length of TEXT as it stands in the file (each line end
+    counts as one), the same for all models. What of it a model does not read, such
+    as capital letters or two spaces in a row, is said on standard error: its bits
+    leave that out.
 
     A network goes on from line to line (--state carry), which the figures say then.
     With --tune-cache or --cache it also remembers the words of the text so far.
@@ -90,26 +101,32 @@ def perplexity(
     source = text_source(console, text)
 
     from lmkit.api import load
-    from lmkit.evaluate.perplexity import perplexity_of, state_used
+    from lmkit.evaluate.perplexity import measured, state_used
+    from lmkit.text.encodings import encoded
 
     found: list[tuple[str, Perplexity, str | None]] = []
-    replaced = 0
+    unread: dict[tuple[str, ...], list[str]] = {}
+    one = None
     bounds: list[str] = []
     with ProgressBars(console) as bars, Rereadable(source, len(models)) as text_again:
         for path in models:
             model = load(path)
-            options = settled_running(console, bars, model, given)
-            figures, replaced = perplexity_of(
+            options = settled_running(
+                console, bars, model, given, encoding, errors=errors, special_tokens=special_tokens
+            )
+            one = measured(
                 model,
-                text_again(),
+                encoded(text_again(), encoding),
                 skip_empty_lines=skip_empty_lines,
                 special_tokens=special_tokens,
                 errors=errors,
                 state=state,
                 running=options,
                 progress=bars.bar(Path(path).name, "tokens"),
+                text=None if one is None else one.text,
             )
-            found.append((path, figures, state_used(model, state, options)))
+            found.append((path, one.figures, state_used(model, state, options)))
+            unread.setdefault(one.unread, []).append(path)
             if model.lower_bound:
                 bounds.append(path)
     for path in bounds:
@@ -117,11 +134,26 @@ def perplexity(
             f"{path} sums over the likelier ways to mean the text only: its probabilities are "
             "lower bounds, its perplexity an upper one."
         )
-    say_replaced(console, replaced)
+    _say_unread(console, unread)
+    say_replaced(console, 0 if one is None else one.replaced)
     if fmt == "table":
         write_figures(console, found)
         return
     write_rows(console, [_row(*one, found) for one in found], _columns(found), fmt)
+
+
+def _say_unread(console: Console, unread: dict[tuple[str, ...], list[str]]) -> None:
+    """Say which models, by what they do not read of the text, have bits of less than that."""
+    for parts, paths in unread.items():
+        if not parts:
+            continue
+        do, their = ("does", "its") if len(paths) == 1 else ("do", "their")
+        console.remark(
+            f"{', '.join(paths)} {do} not read all of the text ({', '.join(parts)}):"
+            f" {their} bits per character and byte leave that out"
+        )
+    if len(unread) > 1:
+        console.remark("lmkit compare has all models read one and the same text")
 
 
 Found = Sequence[tuple[str, "Perplexity", str | None]]
@@ -144,7 +176,7 @@ def split_files(files: Sequence[str]) -> tuple[list[str], str | None]:
 
     Raises `UsageError` where there is no model or more than one other file.
     """
-    from lmkit.store.modelfile import is_model_file
+    from lmkit.store.modelfile import is_model_file, kind_of_file
 
     # Looking into a pipe would take its first bytes away.
     models = [path for path in files if Path(path).is_file() and is_model_file(path)]
@@ -153,6 +185,10 @@ def split_files(files: Sequence[str]) -> tuple[list[str], str | None]:
         missing = [path for path in others if path != "-" and not Path(path).exists()]
         if missing:
             raise UsageError(f"there is no file {missing[0]}", "the name of a model file")
+        # Looking into a pipe would take its first bytes away.
+        for path in filter(os.path.isfile, others):
+            if (kind := kind_of_file(path)) is not None:
+                raise UsageError(f"{path} is no lmkit model but {kind.what}", kind.hint(path))
         raise UsageError(
             f"no lmkit model among {', '.join(others)}", "lmkit train TEXT --output MODEL.lm"
         )
@@ -204,7 +240,7 @@ def write_figures(console: Console, found: Found) -> None:
     numbers explained above them; where there are too many, the rest comes below."""
     names = ["model", *(name for name, _ in FIGURES.values())]
     columns = [
-        [path, *(form(getattr(figures, key)) for key, (_, form) in FIGURES.items())]
+        [text(path), *(form(getattr(figures, key)) for key, (_, form) in FIGURES.items())]
         for path, figures, _ in found
     ]
     if len(_columns(found)) > len(names):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lmkit.cli.console import Console
+from lmkit.visible import on_one_line
 
 Report = Callable[[int, int | None], None]
 
@@ -50,7 +51,7 @@ class ProgressBars:
         if not self._shown:
             return None
         rich = self._rich or self._start()
-        task = rich.add_task(title, total=None, amount="")
+        task = rich.add_task(on_one_line(title), total=None, amount="")
         due = 0.0
 
         def report(done: int, total: int | None) -> None:
@@ -84,7 +85,7 @@ class ProgressBars:
             if task is None:
                 for other in rich.tasks:
                     rich.update(other.id, visible=not other.finished)
-                task = rich.add_task(title, total=1.0, amount="", forms=forms)
+                task = rich.add_task(on_one_line(title), total=1.0, amount="", forms=forms)
             rich.update(task, completed=progress, forms=forms)
 
         return show

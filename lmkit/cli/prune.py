@@ -10,12 +10,13 @@ from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
 from lmkit.cli.headings import heading
 from lmkit.cli.layout import megabytes
-from lmkit.cli.options import Cutoffs, model_argument, output_option
+from lmkit.cli.options import Cutoffs, output_option
+from lmkit.cli.paths import InputPath
 from lmkit.errors import UsageError
 
 
 @command()
-@model_argument
+@click.argument("model", type=InputPath(path_type=Path, in_place=True), metavar="MODEL")
 @output_option
 @heading(
     "How to prune, one of",

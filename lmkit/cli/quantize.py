@@ -9,8 +9,9 @@ import click
 from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
 from lmkit.cli.network_info import require_network
-from lmkit.cli.options import model_argument, output_option
+from lmkit.cli.options import model_argument, output_option, reading_options, special_tokens_option
 from lmkit.cli.output import Format, output_formats
+from lmkit.cli.paths import InputPath
 from lmkit.cli.sizes import write_sizes
 
 
@@ -26,7 +27,9 @@ from lmkit.cli.sizes import write_sizes
 @click.option(
     "--keep-float", is_flag=True, help="Leave float32 entries as they are: with --sparsity."
 )
-@click.option("--valid", type=click.Path(), metavar="FILE", help="Text to measure both models on.")
+@click.option("--valid", type=InputPath(), metavar="FILE", help="Text to measure both models on.")
+@special_tokens_option
+@reading_options
 @output_formats
 @pass_console
 def quantize(
@@ -36,6 +39,9 @@ def quantize(
     sparsity: float | None,
     keep_float: bool,
     valid: str | None,
+    special_tokens: str | None,
+    encoding: str | None,
+    errors: str,
     fmt: Format,
 ) -> None:
     """Store the weights of a network in fewer bytes.
@@ -51,9 +57,13 @@ def quantize(
     """
     from lmkit.api import load
     from lmkit.neural.compression import pruned, quantized
+    from lmkit.store.targets import writing
 
-    old = require_network(load(model), "lmkit quantize")
-    new = old if sparsity is None else pruned(old, sparsity)
-    new = new if keep_float else quantized(new)
-    new.save(output)
-    write_sizes(console, [model, output], valid, fmt)
+    with writing(output, {"MODEL": model, "--valid": valid}):
+        old = require_network(load(model), "lmkit quantize")
+        new = old if sparsity is None else pruned(old, sparsity)
+        new = new if keep_float else quantized(new)
+        new.save(output)
+    write_sizes(
+        console, [model, output], valid, fmt, encoding, errors=errors, special_tokens=special_tokens
+    )

@@ -11,6 +11,7 @@ import click
 from lmkit.cli.console import Console
 from lmkit.cli.headings import heading
 from lmkit.cli.options import Decorator
+from lmkit.cli.paths import InputPath
 from lmkit.cli.progress import ProgressBars
 from lmkit.errors import UsageError
 
@@ -55,7 +56,7 @@ def running_options(default: State) -> Decorator:
         ),
         click.option(
             "--tune-cache",
-            type=click.Path(),
+            type=InputPath(),
             metavar="VALID",
             help="Fit both to the held-out text VALID. The cache has 2000 tokens unless --cache"
             " says otherwise.",
@@ -107,10 +108,16 @@ def given_running(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def settled_running(
-    console: Console, bars: ProgressBars, model: LanguageModel, given: dict[str, Any]
+    console: Console,
+    bars: ProgressBars,
+    model: LanguageModel,
+    given: dict[str, Any],
+    encoding: str | None = None,
+    **reading: Any,
 ) -> dict[str, Any]:
     """``given`` (of `given_running`) for ``model``, a cache fitted to the text of
-    ``--tune-cache``; says what was found there. A network gets its ``--workers``."""
+    ``--tune-cache``, which is in ``encoding`` and read as ``reading`` says; says what was found
+    there. A network gets its ``--workers``."""
     given = dict(given)
     workers = given.pop("workers", None)
     if workers is not None and hasattr(model, "workers"):
@@ -118,12 +125,13 @@ def settled_running(
     if "tune_cache" not in given:
         return given
     from lmkit.evaluate.perplexity import fitted_cache
+    from lmkit.text.encodings import encoded
 
     options = dict(given)
     valid = Path(options.pop("tune_cache"))
     size = {"size": options["cache"]} if "cache" in options else {}
     bar = bars.bar(f"cache for {valid.name}", "tokens")
-    fit = fitted_cache(model, valid, progress=bar, **size)
+    fit = fitted_cache(model, encoded(valid, encoding), progress=bar, **size, **reading)
     console.remark(
         f"cache of {fit.size:,} tokens: weight {fit.weight:.3g}, flatness {fit.flatness:.3g},"
         f" fitted to {valid} (perplexity {_perplexity(fit.before)} without it,"

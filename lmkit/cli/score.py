@@ -13,8 +13,8 @@ from lmkit.cli.console import Console, pass_console
 from lmkit.cli.headings import heading
 from lmkit.cli.options import (
     MODEL,
-    errors_option,
     model_argument,
+    reading_options,
     say_replaced,
     special_tokens_option,
     text_argument,
@@ -98,7 +98,7 @@ LINE_COLUMNS = ["line", "tokens", "oovs", "log10_probability", "perplexity", "te
 @click.option("--total", is_flag=True, help="Say the figures of the whole text in the end.")
 @special_tokens_option
 @running_options("line")
-@errors_option
+@reading_options
 @output_formats
 @pass_console
 def score(
@@ -112,6 +112,7 @@ def score(
     difference_per: str | None,
     total: bool,
     special_tokens: str | None,
+    encoding: str | None,
     errors: str,
     fmt: Format,
     state: str | None,
@@ -120,7 +121,10 @@ def score(
     """Score each line or token of text, or filter lines.
 
     A line is a sentence. Its tokens include </s>; its perplexity includes unknown
-    words (oovs). With --max-perplexity or --min-perplexity (or both) MODEL is a
+    words (oovs). If MODEL was trained with --segment sentence or paragraph, a line is
+    the sum of its tokens, and </s> is one of the line that the sentence ends in.
+
+    With --max-perplexity or --min-perplexity (or both) MODEL is a
     filter: lines of TEXT come out as they went in, or not at all.
 
     With --per-token each token, </s> too, has its probability after all before it
@@ -154,20 +158,28 @@ def score(
     from lmkit.evaluate.filtering import Bounds, filter_originals
     from lmkit.evaluate.perplexity import running_reader, state_used
     from lmkit.evaluate.scoring import score_lines, tells_orders
+    from lmkit.text.encodings import encoded
     from lmkit.text.reading import TextReader, iter_line_blocks
 
     scorer = load(model)
     with ProgressBars(console) as bars:
-        running = settled_running(console, bars, scorer, running)
+        running = settled_running(
+            console, bars, scorer, running, encoding, errors=errors, special_tokens=special_tokens
+        )
     used = state_used(scorer, state, running, "line")
     if used is not None:
         console.remark(f"state: {used}")
     scorer = running_reader(scorer, state, running, "line")
-    difference = _difference(console, scorer, against, difference_per, special_tokens)
+    difference = _difference(console, scorer, against, difference_per, special_tokens, errors)
     limits = Bounds(**bounds, against=difference)
     with ProgressBars(console, shares_terminal=True) as bars:
         reader = TextReader(
-            source, errors, chunk_bytes=1 << 20, eager=True, progress=bars.bar("scoring")
+            encoded(source, encoding),
+            errors,
+            chunk_bytes=1 << 20,
+            eager=True,
+            progress=bars.bar("scoring"),
+            **scorer.encoder.settings.reading,
         )
         blocks = iter_line_blocks(reader, originals=filtering)
         if filtering:
@@ -176,7 +188,13 @@ def score(
                 console.flush()
         else:
             orders = (per_token or explain) and tells_orders(scorer)
-            scored = score_lines(scorer, blocks, special_tokens=special_tokens, orders=orders)
+            scored = score_lines(
+                scorer,
+                blocks,
+                special_tokens=special_tokens,
+                orders=orders,
+                paragraphs=difference is not None and difference.paragraphs,
+            )
             if total:
                 scored = _totalled(console, scorer, scored)
             if picture:
@@ -233,6 +251,7 @@ def _difference(
     against: Path | None,
     per: str | None,
     special_tokens: str | None,
+    errors: str,
 ) -> CrossEntropyDifference | None:
     """The difference from the model in ``against``; its unit is said where it was not chosen."""
     if against is None:
@@ -240,7 +259,9 @@ def _difference(
     from lmkit.api import load
     from lmkit.evaluate.difference import CrossEntropyDifference
 
-    found = CrossEntropyDifference(scorer, load(against), per=per, special_tokens=special_tokens)
+    found = CrossEntropyDifference(
+        scorer, load(against), per=per, special_tokens=special_tokens, errors=errors
+    )
     if per is None:
         have = "the same tokens" if found.per == "token" else "different tokens"
         console.remark(f"difference in bits per {found.per}: the models have {have}")
@@ -251,15 +272,18 @@ def _totalled(
     console: Console, scorer: LanguageModel, scored: Iterable[LineScores]
 ) -> Iterator[LineScores]:
     """``scored``, and the figures of all of it on standard error in the end."""
-    from lmkit.measures import Perplexity
+    from lmkit.measures import NO_TEXT
 
-    figures = Perplexity(0, 0, 0, 0.0, 0.0, 0.0, 0)
+    figures = NO_TEXT
+    lines = 0
     for scores in scored:
         yield scores
+        lines += len(scores.lines)
         figures = figures + scorer.measure(scores.batch, scores.log_probs)
     perplexity = f", perplexity {figures.perplexity:.4f}" if scorer.normalised else ""
+    sentences = f", {figures.sentences} sentences" if figures.sentences != lines else ""
     console.remark(
-        f"{figures.sentences} lines, {figures.tokens} tokens, {figures.oovs} oovs,"
+        f"{lines} lines{sentences}, {figures.tokens} tokens, {figures.oovs} oovs,"
         f" log10 probability {figures.log10_probability:.4f}{perplexity}"
     )
 

@@ -10,6 +10,7 @@ import click
 from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
 from lmkit.cli.corrections import open_corrector, split_model, word_options
+from lmkit.cli.options import reading_options
 from lmkit.cli.output import Format, Row, output_formats, write_rows
 from lmkit.errors import UsageError
 
@@ -42,6 +43,7 @@ GAP = "_"
     help="Weight of log p(typed | intended).  [default: as MODEL was tuned]",
 )
 @word_options
+@reading_options
 @output_formats
 @pass_console
 def suggest(
@@ -67,6 +69,9 @@ def suggest(
     model, typed = split_model(words)
     if not typed:
         raise UsageError("no WORD to look up", "lmkit suggest MODEL WORD")
+    for word in (*typed, around or ""):
+        if not word.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in word):
+            raise UsageError(f"{word!r} is not valid UTF-8", "text that is")
     left, right = _sides(around)
     corrector = open_corrector(console, model, **given)
     write_rows(console, _rows(corrector, typed, left, right, number), COLUMNS, fmt)

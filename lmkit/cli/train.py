@@ -22,7 +22,15 @@ from lmkit.cli.model_options import (
     valid_option,
 )
 from lmkit.cli.neural_options import live_line, neural_options, settle_neural_options
-from lmkit.cli.options import MODEL, MemorySize, errors_option, output_option, text_source
+from lmkit.cli.options import (
+    MODEL,
+    MemorySize,
+    output_option,
+    reading_options,
+    say_replaced,
+    text_source,
+)
+from lmkit.cli.paths import InputPath
 from lmkit.cli.progress import ProgressBars
 from lmkit.cli.sizes import write_sizes
 from lmkit.errors import UsageError
@@ -35,7 +43,7 @@ VOCABULARY = ("min_count", "vocabulary_size", "vocabulary")
 
 
 @command()
-@click.argument("texts", nargs=-1, type=click.Path(), metavar="TEXT...")
+@click.argument("texts", nargs=-1, type=InputPath(), metavar="TEXT...")
 @output_option
 @click.option(
     "--backend", metavar="NAME", help="The kind of model.  [default: ngram]", show_default=False
@@ -60,7 +68,7 @@ VOCABULARY = ("min_count", "vocabulary_size", "vocabulary")
 @text_settings_options()
 @heading(
     "How text becomes tokens (stored in the model)",
-    errors_option,
+    reading_options,
 )
 @heading(
     "Vocabulary",
@@ -78,7 +86,7 @@ VOCABULARY = ("min_count", "vocabulary_size", "vocabulary")
     ),
     click.option(
         "--vocabulary",
-        type=click.Path(),
+        type=InputPath(),
         metavar="FILE",
         help="Only the words of FILE, one a line, stay; the others become <unk>.",
     ),
@@ -86,7 +94,10 @@ VOCABULARY = ("min_count", "vocabulary_size", "vocabulary")
 @heading(
     "Beginning with a model",
     click.option(
-        "--append", type=MODEL, metavar="MODEL", help="Add TEXT to what MODEL was trained on."
+        "--append",
+        type=InputPath(path_type=Path, in_place=True),
+        metavar="MODEL",
+        help="Add TEXT to what MODEL was trained on.",
     ),
     click.option(
         "--from",
@@ -106,7 +117,8 @@ def train(
     A line of TEXT is a sentence (see --segment). Several files are one text; - is
     standard input; .gz, .bz2 and .xz are read directly. How text becomes tokens is
     stored in the model, so that using it reads text in the same way. OUTPUT is
-    written as a whole at the end: until then an older file stays as it is.
+    written as a whole at the end: until then an older file stays as it is. It may be
+    none of the files that are read, but for the MODEL of --append.
 
     Example:
 
@@ -126,23 +138,20 @@ def train(
     if options.get("backend", "ngram") == "ngram":
         check_method_options(options)
     settle_neural_options(options)
-    valid, errors = options.get("valid"), options["errors"]
+    valid = options.get("valid")
+    read: dict[str, Any] = {"encoding": options.get("encoding"), "errors": options["errors"]}
     with ProgressBars(console) as bars:
         progress = bars.stages()
         if options.get("backend") in names("cell"):
             watch = live_line(bars)
             options.update({} if watch is None else {"watch": watch})
-        model = _train(sources, output, options, progress)
-        if tables:
-            from lmkit.ngram.tables import write_tables
-
-            write_tables(output, progress)
+        model = _train(sources, output, options, progress, tables)
     _summary(console, output, model)
     if "teacher" in options:
         again = None if valid == "-" else valid
-        write_sizes(console, [options["teacher"], output], again, errors=errors)
+        write_sizes(console, [options["teacher"], output], again, **read)
     else:
-        say_held_out(console, model, valid, errors)
+        say_held_out(console, model, valid, **read)
 
 
 def _train_channel(console: Console, output: Path, options: dict[str, Any], tables: bool) -> None:
@@ -184,21 +193,30 @@ def _train(
     output: Path,
     options: dict[str, Any],
     progress: Any,
+    tables: bool,
 ) -> LanguageModel:
     from lmkit import api
 
     append, base = options.pop("append", None), options.pop("base", None)
-    common = {"output": output, "errors": options.pop("errors"), "progress": progress}
+    common = {
+        "output": output,
+        "encoding": options.pop("encoding", None),
+        "errors": options.pop("errors"),
+        "progress": progress,
+    }
+    if base is not None and texts:
+        if tables:
+            raise UsageError("--tables means nothing to a network", "leaving out --tables")
+        _refuse(options, set(options) & {*TEXT_OPTIONS, *VOCABULARY}, "--from")
+        options.pop("backend", None)
+        return api.train_on(base, *texts, **common, **options)
+    common["tables"] = tables
     if append is None and base is None:
         settings = text_settings(options)
         return api.train(*texts, settings=settings, **common, **options)
     if append is not None:
         _refuse(options, set(options) - {"valid", "memory"}, "--append")
         return api.append(append, *texts, **common, **options)
-    if texts:
-        _refuse(options, set(options) & {*TEXT_OPTIONS, *VOCABULARY}, "--from")
-        options.pop("backend", None)
-        return api.train_on(base, *texts, **common, **options)
     _refuse(options, set(options) & {"backend", "seed", *TEXT_OPTIONS, *VOCABULARY}, "--from")
     return api.resmooth(base, **common, **options)
 
@@ -218,6 +236,7 @@ def _summary(console: Console, output: Path, model: LanguageModel) -> None:
     for note in facts.get("notes", []):
         console.remark(f"note: {note}")
     _many_unknown(console, model)
+    _unspaced(console, model)
     parts = [f"{output}: {facts['backend']}"]
     if "ngrams" in facts:
         parts = [
@@ -230,10 +249,41 @@ def _summary(console: Console, output: Path, model: LanguageModel) -> None:
         parts = [f"{output}: {facts['channel']} channel, {facts['edits']:,} edits{learnt}"]
     runs = getattr(model, "runs", None)
     if runs:
+        say_replaced(console, runs[-1]["options"].get("replaced", 0))
         tokens = runs[-1]["tokens"]
         read = f"{tokens:,} tokens in " if tokens else ""
         parts.append(f"{read}{runs[-1]['seconds']:.1f} s")
     console.remark("; ".join(parts))
+
+
+WORTH_SAYING = 0.05
+"""From what share of the text on scripts without spaces are worth a remark."""
+
+
+def _unspaced(console: Console, model: LanguageModel) -> None:
+    """Say where the tokenizer ``word`` met scripts that have no spaces between words."""
+    counts = getattr(model.vocabulary, "counts", None)
+    if counts is None or model.encoder.settings.tokenizer != "word":
+        return
+    from lmkit.text.scripts import CHARACTERS, unspaced_shares
+
+    shares = unspaced_shares(model.vocabulary.tokens[3:], counts[3:])
+    found = [(name, share) for name, share in shares.items() if share >= WORTH_SAYING]
+    instead = [name for name in ("unigram", "bpe", "char") if name in names("tokenizer")]
+    for alone in (False, True):
+        here = [(name, share) for name, share in found if (name in CHARACTERS) is alone]
+        if not here:
+            continue
+        scripts = " and ".join(f"{name} ({100 * share:.0f} % of the text)" for name, share in here)
+        tokens = (
+            "each of these characters, but for Katakana, is a token"
+            if alone
+            else ("what stands between two spaces is one token, mostly a whole clause")
+        )
+        console.remark(
+            f"note: {scripts}: no spaces between words, so {tokens}."
+            f" Try: --tokenizer {' or '.join(instead)}"
+        )
 
 
 def _many_unknown(console: Console, model: LanguageModel) -> None:

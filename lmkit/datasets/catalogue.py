@@ -20,6 +20,12 @@ from lmkit.errors import UsageError
 RAW_FILES = "https://raw.githubusercontent.com"
 """Where pinned files are read from, unless ``LMKIT_DATA_MIRROR`` names another base URL."""
 
+LARGEST = 64 << 20
+"""Bytes of a file of unknown size, where the catalogue says nothing."""
+LEAST_SECONDS = 60.0
+SLOWEST = 16_384.0
+"""Bytes a second, below which a download is too slow to be waited for."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -28,7 +34,8 @@ class Source:
     ``size`` (bytes) and ``git_blob``, which covers the length too, are None where they are
     not known before the download: then the commit in the address is all that pins the file.
     ``conversion`` names what turns the file into plain text, None where it is plain text
-    already; ``least`` is how many lines that must give at least.
+    already; ``least`` is how many lines that must give at least. ``largest`` (bytes) bounds a
+    file whose ``size`` is not known, and ``seconds`` how long it may take to fetch it.
     """
 
     repository: str
@@ -38,6 +45,20 @@ class Source:
     size: int | None = None
     conversion: str | None = None
     least: int = 1
+    largest: int = LARGEST
+    seconds: float | None = None
+
+    @property
+    def most_bytes(self) -> int:
+        """No more of them are taken from a server."""
+        return self.largest if self.size is None else self.size
+
+    @property
+    def most_seconds(self) -> float:
+        """A call gives up after so long: by ``seconds``, or else by the size on a slow line."""
+        if self.seconds is not None:
+            return self.seconds
+        return LEAST_SECONDS + self.most_bytes / SLOWEST
 
     @property
     def url(self) -> str:

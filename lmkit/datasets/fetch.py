@@ -1,5 +1,8 @@
 """Bringing one pinned file over HTTP: whole, checked, resumable.
 
+No more bytes are taken than the catalogue allows for, and no more time. What a server sends is
+printed with its control characters escaped.
+
 `fetch` fills a `Partial` (the bytes so far, and a note that says what they are)
 and returns when its length and git blob id are right. Whatever else happens is
 one `DownloadError`, and what it leaves behind is decided in one place: bytes
@@ -14,6 +17,7 @@ import hashlib
 import http.client
 import json
 import os
+import re
 import socket
 import ssl
 import time
@@ -26,18 +30,28 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from lmkit.datasets import connection
 from lmkit.datasets.catalogue import Source
+from lmkit.datasets.connection import Clock, Deadline, RedirectError, open_url
 from lmkit.datasets.location import cannot_write
 from lmkit.errors import DownloadError
+from lmkit.visible import on_one_line
 
-TIMEOUT_SECONDS = 30.0
 RETRY_DELAYS_SECONDS = (0.5, 1.0, 2.0)
 BLOCK_BYTES = 1 << 16
+LONGEST_REASON = 200
+"""Characters of what a server has sent that are shown in an error."""
 NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
+UNBELIEVABLE = 10**18
+"""Bytes that no server has to send."""
 TRANSIENT_STATUSES = (408, 425, 429, 500, 502, 503, 504)
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes there are so far and the bytes there will be (None: not known)."""
+
+
+clock: Clock = time.monotonic
+"""What deadlines go by."""
 
 
 class _BrokenOff(Exception):
@@ -110,8 +124,9 @@ def fetch(source: Source, label: str, partial: Partial, progress: Progress | Non
     times where the connection breaks. ``label`` names the file in errors. The
     caller holds the lock on ``partial``. Raises `DownloadError`.
     """
+    deadline = Deadline(source.most_seconds, clock)
     try:
-        _bring(source, label, partial, progress)
+        _bring(source, label, partial, deadline, progress)
     except OSError as error:  # of the disk: those of the network are translated where they arise
         partial.discard()
         raise cannot_write(partial.body, error) from error
@@ -122,12 +137,14 @@ def fetch(source: Source, label: str, partial: Partial, progress: Progress | Non
     partial.discard_note()
 
 
-def _bring(source: Source, label: str, partial: Partial, progress: Progress | None) -> None:
+def _bring(
+    source: Source, label: str, partial: Partial, deadline: Deadline, progress: Progress | None
+) -> None:
     continued = partial.resumable_from(source) is not None
-    _transfer(source, label, partial, progress)
+    _transfer(source, label, partial, deadline, progress)
     if continued and not _is_right(source, partial.body):
         partial.discard()  # the earlier bytes may be the wrong ones: once more, without them
-        _transfer(source, label, partial, progress)
+        _transfer(source, label, partial, deadline, progress)
     if not _is_right(source, partial.body):
         raise _wrong_content(source, label, partial, f"{partial.size()} bytes")
 
@@ -137,19 +154,26 @@ def _is_right(source: Source, body: Path) -> bool:
     return size_fits and source.git_blob in (None, git_blob_id(body))
 
 
-def _transfer(source: Source, label: str, partial: Partial, progress: Progress | None) -> None:
+def _transfer(
+    source: Source, label: str, partial: Partial, deadline: Deadline, progress: Progress | None
+) -> None:
     """Bring the bytes, in several attempts where it must be; they are not checked yet."""
     reason = ""
     for delay in (0.0, *RETRY_DELAYS_SECONDS):
+        if deadline.left() <= delay:
+            reason = f"it was not whole within {deadline.seconds:,.0f} seconds"
+            break
         time.sleep(delay)
         try:
-            return _attempt(source, label, partial, progress)
+            return _attempt(source, label, partial, deadline, progress)
         except _BrokenOff as broken:
             reason = str(broken)
     raise _gave_up(source, label, partial, reason)
 
 
-def _attempt(source: Source, label: str, partial: Partial, progress: Progress | None) -> None:
+def _attempt(
+    source: Source, label: str, partial: Partial, deadline: Deadline, progress: Progress | None
+) -> None:
     note = partial.resumable_from(source)
     headers = {"User-Agent": "lmkit", "Accept-Encoding": "identity"}
     if note is not None:
@@ -158,7 +182,7 @@ def _attempt(source: Source, label: str, partial: Partial, progress: Progress | 
             headers["If-Range"] = note["etag"]
     request = urllib.request.Request(source.url, headers=headers)
     try:
-        response = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)
+        response = open_url(request, deadline)
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE and note is not None:
@@ -168,7 +192,9 @@ def _attempt(source: Source, label: str, partial: Partial, progress: Progress | 
         raise _refused(source, label, partial, error.code) from error
     except urllib.error.URLError as error:
         raise _unreachable(source, label, error.reason) from error
-    except (OSError, http.client.HTTPException) as error:
+    except RedirectError as error:
+        raise _led_astray(source, label, partial, str(error)) from error
+    except (OSError, http.client.HTTPException, ValueError, OverflowError) as error:
         raise _BrokenOff(_describe(error)) from error
     with response:
         _receive(response, source, label, partial, progress)
@@ -188,32 +214,43 @@ def _receive(
         if not response.headers.get("Content-Range", "").startswith(f"bytes {done}-"):
             partial.discard()
             raise _BrokenOff("the server sent another range than the one asked for")
-    length = response.headers.get("Content-Length", "")
-    total = done + int(length) if length.isdecimal() else None
-    if source.size is not None and total not in (None, source.size):
-        raise _wrong_content(source, label, partial, f"{total} bytes")
+    total = _announced(response, done)
+    if total is not None and (total > source.most_bytes or source.size not in (None, total)):
+        shown = f"{total} bytes" if total < UNBELIEVABLE else "any number of bytes"
+        raise _wrong_content(source, label, partial, shown)
     total = source.size if total is None else total
+    most = source.most_bytes if total is None else total
     with partial.body.open("ab" if done else "wb") as body:
         if not done:
             partial.note(source, response.headers)
         while block := _read(response):
             body.write(block)
             done += len(block)
-            if total is not None and done > total:
+            if done > most:
                 break
             if progress:
                 progress(done, total)
         body.flush()
         os.fsync(body.fileno())
-    if total is not None and done > total:
-        raise _wrong_content(source, label, partial, f"more than {total} bytes")
+    if done > most:
+        raise _wrong_content(source, label, partial, f"more than {most} bytes")
     if total is not None and done < total:
         raise _BrokenOff(f"the connection closed after {done} of {total} bytes")
 
 
+def _announced(response: HTTPResponse, done: int) -> int | None:
+    """The bytes there will be with the ``done`` ones; None where the server does not say, or says
+    nonsense."""
+    length = response.headers.get("Content-Length", "").strip()
+    if not re.fullmatch("[0-9]+", length):
+        return None
+    return done + (int(length) if len(length) <= 18 else UNBELIEVABLE)
+
+
 def _read(response: HTTPResponse) -> bytes:
     try:
-        return response.read(BLOCK_BYTES)
+        # What has come so far, not a whole block: the deadline is looked at in between.
+        return response.read1(BLOCK_BYTES)
     except (OSError, http.client.HTTPException) as error:
         raise _BrokenOff(_describe(error)) from error
 
@@ -221,14 +258,20 @@ def _read(response: HTTPResponse) -> bytes:
 def _describe(error: object) -> str:
     """What the network raised, as a few words on one line."""
     if isinstance(error, TimeoutError):
-        return f"the server did not answer within {TIMEOUT_SECONDS:g} seconds"
+        return f"the server did not answer within {connection.TIMEOUT_SECONDS:g} seconds"
     if isinstance(error, http.client.IncompleteRead):
         return "the connection closed too early"
     if isinstance(error, ssl.SSLCertVerificationError):
-        reason = getattr(error, "verify_message", "") or str(error)
+        reason = _shown(getattr(error, "verify_message", "") or str(error))
         return f"the server's certificate is not trusted ({reason})"
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(text.split())
+    return _shown(text)
+
+
+def _shown(text: str) -> str:
+    """What a server has sent, as a few harmless words."""
+    words = on_one_line(" ".join(text.split()))
+    return words if len(words) <= LONGEST_REASON else f"{words[:LONGEST_REASON]}…"
 
 
 def _answer(status: int) -> str:
@@ -258,11 +301,21 @@ def _refused(source: Source, label: str, partial: Partial, status: int) -> Downl
     )
 
 
+def _led_astray(source: Source, label: str, partial: Partial, address: str) -> DownloadError:
+    partial.discard()
+    return DownloadError(
+        f"cannot fetch {label}: the server leads to {_shown(address)!r}, which is no https address",
+        "the address in a browser, and LMKIT_DATA_MIRROR where it is set",
+    )
+
+
 def _wrong_content(source: Source, label: str, partial: Partial, found: str) -> DownloadError:
     partial.discard()
     expected = f"git blob {source.git_blob}"
     if source.size is not None:
         expected += f", {source.size} bytes"
+    else:
+        expected += f", at most {source.most_bytes} bytes"
     return DownloadError(
         f"cannot fetch {label}: {source.url} sent {found} that are not the pinned file"
         f" ({expected}); nothing was kept",

@@ -13,8 +13,9 @@ from pathlib import Path
 from lmkit.datasets.builtin import builtin_corpus
 from lmkit.datasets.catalogue import Dataset, Source, check_split, find_dataset
 from lmkit.datasets.location import cannot_write, partial_directory, split_file
-from lmkit.datasets.locking import exclusive
 from lmkit.errors import DownloadError, UsageError
+from lmkit.files.locking import exclusive
+from lmkit.files.replacing import replace
 
 Progress = Callable[[str, int, int | None], None]
 """Called with the split, the bytes there are so far, the bytes there will be (None: not known)."""
@@ -112,7 +113,7 @@ def _publish(body: Path, target: Path, source: Source, label: str) -> None:
             text = body.with_suffix(".converted")
             _convert(body, text, source)
         target.parent.mkdir(parents=True, exist_ok=True)
-        text.replace(target)
+        replace(text, target)
     except (ValueError, zipfile.BadZipFile) as error:
         raise DownloadError(
             f"cannot read {label}: {error}", "a newer lmkit, and tell its authors"
@@ -152,7 +153,7 @@ def _write_builtin(dataset: Dataset, *, force: bool) -> None:
                 try:
                     text.write_text("".join(f"{line}\n" for line in corpus[split]), "utf-8")
                     target.parent.mkdir(parents=True, exist_ok=True)
-                    text.replace(target)
+                    replace(text, target)
                 finally:
                     text.unlink(missing_ok=True)
     except OSError as error:

@@ -22,6 +22,8 @@ Progress = Callable[[int, int | None], None]
 LINES_AT_ONCE = 512
 RANKS = 10
 """How many suggestions for a word are looked at: an intended word further down counts as absent."""
+FRAME = ", {} ,"
+"""A sentence around a word that says nothing of it, in any language: as in a list."""
 
 Summed = TypeVar("Summed", bound="_Sums")
 
@@ -135,13 +137,16 @@ class SegmentationFigures(_Sums):
 
 @dataclass(frozen=True)
 class PairFigures(_Sums):
-    """How high intended words stand among the suggestions for what was typed."""
+    """How high intended words stand among the suggestions for what was typed, which take for
+    granted that it is wrong; and how often correcting it, which does not, comes to them."""
 
     pairs: int = 0
     first: int = 0
     among_five: int = 0
     reciprocal_ranks: float = 0.0
     seconds: float = 0.0
+    corrected_alone: int = 0
+    corrected_in_frame: int = 0
 
     @property
     def top1(self) -> float:
@@ -159,6 +164,17 @@ class PairFigures(_Sums):
         return _part(self.reciprocal_ranks, self.pairs)
 
     @property
+    def corrected(self) -> float:
+        """The part of the pairs whose typed word, as a line of its own, is corrected to the
+        intended one."""
+        return _part(self.corrected_alone, self.pairs)
+
+    @property
+    def corrected_in_sentence(self) -> float:
+        """The same inside the sentence `FRAME`, nothing else of which may be changed."""
+        return _part(self.corrected_in_frame, self.pairs)
+
+    @property
     def words_per_second(self) -> float:
         """Words looked up in a second of wall time."""
         return _part(self.pairs, self.seconds)
@@ -168,7 +184,15 @@ class PairFigures(_Sums):
         return {name: getattr(self, name) for name in PAIR_FIGURES}
 
 
-PAIR_FIGURES = ("pairs", "top1", "top5", "mean_reciprocal_rank", "words_per_second")
+PAIR_FIGURES = (
+    "pairs",
+    "top1",
+    "top5",
+    "mean_reciprocal_rank",
+    "corrected",
+    "corrected_in_sentence",
+    "words_per_second",
+)
 
 
 def judge_line(corrupt: str, correct: str, corrected: str) -> CorrectionFigures:
@@ -290,12 +314,17 @@ def _unequal(lines: int, which: str) -> TextError:
 
 def evaluate_pairs(
     suggest: Callable[[str], Sequence[str]],
+    correct_lines: Callable[[Sequence[str]], Sequence[str]],
     pairs: Sequence[tuple[str, str, float]],
     progress: Progress | None = None,
 ) -> PairFigures:
-    """Judge ``suggest`` (a typed word in, ranked words out) by ``pairs`` of what was typed, what
-    was intended, and how often; a pair counts so many times."""
-    total = PairFigures()
+    """Judge ``suggest`` (a typed word in, ranked words out) and ``correct_lines`` (lines in, as
+    many lines out) by ``pairs`` of what was typed, what was intended, and how often; a pair
+    counts so many times. Capitals do not matter."""
+    total = PairFigures(
+        corrected_alone=_times_right(correct_lines, pairs, "{}"),
+        corrected_in_frame=_times_right(correct_lines, pairs, FRAME),
+    )
     for done, (typed, intended, count) in enumerate(pairs, 1):
         clock = time.perf_counter()
         suggested = list(suggest(typed))[:RANKS]
@@ -312,6 +341,21 @@ def evaluate_pairs(
         if progress is not None:
             progress(done, len(pairs))
     return total
+
+
+def _times_right(
+    correct_lines: Callable[[Sequence[str]], Sequence[str]],
+    pairs: Sequence[tuple[str, str, float]],
+    frame: str,
+) -> int:
+    """How often ``frame`` with a typed word in it is corrected to it with the intended one."""
+    before, after = frame.split("{}")
+    results = correct_lines([f"{before}{typed}{after}" for typed, _, _ in pairs])
+    return sum(
+        int(count)
+        for (_, intended, count), result in zip(pairs, results, strict=True)
+        if result.lower() == f"{before}{intended}{after}".lower()
+    )
 
 
 def _part(part: float, whole: float) -> float:

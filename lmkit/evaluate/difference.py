@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from lmkit.errors import UnsupportedError, UsageError
 from lmkit.evaluate.scoring import LineScores, encoded_lines
 from lmkit.measures import LN2
-from lmkit.model import Batch, LanguageModel
+from lmkit.model import Batch, LanguageModel, sums_of_parts
+from lmkit.text.by_line import needs_paragraphs
 
 UNITS = ("token", "character")
 
@@ -44,6 +45,7 @@ class CrossEntropyDifference:
         *,
         per: str | None = None,
         special_tokens: str | None = None,
+        errors: str | None = None,
     ) -> None:
         if per not in (None, *UNITS):
             raise UsageError(f"a difference is not per {per!r}", f"one of {', '.join(UNITS)}")
@@ -53,37 +55,54 @@ class CrossEntropyDifference:
         if per == "token" and not shared:
             raise UnsupportedError(
                 "the two models do not have the same tokens, so costs per token do not compare",
-                "the difference per character, or training one with --vocabulary of the other",
+                "--difference-per character, or lmkit train TEXT --vocabulary FILE, with one list"
+                " for both",
             )
         self.per = per or ("token" if shared else "character")
         if self.per == "character":
             _require_comparable(model, other)
         self._model, self._other = model, other
         encoder: Any = other.encoder
-        self._encoder = encoder.with_settings(skip_empty_lines=False, special_tokens=special_tokens)
-        self._same_ids = shared and _tokens(model) == _tokens(other)
+        self._encoder = encoder.with_settings(
+            skip_empty_lines=False, special_tokens=special_tokens, errors=errors
+        )
+        ours = model.encoder.settings
+        self._same_ids = (
+            shared
+            and _tokens(model) == _tokens(other)
+            and all(
+                getattr(ours, name) == getattr(other.encoder.settings, name)
+                for name in ("segment", "special_tokens")
+            )
+        )
+
+    @property
+    def paragraphs(self) -> bool:
+        """Whether the other model needs whole paragraphs to score a line."""
+        return needs_paragraphs(self._encoder.settings)
 
     def bits(self, scores: LineScores) -> NDArray[np.float64]:
         """The difference of each line [S] that the model has scored; nan where neither model
         thinks the line possible."""
-        batch = scores.batch
+        batch, tokens = scores.batch, scores.tokens
         if not self._same_ids:
-            batch = encoded_lines(self._encoder, scores.lines, scores.first_line)
+            batch, tokens = encoded_lines(self._encoder, scores.lines, scores.first_line)
         ours = scores.log_probability
-        theirs = batch.sentence_sums(self._other.score(batch)[0])
+        theirs = sums_of_parts(self._other.score(batch)[0], tokens)
         units = scores.tokens
         if self.per == "character":
-            ours = ours + _spelling(self._model, scores.batch)
-            theirs = theirs + _spelling(self._other, batch)
+            ours = ours + _spelling(self._model, scores.batch, scores.tokens)
+            theirs = theirs + _spelling(self._other, batch, tokens)
             units = _code_points(scores.lines)
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore"):
             return (theirs - ours) / LN2 / units
 
 
 def same_tokens(model: LanguageModel, other: LanguageModel) -> bool:
     """Whether both models cut a text into the same tokens and know the same ones."""
     one, two = model.encoder.settings, other.encoder.settings
-    if any(getattr(one, n) != getattr(two, n) for n in ("tokenizer", "lowercase", "normalize")):
+    same = ("tokenizer", "pre_tokenizer", "lowercase", "normalize", "rules")
+    if any(getattr(one, name) != getattr(two, name) for name in same):
         return False
     if len(model.vocabulary) != len(other.vocabulary):
         return False
@@ -118,13 +137,13 @@ def _require_comparable(model: LanguageModel, other: LanguageModel) -> None:
             )
 
 
-def _spelling(model: LanguageModel, batch: Batch) -> NDArray[np.float64]:
-    """log p of the spellings of the unknown words of each line: [S]."""
+def _spelling(model: LanguageModel, batch: Batch, tokens: NDArray[np.int64]) -> NDArray[np.float64]:
+    """log p of the spellings of the unknown words of each line [S], which have ``tokens`` [S]."""
     costs = model.spelling_costs(batch)
     if batch.unknown is None or costs is None:
-        return np.zeros(len(batch))
-    lines = np.searchsorted(batch.offsets, batch.unknown.positions, side="right") - 1
-    sums: NDArray[np.float64] = np.zeros(len(batch))
+        return np.zeros(len(tokens))
+    lines = np.searchsorted(np.cumsum(tokens), batch.unknown.positions, side="right")
+    sums: NDArray[np.float64] = np.zeros(len(tokens))
     np.add.at(sums, lines, costs)
     return sums
 

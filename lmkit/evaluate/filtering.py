@@ -82,7 +82,7 @@ def filter_lines(
     are no probabilities.
     """
     bounds = Bounds(max_perplexity, min_perplexity, max_difference, min_difference, against)
-    scored = _scored(model, blocks, special_tokens)
+    scored = _scored(model, blocks, bounds, special_tokens)
     return (list(compress(block.lines, bounds.keep(block).tolist())) for block in scored)
 
 
@@ -95,16 +95,20 @@ def filter_originals(
 ) -> Iterator[bytes]:
     """`filter_lines` for blocks that were read with their ``originals``: the lines that are
     kept of each block, byte for byte as they stand in the source."""
-    for block in _scored(model, blocks, special_tokens):
+    for block in _scored(model, blocks, bounds, special_tokens):
         assert isinstance(block.lines, LineBlock) and block.lines.originals is not None
         yield b"".join(compress(block.lines.originals, bounds.keep(block).tolist()))
 
 
 def _scored(
-    model: LanguageModel, blocks: Iterable[Sequence[str]], special_tokens: str | None
+    model: LanguageModel,
+    blocks: Iterable[Sequence[str]],
+    bounds: Bounds,
+    special_tokens: str | None,
 ) -> Iterator[LineScores]:
     model.require_probabilities()
-    return score_lines(model, blocks, special_tokens=special_tokens)
+    paragraphs = bounds.against is not None and bounds.against.paragraphs
+    return score_lines(model, blocks, special_tokens=special_tokens, paragraphs=paragraphs)
 
 
 def keep_mask(
@@ -115,7 +119,8 @@ def keep_mask(
 ) -> NDArray[np.bool_]:
     """Which lines [S] lie within the bounds, from their summed log-probability [S] and
     their number of tokens [S]."""
-    surprise = -log_probability / tokens
+    with np.errstate(invalid="ignore"):  # a line without tokens is within no bounds
+        surprise = -log_probability / tokens
     keep = np.ones(len(tokens), dtype=bool)
     if max_perplexity is not None:
         keep &= surprise <= math.log(max_perplexity)

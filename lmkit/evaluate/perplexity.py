@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lmkit.errors import UnsupportedError, UsageError
-from lmkit.measures import Perplexity
+from lmkit.extent import TextExtent
+from lmkit.measures import NO_TEXT, Perplexity
 from lmkit.model import Batch, LanguageModel
+from lmkit.text.encodings import Encoded
 from lmkit.text.reading import Source
 
 SMALL = 32 << 20
 """Bytes of a text whose tokens may be held at once."""
 
 
-def perplexity_of(
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a model made of a text.
+
+    ``replaced`` are the invalid UTF-8 sequences that were replaced, ``text`` is the length of the
+    text as it stands there, by which the figures' bits are divided, and ``unread`` names what of
+    it the model does not read.
+    """
+
+    figures: Perplexity
+    replaced: int
+    text: TextExtent
+    unread: tuple[str, ...]
+
+
+def measured(
     model: LanguageModel,
     source: Source,
     *,
@@ -27,14 +45,15 @@ def perplexity_of(
     state: str | None = None,
     running: dict[str, Any] | None = None,
     progress: Callable[[int, int | None], None] | None = None,
-) -> tuple[Perplexity, int]:
-    """The figures of ``source`` (a file, ``-`` or a binary stream), and the number of invalid
-    UTF-8 sequences that were replaced.
+    text: TextExtent | None = None,
+) -> Measured:
+    """The figures of ``source`` (a file, ``-`` or a binary stream).
 
     ``state``: ``carry`` goes on from line to line, ``line`` starts anew on each; None carries
     where the model can (networks: the literature's convention for running text). ``running`` are
     options of its reading a running text, such as a cache. ``progress`` is called with the tokens
-    done and the tokens there are (None where that is unknown).
+    done and the tokens there are (None where that is unknown). ``text`` is the length of the
+    text, where another model has read it already; else it is counted on the way.
 
     What is None is as the model was trained (`lmkit.text.settings.TextSettings`). Works in
     bounded memory. Raises `UnsupportedError` for a model whose scores are no probabilities and
@@ -45,12 +64,13 @@ def perplexity_of(
     encoder = encoder.with_settings(
         skip_empty_lines=skip_empty_lines, special_tokens=special_tokens, errors=errors
     )
-    batches: Iterable[Batch] = encoder.encode_file(source)
+    counted = TextExtent() if text is None else None
+    batches: Iterable[Batch] = encoder.encode_file(source, counted)
     length = None
     if progress is not None and _is_small(source):
         batches = list(batches)
         length = sum(len(batch.ids) for batch in batches)
-    total = Perplexity(0, 0, 0, 0.0, 0.0, 0.0, 0)
+    total = NO_TEXT
 
     def within(tokens: int) -> None:
         assert progress is not None
@@ -62,11 +82,49 @@ def perplexity_of(
         total = total + reader.measure(batch)
         if progress is not None:
             progress(total.tokens, length)
-    return total, encoder.replaced
+    extent = counted or text or TextExtent()
+    return Measured(total.over(extent), encoder.replaced, extent, _unread(encoder, total, extent))
+
+
+def perplexity_of(model: LanguageModel, source: Source, **options: Any) -> tuple[Perplexity, int]:
+    """The figures of `measured`, and the number of invalid UTF-8 sequences that were replaced."""
+    found = measured(model, source, **options)
+    return found.figures, found.replaced
+
+
+def _unread(encoder: Any, own: Perplexity, text: TextExtent) -> tuple[str, ...]:
+    """What of ``text`` is lost on the way to tokens, of which there are ``own``."""
+    settings = encoder.settings
+    form = str(settings.normalize).upper()
+    found = []
+    if settings.lowercase and text.capitals:
+        found.append("capital letters")
+    if form in text.not_in_form:
+        found.append(f"letters in other forms than {form}")
+    if settings.segment != "line" and text.lines:
+        found.append("ends of lines")
+    elif settings.skip_empty_lines and text.blank_lines:
+        found.append(f"{text.blank_lines} empty line{'s' * (text.blank_lines > 1)}")
+    if settings.special_tokens == "drop" and text.sentence_marks:
+        found.append("<s> and </s>")
+    if settings.pre_tokenizer is not None or not encoder.tokenizer.keeps_spaces:
+        length = own.characters or 0
+        if settings.skip_empty_lines:
+            length += text.blank_lines
+        # Where there are single spaces only, the words joined by single spaces are the text if
+        # they are as many as stand between spaces, and no other white space shows in the length.
+        same = length == text.characters or bool(found)
+        if settings.pre_tokenizer is None:
+            words = own.tokens - own.sentences
+            same = same and words == text.gaps + text.lines - text.blank_lines
+        if text.irregular_spaces or not same:
+            found.append("white space")
+    return tuple(found)
 
 
 def _is_small(source: Source) -> bool:
     """Whether all tokens of a file can be held at once, so that there is a total to tell."""
+    source = source.source if isinstance(source, Encoded) else source
     return isinstance(source, Path) and source.is_file() and source.stat().st_size <= SMALL
 
 
@@ -109,7 +167,14 @@ def state_used(
     return state or ("carry" if options else default)
 
 
-def fitted_cache(model: LanguageModel, valid: Source, **options: Any) -> Any:
+def fitted_cache(
+    model: LanguageModel,
+    valid: Source,
+    *,
+    errors: str = "strict",
+    special_tokens: str | None = None,
+    **options: Any,
+) -> Any:
     """A continuous cache for ``model``, its weight and flatness fitted to the held-out text
     ``valid`` (`lmkit.neural.cache_fitting.FittedCache`).
 
@@ -122,5 +187,6 @@ def fitted_cache(model: LanguageModel, valid: Source, **options: Any) -> Any:
             "a recurrent network",
         )
     encoder: Any = model.encoder
+    encoder = encoder.with_settings(errors=errors, special_tokens=special_tokens)
     parts = [batch.ids for batch in encoder.encode_file(valid)]
     return fit(np.concatenate([np.empty(0, np.int32), *parts]), **options)

@@ -36,7 +36,8 @@ class CorpusFacts:
 
     ``rule`` says how the splits were made (None: they were given); ``overlap`` is how many lines
     of the test text stand in the training text too, ``dropped`` whether they were left out.
-    ``reference_characters`` is the length of the text that bits per character divide by.
+    ``reference_characters`` and ``reference_bytes`` are the length of the text that the bits of
+    all models are divided by, with one for each line end.
     """
 
     name: str
@@ -47,6 +48,7 @@ class CorpusFacts:
     overlap: int
     dropped: bool
     reference_characters: int
+    reference_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,9 @@ class ModelResult:
     perplexity: float | None = None
     perplexity_excluding_oovs: float | None = None
     group: str | None = None
+    bytes: int | None = None
     bits_per_character: float | None = None
+    bits_per_byte: float | None = None
     bits_low: float | None = None
     bits_high: float | None = None
     rank: int | None = None

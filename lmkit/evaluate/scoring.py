@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lmkit.model import UNK, Batch, LanguageModel
+from lmkit.model import UNK, Batch, LanguageModel, sums_of_parts
+from lmkit.text.by_line import encode_by_line, needs_paragraphs, whole_paragraphs
 from lmkit.text.lexicon import SpecialTokenError
 from lmkit.text.reading import LineBlock
 
@@ -22,8 +23,10 @@ from lmkit.text.reading import LineBlock
 class LineScores:
     """A scored block of lines.
 
-    ``first_line`` counts from 1. ``log_probs`` [T] are the tokens', ``log_probability``
-    [S] their sums over each line, ``tokens`` [S] and ``oovs`` [S] their numbers.
+    ``first_line`` counts from 1. ``batch`` are the sentences of the lines as the model has them,
+    mostly a sentence a line. ``log_probs`` [T] are the tokens', ``log_probability`` [S] their
+    sums over each line, ``tokens`` [S] and ``oovs`` [S] their numbers. A line that has part in no
+    sentence (an empty one, where paragraphs are sentences) has no tokens.
     ``normalised`` says whether the scores are probabilities. ``orders`` [T], where asked for,
     are those of the n-grams behind the scores.
     """
@@ -41,10 +44,10 @@ class LineScores:
     @property
     def perplexity(self) -> NDArray[np.float64]:
         """[S]: of each line, ``</s>`` and unknown words included; nan where the scores
-        are no probabilities."""
+        are no probabilities, and for a line without tokens."""
         if not self.normalised:
             return np.full(len(self.lines), np.nan)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             return np.exp(-self.log_probability / self.tokens)
 
     @property
@@ -60,9 +63,12 @@ def score_lines(
     first_line: int = 1,
     special_tokens: str | None = None,
     orders: bool = False,
+    paragraphs: bool = False,
 ) -> Iterator[LineScores]:
-    """Score blocks of lines, each line a sentence, empty ones too, however the model was
-    trained. ``special_tokens`` is what a literal ``<s>`` or ``</s>`` is
+    """Score blocks of lines. Each line is a sentence, empty ones too, unless the model was trained
+    on sentences or paragraphs (`TextSettings.segment`): then a line has those of their tokens
+    that stand in it, and blocks are cut anew, to hold whole paragraphs (``paragraphs``: in any
+    case). ``special_tokens`` is what a literal ``<s>`` or ``</s>`` is
     (`lmkit.text.settings.TextSettings`), None: as the model was trained. ``orders`` adds those
     of a model that `tells_orders`.
 
@@ -71,17 +77,19 @@ def score_lines(
     """
     encoder: Any = model.encoder
     encoder = encoder.with_settings(skip_empty_lines=False, special_tokens=special_tokens)
+    if paragraphs or needs_paragraphs(encoder.settings):
+        blocks = whole_paragraphs(blocks)
     for lines in blocks:
-        batch = encoded_lines(encoder, lines, first_line)
+        batch, tokens = encoded_lines(encoder, lines, first_line)
         log_probs, matched = _scored(model, batch, orders)
         yield LineScores(
             first_line,
             lines,
             batch,
             log_probs,
-            batch.sentence_sums(log_probs),
-            np.diff(batch.offsets),
-            batch.sentence_sums((batch.ids == UNK).astype(np.float64)).astype(np.int64),
+            sums_of_parts(log_probs, tokens),
+            tokens,
+            sums_of_parts((batch.ids == UNK).astype(np.float64), tokens).astype(np.int64),
             model.normalised,
             matched,
         )
@@ -102,14 +110,16 @@ def _scored(
     return model.score(batch)[0], None
 
 
-def encoded_lines(encoder: Any, lines: Sequence[str], first_line: int) -> Batch:
-    """The batch of ``lines``, of which the first has the number ``first_line``.
+def encoded_lines(
+    encoder: Any, lines: Sequence[str], first_line: int
+) -> tuple[Batch, NDArray[np.int64]]:
+    """The sentences of ``lines``, of which the first has the number ``first_line``, and how many
+    of their tokens [S] each line has.
 
     Raises `TextError` as `score_lines` does.
     """
     try:
-        batch: Batch = encoder.encode(lines)
-        return batch
+        return encode_by_line(encoder, lines)
     except SpecialTokenError as error:
         source = ""
         if isinstance(lines, LineBlock):

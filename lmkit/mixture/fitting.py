@@ -233,6 +233,6 @@ def _notes(model: MixtureModel) -> list[str]:
         for other in others
         if any(
             getattr(settings, name) != getattr(other.model.encoder.settings, name)
-            for name in ("tokenizer", "lowercase", "normalize")
+            for name in ("tokenizer", "pre_tokenizer", "lowercase", "normalize", "rules")
         )
     ]

@@ -77,7 +77,7 @@ def members_of(models: Sequence[LanguageModel], names: Sequence[str]) -> list[Me
             raise UnsupportedError(
                 f"the tokens of {first_name} are {first.unit}s and those of {name} {model.unit}s, "
                 "so there is no mixture of them",
-                "training both with one --tokenizer",
+                "lmkit train TEXT --tokenizer NAME, with one tokenizer for both",
             )
         members.append(Member(model, name, _translation(first, first_name, model, name)))
     return members
@@ -114,7 +114,7 @@ def _translation(
         ]
         raise UnsupportedError(
             f"{first_name} and {name} have different vocabularies: {'; '.join(parts)}",
-            "training both with the same word list, --vocabulary FILE",
+            "lmkit train TEXT --vocabulary FILE, with one word list for both",
         )
     return other.vocabulary.ids_of(tokens).astype(np.int32)
 

@@ -226,9 +226,22 @@ class MixtureModel(LanguageModel):
 
     def advance(self, state: Any, tokens: NDArray[np.integer] | Sequence[int]) -> MixtureState:
         """See `LanguageModel.advance`. After ``</s>`` a stream starts anew, and its cache too."""
+        return self._advanced(state, tokens, False)
+
+    def advance_through(
+        self, state: Any, tokens: NDArray[np.integer] | Sequence[int]
+    ) -> MixtureState:
+        """See `LanguageModel.advance_through`. As in reading a running text, the cache goes on,
+        and the models of a linear mixture do what they can."""
+        return self._advanced(state, tokens, True)
+
+    def _advanced(
+        self, state: Any, tokens: NDArray[np.integer] | Sequence[int], through: bool
+    ) -> MixtureState:
         ids = np.asarray(tokens, np.int64)
+        carry = through and self.product is None
         parts = tuple(
-            member.model.advance(part, member.ids(ids))
+            (member.model.advance_through if carry else member.model.advance)(part, member.ids(ids))
             for member, part in zip(self.members, state.parts, strict=True)
         )
         ended = ids == EOS
@@ -236,7 +249,8 @@ class MixtureModel(LanguageModel):
         history = None
         if self.blend.cache is not None:
             history = self.blend.cache.extended(state.history, ids)
-            history[ended] = -1
+            if not through:
+                history[ended] = -1
         return MixtureState(parts, last, self.blend.context_classes(last), history)
 
     def next_log_probs(self, state: Any) -> Floats:

@@ -71,6 +71,9 @@ class RunningMixture(LanguageModel):
     def advance(self, state: Any, tokens: NDArray[np.integer] | Sequence[int]) -> State:
         return self.mixture.advance(state, tokens)
 
+    def advance_through(self, state: Any, tokens: NDArray[np.integer] | Sequence[int]) -> State:
+        return self.mixture.advance_through(state, tokens)
+
     def next_log_probs(self, state: Any) -> Floats:
         return self.mixture.next_log_probs(state)
 

@@ -16,6 +16,7 @@ from lmkit.errors import LmkitError, ModelFileError
 from lmkit.neural.architecture import Architecture
 from lmkit.neural.arrays import Array
 from lmkit.neural.files import load_log, load_tensors, save_log, save_tensors
+from lmkit.store.damage import damage
 from lmkit.store.modelfile import ModelReader, ModelWriter
 
 KIND = "checkpoint of a neural model"
@@ -49,11 +50,9 @@ def load_checkpoint(
     reader = ModelReader(path)
     if reader.meta.get("backend") != KIND:
         raise ModelFileError(f"{path} is no checkpoint", "the same command without --resume")
-    try:
+    with damage(path):
         found = Architecture.from_dict(reader.meta["architecture"])
         text = reader.meta["corpus"]
-    except (KeyError, TypeError) as error:
-        raise ModelFileError(f"{path} is damaged: {error}", "training without --resume") from error
     if found != architecture:
         differences = ", ".join(found.differences(architecture))
         raise ModelFileError(
@@ -66,6 +65,13 @@ def load_checkpoint(
             "the text that it was begun with, or the same command without --resume",
         )
     return reader.meta, load_tensors(reader), load_log(reader)
+
+
+def fill_from(tensors: Mapping[str, Array], name: str, array: Array) -> None:
+    """Copy the tensor ``name`` into ``array``. Raises `ValueError` where it has another shape."""
+    if tensors[name].shape != array.shape:
+        raise ValueError(f"the tensor {name!r} has another shape")
+    array[...] = tensors[name]
 
 
 def generator_state(generator: np.random.Generator) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lmkit.errors import ExitCode, LmkitError
+from lmkit.store.facts import boolean, integer, number, optional, real, record
 
 
 class Diverged(LmkitError):
@@ -35,6 +36,18 @@ class Place:
     validation_seconds: float = 0.0
     rows: int = 0
     ended: bool = False
+
+
+PLACE = record(
+    {
+        **dict.fromkeys(("epoch", "position", "epoch_seed", "updates", "tokens"), integer()),
+        **dict.fromkeys(("bad", "tokens_at_validation", "rows"), integer()),
+        **dict.fromkeys(("seconds", "validation_seconds"), number(0)),
+        **dict.fromkeys(("best_loss", "best_epoch"), optional(real)),
+        "ended": boolean,
+    }
+)
+"""What the file of a checkpoint says of it."""
 
 
 @dataclass(frozen=True, slots=True)

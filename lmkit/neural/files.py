@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,10 @@ import numpy as np
 from lmkit.errors import ModelFileError
 from lmkit.neural.arrays import Array
 from lmkit.neural.parameters import Parameters
-from lmkit.store.modelfile import ModelReader, ModelWriter
+from lmkit.store.checksums import tensor_crc
+from lmkit.store.damage import damage
+from lmkit.store.facts import check, integer, optional, real, record
+from lmkit.store.modelfile import ModelReader, ModelWriter, number_type
 from lmkit.store.spelling import save_spelling
 
 if TYPE_CHECKING:
@@ -30,6 +32,15 @@ LOG = (
     "valid_loss",
 )
 """Columns of ``training_log``."""
+
+LOGGED = record(
+    {
+        **dict.fromkeys(("updates", "tokens"), integer()),
+        **dict.fromkeys(("epoch", "seconds"), real),
+        **dict.fromkeys(LOG[4:], optional(real)),
+    }
+)
+"""A row of it."""
 
 PIECE = 1 << 20
 """Bytes of a tensor that are written at once."""
@@ -48,15 +59,16 @@ def save_tensors(writer: ModelWriter, tensors: Mapping[str, Array]) -> None:
     for name, values in tensors.items():
         array = np.asarray(values)
         little = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(-1)
+        dtype, shape = little.dtype.str, json.dumps(list(array.shape))
+        data = little.data.cast("B") if little.nbytes else memoryview(b"")
         row = writer.connection.execute(
-            "INSERT INTO tensors VALUES (?, ?, ?, zeroblob(?))",
-            (name, little.dtype.str, json.dumps(list(array.shape)), little.nbytes),
+            "INSERT INTO tensors VALUES (?, ?, ?, zeroblob(?), ?)",
+            (name, dtype, shape, little.nbytes, tensor_crc(name, dtype, shape, data)),
         ).lastrowid
         if not little.nbytes:
             continue
         assert row is not None
         # In pieces: given as a whole, SQLite would make two copies of a large tensor.
-        data = little.data.cast("B")
         with writer.connection.blobopen("tensors", "data", row) as blob:
             for start in range(0, len(data), PIECE):
                 blob.write(data[start : start + PIECE])
@@ -65,14 +77,23 @@ def save_tensors(writer: ModelWriter, tensors: Mapping[str, Array]) -> None:
 def load_tensors(reader: ModelReader) -> dict[str, Array]:
     """All tensors by name. Raises `ModelFileError` where one is damaged."""
     tensors = {}
-    try:
-        for name, dtype, shape, data in reader.connection.execute(
-            "SELECT name, dtype, shape, data FROM tensors"
+    crc = "crc" if reader.checked else "NULL"
+    with damage(reader.path):
+        reader.rows("tensors")
+        for name, dtype, shape, data, stored in reader.connection.execute(
+            f"SELECT name, dtype, shape, data, {crc} FROM tensors"
         ):
-            tensors[name] = np.frombuffer(data, dtype).reshape(json.loads(shape))
-    except (sqlite3.DatabaseError, ValueError, TypeError) as error:
-        raise damaged(reader.path, str(error)) from error
+            if reader.checked and tensor_crc(name, dtype, shape, data) != stored:
+                raise ValueError(f"the tensor {name!r} is not what was written (another checksum)")
+            tensors[str(name)] = np.frombuffer(data, number_type(dtype)).reshape(json.loads(shape))
     return tensors
+
+
+def tensor_sizes(reader: ModelReader) -> dict[str, int]:
+    """How many bytes each tensor has, without reading them."""
+    with damage(reader.path):
+        rows = reader.connection.execute("SELECT name, length(data) FROM tensors")
+        return {str(name): int(size or 0) for name, size in rows}
 
 
 def save_log(writer: ModelWriter, log: Iterable[Mapping[str, Any]]) -> None:
@@ -85,8 +106,11 @@ def save_log(writer: ModelWriter, log: Iterable[Mapping[str, Any]]) -> None:
 
 def load_log(reader: ModelReader) -> list[dict[str, Any]]:
     """The course of the training."""
-    rows = reader.connection.execute(f"SELECT {', '.join(LOG)} FROM training_log ORDER BY id")
-    return [dict(zip(LOG, row, strict=True)) for row in rows]
+    with damage(reader.path):
+        log = [dict(zip(LOG, row[1:], strict=True)) for row in reader.rows("training_log")]
+        for row in log:
+            check(row, LOGGED, "training_log")
+    return log
 
 
 def save_neural_model(model: NeuralModel, path: str | Path) -> None:

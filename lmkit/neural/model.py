@@ -159,15 +159,26 @@ class NeuralModel(LanguageModel):
     def advance(self, state: Any, tokens: NDArray[np.integer] | Sequence[int]) -> NeuralState:
         """See `LanguageModel.advance`. After ``</s>`` a stream starts anew."""
         ids = np.asarray(tokens, np.int64)
+        ended = np.flatnonzero(ids == EOS)
+        if len(ended) and len(ended) == len(ids):
+            return self.start(len(ids))
+        read = self.advance_through(state, ids)
+        if not len(ended):
+            return read
+        fresh = self._start
+        replace(read.layers, ended, fresh.layers)
+        top = np.array(read.top)
+        top[:, ended] = fresh.top
+        return NeuralState(read.layers, top)
+
+    def advance_through(
+        self, state: Any, tokens: NDArray[np.integer] | Sequence[int]
+    ) -> NeuralState:
+        """See `LanguageModel.advance_through`. ``</s>`` is read like any other token."""
+        ids = np.asarray(tokens, np.int64)
         if not len(ids):
             return state.select(ids)
         top, layers = self.scorer.read(ids[None], state.layers)
-        ended = np.flatnonzero(ids == EOS)
-        if len(ended):
-            fresh = self._start
-            replace(layers, ended, fresh.layers)
-            top = np.array(top)
-            top[:, ended] = fresh.top
         return NeuralState(layers, top)
 
     def _log_probs(self, state: NeuralState) -> NDArray[np.float64]:

@@ -178,6 +178,9 @@ class RunningModel(LanguageModel):
     def advance(self, state: Any, tokens: NDArray[np.integer] | Sequence[int]) -> State:
         return self.model.advance(state, tokens)
 
+    def advance_through(self, state: Any, tokens: NDArray[np.integer] | Sequence[int]) -> State:
+        return self.model.advance_through(state, tokens)
+
     def next_log_probs(self, state: Any) -> NDArray[np.float64]:
         return self.model.next_log_probs(state)
 

@@ -53,9 +53,9 @@ class Schedule(ABC):
         return {}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Set what `state` gave."""
-        for name, value in state.items():
-            setattr(self, name, value)
+        """Set what `state` gave. Raises `KeyError` where something is missing."""
+        for name in self.state():
+            setattr(self, name, state[name])
 
 
 class Constant(Schedule):

@@ -16,12 +16,13 @@ from lmkit.errors import LmkitError
 from lmkit.neural.arrays import Array
 from lmkit.neural.blas import one_thread
 from lmkit.neural.checkpoint import (
+    fill_from,
     generator_state,
     load_checkpoint,
     restore_generator,
     save_checkpoint,
 )
-from lmkit.neural.course import Diverged, Interrupted, Place, Report, Watch
+from lmkit.neural.course import PLACE, Diverged, Interrupted, Place, Report, Watch
 from lmkit.neural.distillation import Teacher
 from lmkit.neural.feed import SentenceFeed, StreamFeed
 from lmkit.neural.glance import glance
@@ -36,6 +37,8 @@ from lmkit.neural.scoring import Scorer
 from lmkit.neural.stepper import Stepper
 from lmkit.neural.tree import State, named, select
 from lmkit.registry import resolve
+from lmkit.store.damage import damage
+from lmkit.store.facts import check
 from lmkit.threads import Team, parts
 
 LOG_ROWS = 200
@@ -154,12 +157,19 @@ class Trainer:
         facts, tensors, self.log = load_checkpoint(
             self.checkpoint, self.network.architecture, self.corpus
         )
+        with damage(self.checkpoint):
+            self._restore(facts, tensors)
+
+    def _restore(self, facts: dict[str, Any], tensors: dict[str, Array]) -> None:
+        check(facts["place"], PLACE, "place")
         self.place = Place(**facts["place"])
-        self._sums = list(facts["sums"])
-        self.parameters.flat[...] = tensors["weights"]
-        self.best = tensors["best"].copy() if "best" in tensors else None
+        self._sums = list(map(float, facts["sums"]))
+        fill_from(tensors, "weights", self.parameters.flat)
+        if "best" in tensors:
+            self.best = np.empty_like(self.parameters.flat)
+            fill_from(tensors, "best", self.best)
         for name, slot in self.optimizer.slots.items():
-            slot[...] = tensors[f"optimizer.{name}"]
+            fill_from(tensors, f"optimizer.{name}", slot)
         self.optimizer.restore(facts["optimizer"])
         self.schedule.restore(facts["schedule"])
         generators = [self.generator, *self.stepper.generators]
@@ -172,8 +182,10 @@ class Trainer:
         for generator, state in zip(generators, facts["generators"], strict=True):
             restore_generator(generator, state)
         self.feed.begin(self.place.epoch_seed, self.place.epoch == 0)
+        if self.place.position > self.feed.length:
+            raise ValueError("it stands behind the end of the text")
         for name, part in self._stored_states().items():
-            part[...] = tensors[name]
+            fill_from(tensors, name, part)
 
     def save(self) -> None:
         """Write the checkpoint, where there is to be one."""

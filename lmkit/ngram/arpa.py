@@ -1,8 +1,8 @@
 r"""Reading ARPA files, the text format that all n-gram toolkits share.
 
-A preamble, ``\data\`` with the number of n-grams of each order, a section an order with lines
-``log10-probability  w1 ... wn  log10-backoff``, and ``\end\``. Separators may be tabs or
-spaces, a backoff of 0 may be left out, blank lines mean nothing.
+Remarks, which may say anything; the line ``\data\`` with the number of n-grams of each order; a
+section an order with lines ``log10-probability  w1 ... wn  log10-backoff``, and ``\end\``.
+Separators may be tabs or spaces, a backoff of 0 may be left out, blank lines mean nothing.
 
 What is read is what KenLM reads: a missing ``<unk>`` gets 10^-100, ``<s>`` is never predicted,
 and a context that is not listed itself is inserted with its backed-off probability (no score
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,10 +36,10 @@ from lmkit.ngram.assembly import (
     well_formed,
 )
 from lmkit.ngram.model import NgramModel
-from lmkit.ngram.trie import Trie
+from lmkit.ngram.trie import MOST_ORDER, Trie
 from lmkit.store.columns import MemoryColumn
 from lmkit.text.encoder import TextEncoder
-from lmkit.text.reading import TextReader
+from lmkit.text.reading import Source, TextReader, source_name
 from lmkit.text.settings import TextSettings
 from lmkit.text.vocabulary import Vocabulary
 
@@ -59,28 +58,32 @@ _SECTION = re.compile(rb"\\(\d+)-grams:\s*")
 
 
 def read_arpa(
-    path: str | Path,
+    path: Source,
     settings: TextSettings | None = None,
     progress: Progress | None = None,
+    errors: str = "strict",
 ) -> NgramModel:
     """The model in the ARPA file ``path``, which may be compressed; ``-`` is standard input.
 
     ``settings`` say how text becomes tokens; without them it is taken to be tokenized already
-    (the whitespace tokenizer). The model's notes tell what the file lacked. Raises
+    (the whitespace tokenizer). ``errors`` is what bytes do that are not of the file's encoding
+    (`TextReader`). The model's notes tell what the file lacked. Raises
     `FormatError` with the line and the reason for a malformed file, `TextError` for one that
     cannot be read.
     """
     settings = settings or TextSettings(tokenizer="whitespace")
-    parser = _Parser(str(path), settings)
+    name = source_name(path)
+    parser = _Parser(name, settings)
 
     def report(done: int, total: int | None) -> None:
         if progress is not None:
             progress("reading", done, total or 0)
 
-    for chunk in TextReader(path, chunk_bytes=CHUNK_BYTES, progress=report):
+    reader = TextReader(path, errors, chunk_bytes=CHUNK_BYTES, progress=report, arpa=True)
+    for chunk in reader:
         parser.feed(chunk.data, chunk.first_line)
     unigrams, sections = parser.finish()
-    return _model(str(path), unigrams, sections, settings)
+    return _model(name, unigrams, sections, settings, reader.notes())
 
 
 class _Parser:
@@ -92,7 +95,7 @@ class _Parser:
         self.sizes: list[int] = []
         self.unigrams: UnigramSection | None = None
         self.sections: list[NgramSection] = []
-        self._part: Callable[[bytes, int], None] = self._preamble
+        self._part: Callable[[bytes, int], None] = self._remarks
         self._line = 1
         self._rest = b""
 
@@ -115,7 +118,7 @@ class _Parser:
 
     def finish(self) -> tuple[UnigramSection, list[NgramSection]]:
         """The sections, once the file has ended."""
-        if self._part == self._preamble:
+        if self._part == self._remarks:
             raise FormatError(
                 f"{self.name} has no line \\data\\: it is no ARPA file",
                 "--format counts, for lines of n-grams with their counts",
@@ -130,11 +133,9 @@ class _Parser:
 
     def _marker(self, line: bytes) -> None:
         """A line that begins with a backslash."""
-        if self._part == self._preamble:
+        if self._part == self._remarks:
             if line == b"\\data\\":
                 self._part = self._header
-            elif _SECTION.fullmatch(line):
-                raise self._wrong(f"{line.decode()} before \\data\\")
             return
         if line == b"\\end\\" and self._part != self._behind_end:
             self._leave_section()
@@ -182,8 +183,8 @@ class _Parser:
             self.sections.append(NgramSection(self.name, order, self.unigrams.table))
             self._part = self.sections[-1].feed
 
-    def _preamble(self, text: bytes, first_line: int) -> None:
-        """A preamble may say anything."""
+    def _remarks(self, text: bytes, first_line: int) -> None:
+        """What comes before the data: the CMU-Cambridge toolkit shows a whole file there."""
 
     def _header(self, text: bytes, first_line: int) -> None:
         for number, line in enumerate(text.split(b"\n"), first_line):
@@ -198,6 +199,8 @@ class _Parser:
                     number,
                     f"order {int(found[1])} where order {len(self.sizes) + 1} should come",
                 )
+            if len(self.sizes) == MOST_ORDER:
+                raise malformed(self.name, number, f"orders go up to {MOST_ORDER:,}")
             self.sizes.append(int(found[2]))
 
     def _behind_end(self, text: bytes, first_line: int) -> None:
@@ -222,13 +225,16 @@ def _model(
     unigrams: UnigramSection,
     sections: Sequence[NgramSection],
     settings: TextSettings,
+    notes: list[str],
 ) -> NgramModel:
-    notes: list[str] = []
     log_prob, log_backoff = unigrams.columns()
     if np.isnan(log_prob[UNK]):
         log_prob[UNK] = MISSING_UNK_LOG10
         notes.append(f"the file has no <unk>: it got the log10 probability {MISSING_UNK_LOG10:g}")
     log_prob[BOS] = -np.inf
+    above = unigrams.above + sum(section.above for section in sections)
+    if above:
+        notes.append(f"{above:,} log10 probabilities slightly above 0 were taken as 0")
     entries = [_checked(section, notes) for section in sections]
     assembly = assemble(len(log_prob), [e.ids for e in entries], insert_suffixes=False)
     trie = assembly.trie

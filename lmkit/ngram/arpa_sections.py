@@ -18,12 +18,16 @@ from lmkit.ngram.fields import BadFieldError, Fields, WordTable, fields_by_size
 from lmkit.text.settings import TextSettings
 
 LN10 = float(np.log(10))
+ROUNDED = 1e-3
+"""Up to here a log10 probability above 0 is a rounded 0, which other toolkits write."""
 SPECIAL_IDS = {b"<unk>": UNK, b"<UNK>": UNK, b"<s>": BOS, b"</s>": EOS}
 
 
 def natural(log10: NDArray[np.float64]) -> NDArray[np.float32]:
     """Natural logarithms, as a model keeps them."""
-    return (log10 * LN10).astype(np.float32)
+    with np.errstate(over="ignore"):
+        # What is beyond the least number of a model is -inf there.
+        return (log10 * LN10).astype(np.float32)
 
 
 def malformed(name: str, line: int, reason: str, hint: str | None = None) -> FormatError:
@@ -56,6 +60,8 @@ class _Section:
         self.name = name
         self.order = order
         self.size = 0
+        self.above = 0
+        """How many log10 probabilities were slightly above 0."""
 
     def feed(self, text: bytes, first_line: int) -> None:
         """Take whole lines, the first of which has the number ``first_line``."""
@@ -68,7 +74,9 @@ class _Section:
                     f"word{'s' * (self.order > 1)} and perhaps a backoff should be",
                 )
             log_prob = self._numbers(fields, 0, "log10 probability")
-            self._check(log_prob > 0, fields, "a log10 probability above 0")
+            self._check(log_prob > ROUNDED, fields, "a log10 probability above 0")
+            self.above += int((log_prob > 0).sum())
+            log_prob = np.minimum(log_prob, 0)
             if size == self.order + 2:
                 log_backoff = self._numbers(fields, size - 1, "log10 backoff")
                 self._check(np.isposinf(log_backoff), fields, "a backoff that is infinite")
@@ -89,7 +97,10 @@ class _Section:
         except BadFieldError as error:
             shown = fields.field(error.row, column).decode()
             raise malformed(
-                self.name, int(fields.lines[error.row]), f"{shown!r} is no {what}"
+                self.name,
+                int(fields.lines[error.row]),
+                f"{shown!r} is no {what}",
+                "writing numbers with points (LC_ALL=C)" if "," in shown else None,
             ) from None
 
     def _check(self, wrong: NDArray[np.bool_], fields: Fields, what: str) -> None:

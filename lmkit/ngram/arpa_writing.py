@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.errors import UnsupportedError
+from lmkit.files.atomic import Target, open_target
 from lmkit.model import BOS
 from lmkit.ngram.model import NgramModel
 from lmkit.ngram.ngram_lines import NgramLines, Number, formatted
-from lmkit.store.atomic import Target, open_target
 from lmkit.store.columns import Column
 
 Progress = Callable[[str, int, int], None]

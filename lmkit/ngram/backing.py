@@ -62,7 +62,7 @@ class Backing:
         unigrams[BOS] = 0.0
         self.totals: list[Floats] = [np.array([unigrams.sum()])]
         """For the empty context and each order: the sum over all w of p(w|h)."""
-        self._links: list[tuple[NDArray[np.int8] | None, NDArray[Any]]] = []
+        self._links: list[tuple[NDArray[np.int16] | None, NDArray[Any]]] = []
 
     def blocks(self, order: int) -> Iterator[BackedBlock]:
         """All n-grams of ``order``."""
@@ -113,7 +113,7 @@ class Backing:
         """Find for each n-gram of ``order`` the longest shorter form that the trie has: its order
         (None: one less, for all of them; 0: the empty context) and its row."""
         if order == 1:
-            self._links.append((None, np.zeros(self.trie[1].size, np.int8)))
+            self._links.append((None, np.zeros(self.trie[1].size, np.int16)))
             return
         suffix, token = _column(self.trie, order, "suffix"), self.trie[order].token
         assert token is not None
@@ -123,7 +123,7 @@ class Backing:
             return
         children = _column(self.trie, order - 1, "first_child")
         contexts = np.searchsorted(children, missing, side="right") - 1
-        orders, rows = np.full(len(suffix), order - 1, np.int8), suffix.astype(np.int64)
+        orders, rows = np.full(len(suffix), order - 1, np.int16), suffix.astype(np.int64)
         orders[missing], rows[missing], _ = self._descend(
             *self._linked(order - 1, contexts), token.take(missing)
         )
@@ -131,16 +131,16 @@ class Backing:
 
     def _linked(
         self, order: int, rows: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
+    ) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
         """Orders and rows of what stands in for the shorter forms of ``rows`` of ``order``."""
         orders, links = self._links[order - 1]
         if orders is None:
-            return np.full(len(rows), order - 1, np.int8), links[rows].astype(np.int64)
+            return np.full(len(rows), order - 1, np.int16), links[rows].astype(np.int64)
         return orders[rows], links[rows].astype(np.int64)
 
     def _descend(
-        self, orders: NDArray[np.int8], rows: NDArray[np.int64], tokens: NDArray[np.integer]
-    ) -> tuple[NDArray[np.int8], NDArray[np.int64], Floats]:
+        self, orders: NDArray[np.int16], rows: NDArray[np.int64], tokens: NDArray[np.integer]
+    ) -> tuple[NDArray[np.int16], NDArray[np.int64], Floats]:
         """Back off from the contexts ``rows`` of ``orders`` until one lists its token: order and
         row of that n-gram, and the sum of the log backoff weights on the way."""
         open_orders, rows = orders.copy(), rows.copy()

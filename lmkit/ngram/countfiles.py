@@ -9,13 +9,14 @@ of what it is the rest of. In counts of a text both are at most the true count.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lmkit.errors import FormatError, UsageError
+from lmkit.errors import FormatError
+from lmkit.files.atomic import Target, open_target
 from lmkit.model import BOS, EOS, UNK
 from lmkit.ngram.assembly import Assembly, Table, assemble, well_formed
 from lmkit.ngram.backend import DEFAULT_SMOOTHING
@@ -29,12 +30,11 @@ from lmkit.ngram.estimation import check_cutoffs
 from lmkit.ngram.fields import BadFieldError, Fields, WordTable, fields_by_size
 from lmkit.ngram.model import NgramModel
 from lmkit.ngram.ngram_lines import NgramLines, formatted
-from lmkit.ngram.trie import Trie
-from lmkit.store.atomic import Target, open_target
+from lmkit.ngram.trie import MOST_ORDER, Trie, check_order
 from lmkit.store.columns import MemoryColumn, narrow
 from lmkit.text.corpus import spelling_of_rare, valid_corpus
 from lmkit.text.encoder import TextEncoder
-from lmkit.text.reading import TextReader
+from lmkit.text.reading import Source, TextReader, source_name
 from lmkit.text.settings import TextSettings
 from lmkit.text.vocabulary import SPECIAL, Vocabulary
 
@@ -42,6 +42,9 @@ Progress = Callable[[str, int, int], None]
 
 CHUNK_BYTES = 1 << 20
 LARGEST = 2**63 - 1
+FORMS = (
+    "lines w1 ... wn<TAB>count, or --format google-books for ngram<TAB>year<TAB>matches<TAB>volumes"
+)
 
 
 def write_counts(model: NgramModel, path: Target, progress: Progress | None = None) -> None:
@@ -71,21 +74,23 @@ def write_counts(model: NgramModel, path: Target, progress: Progress | None = No
 
 
 def read_counts(
-    path: str | Path,
+    path: Source,
     *,
     smoothing: str = DEFAULT_SMOOTHING,
     order: int | None = None,
     settings: TextSettings | None = None,
-    valid: str | Path | None = None,
+    valid: Source | None = None,
     prune: Sequence[int] = (),
     memory: int | None = None,
     progress: Progress | None = None,
+    errors: str = "strict",
     **options: Any,
 ) -> NgramModel:
     """A model from the counts in ``path``, which may be compressed; ``-`` is standard input.
 
     The counts of equal lines are added up. ``order`` is that of the model: longer n-grams are
-    passed over (None: that of the longest). ``smoothing``, ``prune``, ``memory`` and ``options``
+    passed over (None: that of the longest). ``errors`` is what bytes do that are not of the
+    encoding (`TextReader`). ``smoothing``, ``prune``, ``memory`` and ``options``
     are those of `NgramBackend.train`, ``valid`` a file of held-out text; ``settings`` say how text
     becomes tokens (the default: it is tokenized already). The model's notes tell what the file
     lacked.
@@ -95,7 +100,7 @@ def read_counts(
     """
     return read_count_files(
         [path],
-        {},
+        partial(CountReading, {}),
         smoothing=smoothing,
         order=order,
         settings=settings,
@@ -103,49 +108,51 @@ def read_counts(
         prune=prune,
         memory=memory,
         progress=progress,
+        errors=errors,
         **options,
     )
 
 
 def read_count_files(
-    paths: Sequence[str | Path],
-    aliases: Mapping[bytes, int],
+    paths: Sequence[Source],
+    new_reading: Callable[[int | None], CountReading],
     *,
     smoothing: str = DEFAULT_SMOOTHING,
     order: int | None = None,
     settings: TextSettings | None = None,
-    valid: str | Path | None = None,
+    valid: Source | None = None,
     prune: Sequence[int] = (),
     memory: int | None = None,
     progress: Progress | None = None,
+    errors: str = "strict",
     **options: Any,
 ) -> NgramModel:
-    """`read_counts` for several files that belong together; ``aliases`` are other names of the
-    special tokens, with their ids."""
+    """`read_counts` for several files that belong together; ``new_reading`` gives what takes
+    their lines, for n-grams up to an order."""
     settings = settings or TextSettings(tokenizer="whitespace")
     method = make_smoothing(smoothing, **options)
-    if order is not None and order < 1:
-        raise UsageError(f"the order must be at least 1, not {order}", "--order 3")
     if order is not None:
+        check_order(order)
         check_cutoffs(tuple(prune), order)
-    reading = CountReading(aliases, order)
+    reading = new_reading(order)
 
     def report(done: int, total: int | None) -> None:
         if progress is not None:
             progress("reading", done, total or 0)
 
-    for chunk in TextReader(list(paths), chunk_bytes=CHUNK_BYTES, progress=report):
+    reader = TextReader(list(paths), errors, chunk_bytes=CHUNK_BYTES, progress=report)
+    for chunk in reader:
         reading.feed(chunk.data, chunk.source, chunk.first_line)
     if not reading.tables:
-        raise FormatError(f"{', '.join(map(str, paths))}: there are no counts in it")
-    notes: list[str] = []
+        raise FormatError(f"{', '.join(map(source_name, paths))}: there are no counts in it")
+    notes = [*reader.notes(), *reading.notes()]
     trie = reading.trie(notes)
     encoder = _encoder(reading.words, trie, settings)
     model = smooth(
         trie,
         encoder,
         method,
-        valid_corpus(valid, encoder.vocabulary, settings),
+        valid_corpus(valid, encoder.vocabulary, settings, errors),
         cutoffs=tuple(prune),
         memory=memory,
         progress=progress,
@@ -175,14 +182,34 @@ class CountReading:
             if order == 0:
                 shown = fields.field(0, 0).decode()
                 raise _malformed(name, fields, 0, f"{shown!r} stands alone, without a count")
+            tabs = fields.has_tab_before(slice(1, order))
+            if tabs.any():
+                raise _malformed(name, fields, int(np.argmax(tabs)), "a tab inside an n-gram")
             try:
                 counts = fields.counts(order)
             except BadFieldError as error:
                 shown = fields.field(error.row, order).decode()
                 reason = f"{shown!r} is no count, a whole number that is not negative"
                 raise _malformed(name, fields, error.row, reason) from None
-            if self._order is None or order <= self._order:
-                self.tables.setdefault(order, []).append((self._numbered(fields, order), counts))
+            if self._order is None and order > MOST_ORDER:
+                reason = f"an n-gram of {order:,} words; orders go up to {MOST_ORDER:,} (--order)"
+                raise _malformed(name, fields, 0, reason)
+            self.take(fields, order, counts)
+
+    def take(self, fields: Fields, order: int, counts: NDArray[np.int64]) -> None:
+        """Take the n-grams whose words the first ``order`` of ``fields`` are, with their
+        ``counts`` [L]; lines of one n-gram that follow each other become one."""
+        if self._order is not None and order > self._order:
+            return
+        ids = self._numbered(fields, order)
+        first = np.flatnonzero(np.append(True, (ids[1:] != ids[:-1]).any(axis=1)))
+        if len(first) < len(ids) and float(counts.sum(dtype=np.float64)) <= LARGEST:
+            ids, counts = ids[first], np.add.reduceat(counts, first)
+        self.tables.setdefault(order, []).append((ids, counts))
+
+    def notes(self) -> list[str]:
+        """What had to be decided on the way."""
+        return []
 
     def _numbered(self, fields: Fields, order: int) -> Table:
         hashes = fields.hashes(slice(0, order))
@@ -280,4 +307,4 @@ def _encoder(words: Sequence[bytes], trie: Trie, settings: TextSettings) -> Text
 
 
 def _malformed(name: str, fields: Fields, row: int, reason: str) -> FormatError:
-    return FormatError(f"{name}, line {int(fields.lines[row])}: {reason}")
+    return FormatError(f"{name}, line {int(fields.lines[row])}: {reason}", FORMS)

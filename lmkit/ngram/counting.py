@@ -22,7 +22,7 @@ from lmkit.errors import UsageError
 from lmkit.model import BOS, EOS
 from lmkit.ngram.lookup import sort_keys
 from lmkit.ngram.runs import Run, merge_runs
-from lmkit.ngram.trie import Level, Trie, row_dtype
+from lmkit.ngram.trie import Level, Trie, check_order, row_dtype
 from lmkit.store.columns import Builder, Column, MemoryColumn, narrow
 
 BYTES_PER_POSITION = 64
@@ -73,10 +73,9 @@ def count_ngrams(
 
     A sentence's n-grams begin with at most one ``<s>``. ``memory`` bounds the working memory
     in bytes; ``progress(done, total)`` is told of each order. Raises `UsageError` for an
-    order below 1.
+    order that no model has.
     """
-    if order < 1:
-        raise UsageError(f"the order must be at least 1, not {order}", "--order 3")
+    check_order(order)
     workspace = Workspace.bounded(memory)
     tokens = _with_sentence_starts(chunks, workspace)
     counts = np.zeros(vocabulary_size, np.int64)

@@ -8,6 +8,7 @@ to p(w|h').
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 32
 """How many tokens are drawn in vain before the whole distribution is looked at."""
+TRIES = 1024
+"""How many in all contexts together: each order may try again for each try of the one above."""
 
 
 def draw_by_backing_off(
@@ -45,8 +48,9 @@ def _draw_one(
     state: Any,
     stream: int,
 ) -> int:
+    tries = iter(range(TRIES))
     for _ in range(PATIENCE):
-        token = _draw_at(model, len(rows) + 1, rows, generator)
+        token = _draw_at(model, len(rows) + 1, rows, generator, tries)
         if token >= 0 and (unknown or token != UNK):
             return token
     log_probs = model.next_log_probs(state.select([stream]))
@@ -55,27 +59,61 @@ def _draw_one(
     return int(draw(log_probs, Sampling(), generator)[0])
 
 
-def _draw_at(model: NgramModel, order: int, rows: list[int], generator: np.random.Generator) -> int:
-    """A token after the context of ``order - 1`` tokens; -1 where none can follow."""
+def _draw_at(
+    model: NgramModel,
+    order: int,
+    rows: list[int],
+    generator: np.random.Generator,
+    tries: Iterator[int],
+) -> int:
+    """A token after the context of ``order - 1`` tokens; -1 where none can follow. ``tries`` are
+    those that are left in all contexts together.
+
+    Goes down order by order until one draws a token, and up again past all orders that have
+    passed the draw on: a token that one of them lists itself is drawn anew below it.
+    """
+    passed: list[tuple[int, NDArray[np.int32], int]] = []
+    """Orders that passed the draw on, the tokens they list, and how often they were in vain."""
+    while True:
+        token, listed = _draw_listed(model, order, rows, generator)
+        while token is None:
+            if listed is not None:
+                passed.append((order, listed, 0))
+            order -= 1
+            token, listed = _draw_listed(model, order, rows, generator)
+        while passed:
+            order, tokens, vain = passed.pop()
+            place = np.searchsorted(tokens, token)
+            if token < 0 or place == len(tokens) or tokens[place] != token:
+                continue
+            if vain + 1 < PATIENCE and next(tries, None) is not None:
+                passed.append((order, tokens, vain + 1))
+                order -= 1
+                break
+            token = _draw_unlisted(model, order, rows, tokens, generator)
+        else:
+            return token
+
+
+def _draw_listed(
+    model: NgramModel, order: int, rows: list[int], generator: np.random.Generator
+) -> tuple[int | None, NDArray[np.int32] | None]:
+    """A token that ``order`` lists after its context, and all that it lists (None for a context
+    that the model has not, and for the unigrams). No token where a lower order has to draw."""
     if order == 1:
         cumulative = model.cumulative_unigrams
         point = generator.random() * cumulative[-1]
-        return int(np.searchsorted(cumulative, point, side="right"))
+        return int(np.searchsorted(cumulative, point, side="right")), None
     context = rows[order - 2]
     if context < 0:
-        return _draw_at(model, order - 1, rows, generator)
+        return None, None
     tokens, cumulative = model.continuations(order, context)
     point = generator.random()
     if len(tokens) and point >= cumulative[-1] and not model.leaves_rest(order, context):
         point = np.nextafter(cumulative[-1], 0.0)  # that is the rounding of the sum
     if len(tokens) and point < cumulative[-1]:
-        return int(tokens[np.searchsorted(cumulative, point, side="right")])
-    for _ in range(PATIENCE):
-        token = _draw_at(model, order - 1, rows, generator)
-        place = np.searchsorted(tokens, token)
-        if token < 0 or place == len(tokens) or tokens[place] != token:
-            return token
-    return _draw_unlisted(model, order, rows, tokens, generator)
+        return int(tokens[np.searchsorted(cumulative, point, side="right")]), tokens
+    return None, tokens
 
 
 def _draw_unlisted(

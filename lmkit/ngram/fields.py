@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_PAD = b" " * 16
-"""Around the text, so that eight bytes at any field's begin or before its end can be read."""
+PADDING = 16
+"""Spaces around the text: eight bytes at any field's begin or before its end can be read."""
 
 _KEEP_LOW = np.array([(1 << 8 * size) - 1 for size in range(9)], np.uint64)
 """Masks of the first 0 to 8 of the bytes in an integer."""
@@ -52,6 +52,16 @@ class Fields:
     begins: NDArray[np.int64]
     lengths: NDArray[np.int64]
     lines: NDArray[np.int64]
+
+    def chosen(self, rows: NDArray[Any]) -> Fields:
+        """The fields of the lines in ``rows`` only."""
+        return Fields(self.text, self.begins[rows], self.lengths[rows], self.lines[rows])
+
+    def has_tab_before(self, columns: slice) -> NDArray[np.bool_]:
+        """Whether a tab stands next before one of the fields in ``columns``: [L]."""
+        before = np.frombuffer(self.text, np.uint8)[self.begins[:, columns] - 1]
+        found: NDArray[np.bool_] = (before == ord("\t")).any(axis=1)
+        return found
 
     def field(self, row: int, column: int) -> bytes:
         """One field."""
@@ -128,10 +138,15 @@ class Fields:
         return values.view(np.int64)
 
 
+def padded(text: bytes) -> bytes:
+    """``text`` with `PADDING` spaces before and behind it."""
+    return b" " * PADDING + text + b" " * PADDING
+
+
 def fields_by_size(text: bytes, first_line: int) -> Iterator[tuple[int, Fields]]:
     """The fields of ``text``, whole lines each ended by LF, the first of which has the number
     ``first_line``: the lines with equally many fields together, the shortest first."""
-    text = _PAD + text + _PAD
+    text = padded(text)
     codes = np.frombuffer(text, np.uint8)
     ends = codes == ord("\n")
     white = (codes == ord(" ")) | (codes == ord("\t")) | (codes == 0) | ends

@@ -10,8 +10,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lmkit.ngram.checking import FACTS, validator
 from lmkit.ngram.trie import Level, Trie
 from lmkit.store.damage import damage
+from lmkit.store.facts import check
 from lmkit.store.modelfile import ModelReader, ModelWriter
 from lmkit.store.spelling import save_spelling, stored_spelling
 from lmkit.store.vocabulary import StoredVocabulary
@@ -55,7 +57,11 @@ def open_ngram_model(path: str | Path) -> NgramModel:
     reader = ModelReader(path)
     with damage(path):
         meta = reader.meta
-        levels = [_level(reader, order, meta["sizes"]) for order in range(1, meta["order"] + 1)]
+        check(meta, FACTS, "meta")
+        sizes = meta["sizes"]
+        if len(sizes) != meta["order"] or sizes[0] != meta["vocabulary_size"]:
+            raise ValueError("the sizes of its orders do not fit together")
+        levels = [_level(reader, order, sizes) for order in range(1, len(sizes) + 1)]
         facts = {key: meta[key] for key in ("smoothing", "pruned", "normalised", "unit", "text")}
         encoder = TextEncoder(
             TextSettings.from_dict(meta["text"]), StoredVocabulary(reader), stored_spelling(reader)
@@ -74,8 +80,10 @@ def _level(reader: ModelReader, order: int, sizes: list[int]) -> Level:
         name = f"{order}.{field.name}"
         if field.name not in needed and not reader.has_column(name):
             continue
-        column = reader.column(name)
+        column = reader.column(name, validator(field.name, order, sizes))
         if len(column) != level.size + (field.name == "first_child"):
             raise ValueError(f"the column {name!r} has {len(column):,} entries")
+        if (column.dtype.kind == "f") != field.name.startswith("log_"):
+            raise ValueError(f"the column {name!r} has numbers of another type")
         setattr(level, field.name, column)
     return level

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from lmkit.errors import ModelFileError
 from lmkit.model import BOS, EOS, Batch, Encoder, LanguageModel
 from lmkit.ngram.drawing import draw_by_backing_off
 from lmkit.ngram.lookup import find_children
@@ -63,8 +64,12 @@ class NgramModel(LanguageModel):
 
     @cached_property
     def cumulative_unigrams(self) -> NDArray[np.float64]:
-        """Running sum of p(w) over the vocabulary: [V]."""
-        return np.cumsum(np.exp(self._unigrams))
+        """Running sum of p(w) over the vocabulary: [V]. Raises `ModelFileError` where no token
+        has any probability."""
+        cumulative = np.cumsum(np.exp(self._unigrams))
+        if not cumulative[-1] > 0:
+            raise ModelFileError("the model gives no token any probability", "training it again")
+        return cumulative
 
     def continuations(
         self, order: int, context: int
@@ -109,18 +114,18 @@ class NgramModel(LanguageModel):
         log_probs, _, final = self._walk(batch, state)
         return log_probs, final
 
-    def score_with_orders(self, batch: Batch) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+    def score_with_orders(self, batch: Batch) -> tuple[NDArray[np.float64], NDArray[np.int16]]:
         """Log-probability of each token [T] and the order of the longest n-gram behind it [T]."""
         log_probs, matched, _ = self._walk(batch, None)
         return log_probs, matched
 
-    def matched_orders(self, batch: Batch) -> NDArray[np.int8]:
+    def matched_orders(self, batch: Batch) -> NDArray[np.int16]:
         """Order of the longest n-gram behind the probability of each token: [T]."""
         return self.score_with_orders(batch)[1]
 
     def _walk(
         self, batch: Batch, state: NgramState | None
-    ) -> tuple[NDArray[np.float64], NDArray[np.int8], NgramState]:
+    ) -> tuple[NDArray[np.float64], NDArray[np.int16], NgramState]:
         """Log-probability and matched order of each token [T], and the final state.
 
         Goes order by order over all positions at once: an n-gram that ends at a position
@@ -131,7 +136,7 @@ class NgramModel(LanguageModel):
         begins = starts + np.arange(len(starts))
         depth = self._depths(tokens, begins, state)
         log_probs = self._log_probs(1, tokens)
-        matched = np.ones(len(tokens), np.int8)
+        matched = np.ones(len(tokens), np.int16)
         places, rows = np.arange(len(tokens)), tokens.astype(np.int64)
         if state is not None and len(begins):
             rows[0] = state.rows[0, 0] if self.order > 1 else rows[0]
@@ -231,7 +236,8 @@ class NgramModel(LanguageModel):
         log_probs = self._log_probs(1, flat)
         stream = np.repeat(np.arange(len(ids)), ids.shape[1])
         lengths = state.lengths[stream]
-        for order in range(2, self.order + 1):
+        # No history is longer, so that higher orders have nothing to say.
+        for order in range(2, min(self.order, int(lengths.max(initial=0)) + 1) + 1):
             contexts = state.rows[stream, order - 2]
             known = np.flatnonzero(contexts >= 0)
             rows = find_children(self.trie, order, contexts[known], flat[known])

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lmkit.errors import UnsupportedError
+from lmkit.files.claims import claimed
 from lmkit.ngram.model import NgramModel
 from lmkit.ngram.trie import Trie
 from lmkit.store.modelfile import ModelReader, ModelWriter
@@ -24,28 +25,32 @@ def write_tables(path: str | Path, progress: Progress | None = None) -> dict[str
     """Add the readable tables to the model file ``path`` (made anew where they are there) and
     return their names and numbers of rows. The file is replaced as a whole, atomically.
 
-    Raises `UnsupportedError` for a model that is not made of n-grams.
+    Raises `UnsupportedError` for a model that is not made of n-grams, `LmkitError` where another
+    process is about to write the file.
     """
     import sqlite_utils
 
-    model = _open(path)
-    with ModelWriter(path, copy_of=path) as writer:
-        # sqlite-utils has transactions of its own, in each of its versions differently.
-        writer.pause()
-        database = sqlite_utils.Database(writer.connection)
-        _drop(database, model.order)
-        return fill_tables(writer.connection, database, model, progress)
+    # Two that add to one file at once would each lose what the other has added.
+    with claimed(path):
+        model = _open(path)
+        with ModelWriter(path, copy_of=path) as writer:
+            # sqlite-utils has transactions of its own, in each of its versions differently.
+            writer.pause()
+            database = sqlite_utils.Database(writer.connection)
+            _drop(database, model.order)
+            return fill_tables(writer.connection, database, model, progress)
 
 
 def drop_tables(path: str | Path) -> None:
     """Remove the readable tables from the model file ``path``, and give their room back."""
     import sqlite_utils
 
-    model = _open(path)
-    with ModelWriter(path, copy_of=path) as writer:
-        writer.pause()
-        _drop(sqlite_utils.Database(writer.connection), model.order)
-        writer.connection.execute("VACUUM")
+    with claimed(path):
+        model = _open(path)
+        with ModelWriter(path, copy_of=path) as writer:
+            writer.pause()
+            _drop(sqlite_utils.Database(writer.connection), model.order)
+            writer.connection.execute("VACUUM")
 
 
 def _open(path: str | Path) -> NgramModel:

@@ -15,11 +15,21 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from lmkit.errors import UsageError
 from lmkit.model import BOS
 from lmkit.store.columns import Column
 
 BLOCK_ROWS = 1 << 19
 """About how many n-grams smoothing works on at a time."""
+
+MOST_ORDER = 1000
+"""No model has a higher order: every command is held to work up to here."""
+
+
+def check_order(order: int) -> None:
+    """Raises `UsageError` for an ``order`` that no model can have."""
+    if not 1 <= order <= MOST_ORDER:
+        raise UsageError(f"the order must be from 1 to {MOST_ORDER:,}, not {order:,}", "--order 3")
 
 
 @dataclass(slots=True)

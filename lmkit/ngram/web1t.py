@@ -8,13 +8,15 @@ as well. The special tokens are ``<S>``, ``</S>`` and ``<UNK>`` there.
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lmkit.errors import FormatError
 from lmkit.model import BOS, EOS, UNK
-from lmkit.ngram.countfiles import read_count_files
+from lmkit.ngram.countfiles import CountReading, read_count_files
 from lmkit.ngram.model import NgramModel
+from lmkit.text.encodings import encoded
 
 ALIASES = {b"<UNK>": UNK, b"<S>": BOS, b"</S>": EOS}
 
@@ -26,13 +28,16 @@ _VOCABULARY_BY_COUNT = re.compile(rf"vocab_cs{_SUFFIX}")
 _NGRAMS = re.compile(rf"\d+gm-\d+{_SUFFIX}")
 
 
-def read_web1t(path: str | Path, *, order: int | None = None, **options: Any) -> NgramModel:
+def read_web1t(
+    path: str | Path, *, order: int | None = None, encoding: str | None = None, **options: Any
+) -> NgramModel:
     """A model from the counts in the directory (or the one file) ``path``, up to ``order``.
 
     ``options`` are those of `lmkit.ngram.countfiles.read_counts`, whose errors it raises too.
     """
-    paths = web1t_files(Path(path), order) if Path(path).is_dir() else [Path(path)]
-    return read_count_files(paths, ALIASES, order=order, **options)
+    files = web1t_files(Path(path), order) if Path(path).is_dir() else [path]
+    paths = [encoded(file, encoding) for file in files]
+    return read_count_files(paths, partial(CountReading, ALIASES), order=order, **options)
 
 
 def web1t_files(directory: Path, order: int | None = None) -> list[Path]:

@@ -14,13 +14,14 @@ import sqlite3
 import tempfile
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from lmkit.errors import LmkitError
+from lmkit.store.checksums import block_crc
 from lmkit.store.damage import damaged, query
 
 BLOCK_BYTES = 1 << 16
@@ -28,6 +29,9 @@ BLOCK_BYTES = 1 << 16
 at 64 KiB with 16 KiB pages both are near their best (docs/performance.md)."""
 
 CACHED_BLOCKS = 256
+
+Check = Callable[[NDArray[Any], int], str | None]
+"""What is wrong with the entries of a column from a place on, if anything is."""
 
 
 class Column(Protocol):
@@ -163,14 +167,25 @@ class StoredColumn:
     """A column in the packed blocks of an open model file, read as far as it is needed.
 
     A few look-ups fetch single blocks and keep the latest; once they have fetched half of
-    the column, or a large look-up comes, all of it is read.
+    the column, or a large look-up comes, all of it is read. Each block is held against its checksum
+    where the file is ``checked``, and then ``valid`` looks at what it holds.
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, key: int, dtype: DTypeLike, length: int
+        self,
+        connection: sqlite3.Connection,
+        name: str,
+        key: int,
+        dtype: DTypeLike,
+        length: int,
+        checked: bool,
+        valid: Check | None = None,
     ) -> None:
         self._connection = connection
+        self._name = name
         self._key = key
+        self._crc = "crc" if checked else "NULL"
+        self._valid = valid
         self._dtype = np.dtype(dtype)
         self._length = length
         self._per_block = BLOCK_BYTES // self._dtype.itemsize
@@ -217,20 +232,26 @@ class StoredColumn:
         size = min((last + 1) * self._per_block, self._length) - first * self._per_block
         values = np.empty(size, self._dtype)
         bounds = block_id(self._key, first), block_id(self._key, last)
+        sql = f"SELECT id, data, {self._crc} FROM blocks WHERE id BETWEEN ? AND ? ORDER BY id"
         place = 0
-        for (data,) in query(
-            self._connection, "SELECT data FROM blocks WHERE id BETWEEN ? AND ? ORDER BY id", bounds
-        ):
+        for key, data, crc in query(self._connection, sql, bounds):
             # Every block but the last is full: where one is missing or cut, the sizes tell.
             whole = min(self._per_block, size - place) * self._dtype.itemsize
             if not isinstance(data, bytes) or len(data) != whole:
-                raise damaged(self._connection, "a block has the wrong size")
+                raise self._damaged("a block has the wrong size")
+            if self._crc == "crc" and crc != block_crc(key, data):
+                raise self._damaged("a block is not what was written (another checksum)")
             piece = np.frombuffer(data, self._dtype)
             values[place : place + len(piece)] = piece
             place += len(piece)
         if place != size:
-            raise damaged(self._connection, "a block is missing")
+            raise self._damaged("a block is missing")
+        if self._valid is not None and (why := self._valid(values, first * self._per_block)):
+            raise self._damaged(why)
         return values
+
+    def _damaged(self, why: str) -> LmkitError:
+        return damaged(self._connection, f"{why}, in the column {self._name!r}")
 
     def take(self, rows: NDArray[np.integer]) -> NDArray[Any]:
         if self._array is None:

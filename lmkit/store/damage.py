@@ -8,13 +8,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lmkit.errors import ModelFileError, UsageError
+from lmkit.errors import ModelFileError, UsageError, one_line
 
 HINT = "train it again, or restore a copy"
 
-STUMBLES = (sqlite3.DatabaseError, LookupError, TypeError, ValueError, AttributeError, UsageError)
+STUMBLES = (
+    sqlite3.DatabaseError,
+    LookupError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    AttributeError,
+    RecursionError,
+    UsageError,
+)
 """What reading meets where a file does not hold what was written: SQLite's own complaints,
-broken JSON and UTF-8, missing keys, values of another type, settings that there are not."""
+broken JSON and UTF-8, missing keys, values of another type or size, settings that there are not."""
 
 
 @contextlib.contextmanager
@@ -24,13 +33,13 @@ def damage(path: str | Path) -> Iterator[None]:
         yield
     except STUMBLES as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error).rstrip(".")
-        raise ModelFileError(f"{path} is damaged: {reason}", HINT) from error
+        raise ModelFileError(f"{path} is damaged: {one_line(reason)}", HINT) from error
 
 
 def damaged(connection: sqlite3.Connection, reason: object) -> ModelFileError:
     """The error for the open model file that is not whole."""
     path = connection.execute("PRAGMA database_list").fetchone()[2]
-    return ModelFileError(f"{path} is damaged: {reason}", HINT)
+    return ModelFileError(f"{path} is damaged: {one_line(reason)}", HINT)
 
 
 def query(
@@ -41,5 +50,5 @@ def query(
         yield from connection.execute(sql, parameters)
     except sqlite3.ProgrammingError:
         raise
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise damaged(connection, error) from error

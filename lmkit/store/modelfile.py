@@ -11,18 +11,24 @@ import os
 import shutil
 import sqlite3
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lmkit.errors import LmkitError, ModelFileError
-from lmkit.store.columns import Column, StoredColumn, block_id, blocks_of
+from lmkit.errors import ModelFileError, UsageError
+from lmkit.files.replacing import Temporary, cannot_write, check_place, not_regular
+from lmkit.remarks import remark
+from lmkit.store import checksums, guard
+from lmkit.store.columns import Check, Column, StoredColumn, block_id, blocks_of
 from lmkit.store.damage import HINT, damage
-from lmkit.store.replacing import cannot_write, check_place, replace, temporary_beside
-from lmkit.store.schema import APPLICATION_ID, MIGRATIONS, PAGE_SIZE, SCHEMA_VERSION
+from lmkit.store.facts import RUN, check
+from lmkit.store.schema import APPLICATION_ID, MIGRATIONS, PAGE_SIZE, SCHEMA_VERSION, TABLES
+
+if TYPE_CHECKING:
+    from lmkit.signatures import FileKind
 
 _MAGIC = b"SQLite format 3\0"
 
@@ -48,20 +54,24 @@ class ModelWriter:
         self.path = Path(path)
         _refuse_target(self.path)
         try:
-            self._temporary = temporary_beside(self.path)
+            self._temporary = Temporary(self.path)
         except OSError as error:
             raise cannot_write(self.path, error) from error
         try:
+            place = self._temporary.path
             if copy_of is not None:
-                shutil.copyfile(copy_of, self._temporary)
-            self.connection = sqlite3.connect(self._temporary, isolation_level=None)
+                shutil.copyfile(copy_of, place)
+            self._changed = set(checksums.WHOLE) if copy_of is None else set[str]()
+            # Nobody else knows the file. The lock on it is `Temporary`'s, not SQLite's.
+            address = f"{place.absolute().as_uri()}?nolock=1"
+            self.connection = sqlite3.connect(address, uri=True, isolation_level=None)
             try:
                 self._prepare(new=copy_of is None)
             except BaseException:
                 self.connection.close()
                 raise
         except BaseException as error:
-            self._temporary.unlink(missing_ok=True)
+            self._temporary.discard()
             if isinstance(error, sqlite3.OperationalError | OSError):
                 raise cannot_write(self.path, error) from error
             raise
@@ -73,11 +83,14 @@ class ModelWriter:
         # The file is thrown away unless it is finished: no journal, one sync at the end.
         run("PRAGMA journal_mode = OFF")
         run("PRAGMA synchronous = OFF")
+        guard.forbid(self.connection)
         if new:
             run(f"PRAGMA application_id = {APPLICATION_ID}")
             for script in MIGRATIONS:
                 self.connection.executescript(script)
-            run(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        elif "checksums" not in guard.tables(self.connection):
+            checksums.upgrade(self.connection)
+        run(f"PRAGMA user_version = {SCHEMA_VERSION}")
         self._next_column = 1 + (run("SELECT max(id) FROM columns").fetchone()[0] or 0)
         run("BEGIN")
 
@@ -97,13 +110,14 @@ class ModelWriter:
                 raise cannot_write(self.path, error) from error
         finally:
             self.connection.close()
-            self._temporary.unlink(missing_ok=True)
+            self._temporary.discard()
 
     def _finish(self) -> None:
         try:
+            checksums.seal(self.connection, self._changed)
             self.pause()
             self.connection.close()
-            replace(self._temporary, self.path)
+            self._temporary.put()
         except (sqlite3.OperationalError, OSError) as error:
             raise cannot_write(self.path, error) from error
 
@@ -114,6 +128,7 @@ class ModelWriter:
 
     def meta(self, values: dict[str, Any]) -> None:
         """Set ``values``, each a JSON value, under their keys."""
+        self._changed.add("meta")
         self.connection.executemany(
             "INSERT OR REPLACE INTO meta VALUES (?, ?)",
             ((key, json.dumps(value, ensure_ascii=False)) for key, value in values.items()),
@@ -121,17 +136,18 @@ class ModelWriter:
 
     def vocabulary(self, tokens: Iterable[str], counts: Iterable[int]) -> None:
         """Write the vocabulary; ids are the places in ``tokens``."""
+        tokens, counts = list(tokens), list(counts)
+        crcs = checksums.token_crcs(tokens)
         self.connection.executemany(
-            "INSERT INTO vocabulary VALUES (?, ?, ?)",
-            (
-                (number, token, count)
-                for number, (token, count) in enumerate(zip(tokens, counts, strict=True))
-            ),
+            "INSERT INTO vocabulary VALUES (?, ?, ?, ?)",
+            zip(range(len(tokens)), tokens, counts, crcs, strict=True),
         )
+        checksums.seal_vocabulary(self.connection, tokens, counts)
         self.connection.execute("CREATE INDEX vocabulary_token ON vocabulary (token)")
 
     def column(self, name: str, column: Column) -> None:
         """Write ``column`` as packed blocks under ``name``."""
+        self._changed.add("columns")
         key = self._next_column
         self._next_column += 1
         self.connection.execute(
@@ -139,10 +155,13 @@ class ModelWriter:
             (key, name, column.dtype.newbyteorder("<").str, len(column)),
         )
         self.connection.executemany(
-            "INSERT INTO blocks VALUES (?, ?)",
+            "INSERT INTO blocks VALUES (?, ?, ?)",
             (
-                (block_id(key, number), block.data.cast("B"))
-                for number, block in enumerate(blocks_of(column))
+                (place, data, checksums.block_crc(place, data))
+                for place, data in (
+                    (block_id(key, number), block.data.cast("B"))
+                    for number, block in enumerate(blocks_of(column))
+                )
             ),
         )
 
@@ -154,6 +173,7 @@ class ModelWriter:
         }
         names = ", ".join(values)
         places = ", ".join("?" * len(values))
+        self._changed.add("runs")
         self.connection.execute(
             f"INSERT INTO runs ({names}) VALUES ({places})", list(values.values())
         )
@@ -175,41 +195,38 @@ class Inside(str):
         return self.file, self.prefix
 
 
-class _Connection(sqlite3.Connection):
-    """Lives as long as the columns and vocabularies that read through it, and no longer."""
-
-    def __del__(self) -> None:
-        self.close()
-
-
 class ModelReader:
     """An open model file, read-only. ``prefix`` is that of the tables of a model inside the file
-    of another; under the names without it they are seen as those of a file of its own."""
+    of another; under the names without it they are seen as those of a file of its own.
+
+    ``tables`` are those of a model that it has. What is read is held against its checksums, where
+    the file has any (``checked``)."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = path.file if isinstance(path, Inside) else Path(path)
         self.prefix = path.prefix if isinstance(path, Inside) else ""
         _check_header(self.path)
-        address = f"{self.path.absolute().as_uri()}?mode=ro&immutable=1"
         try:
-            self.connection = sqlite3.connect(
-                address, uri=True, check_same_thread=False, factory=_Connection
-            )
+            self.connection = guard.connect(self.path)
             with damage(path):
                 self._check_version()
+                self.tables = guard.tables(self.connection, self.prefix)
                 self._look_inside()
+                self._crcs = self._stored_crcs()
                 self.meta: dict[str, Any] = {
-                    key: json.loads(value)
-                    for key, value in self.connection.execute("SELECT key, value FROM meta")
+                    key: json.loads(value) for key, value in self.rows("meta")
                 }
                 self._columns = {
-                    str(name): (int(key), np.dtype(dtype), int(length))
-                    for key, name, dtype, length in self.connection.execute(
-                        "SELECT id, name, dtype, length FROM columns"
-                    )
+                    str(name): (int(key), number_type(dtype), int(length))
+                    for key, name, dtype, length in self.rows("columns")
                 }
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise ModelFileError(f"cannot open {self.path}: {error}") from error
+
+    @property
+    def checked(self) -> bool:
+        """Whether the file has checksums."""
+        return bool(self._crcs)
 
     def _check_version(self) -> None:
         (version,) = self.connection.execute("PRAGMA user_version").fetchone()
@@ -223,18 +240,42 @@ class ModelReader:
     def _look_inside(self) -> None:
         if not self.prefix:
             return
-        tables = self.connection.execute(
-            "SELECT name FROM main.sqlite_master WHERE type = 'table'"
-            " AND substr(name, 1, length(?1)) = ?1",
-            (self.prefix,),
-        ).fetchall()
-        if not tables:
+        if not self.tables:
             raise LookupError(f"tables {self.prefix}*")
         # What is temporary is found first; it is kept in memory, not in the file.
         self.connection.execute("PRAGMA temp_store = MEMORY")
-        for (name,) in tables:
-            own = name.removeprefix(self.prefix)
-            self.connection.execute(f'CREATE TEMP VIEW "{own}" AS SELECT * FROM main."{name}"')
+        for own in TABLES:
+            there = own in self.tables
+            # A table that the inner model lacks is not that of the outer one.
+            source = f'* FROM main."{self.prefix}{own}"' if there else "NULL AS missing WHERE 0"
+            self.connection.execute(f'CREATE TEMP VIEW "{own}" AS SELECT {source}')
+
+    def _stored_crcs(self) -> dict[str, int | None]:
+        crcs: dict[str, int | None] = {}
+        if "checksums" in self.tables:
+            crcs = dict(self.connection.execute("SELECT name, crc FROM checksums"))
+        if not crcs:
+            remark(f"{self.path} was written without checksums: damage in it would not be noticed")
+        return crcs
+
+    def verify(self, name: str, crc: Callable[[], int]) -> None:
+        """Raises `ValueError` where what was read of ``name`` has not the checksum that it had
+        when it was written. Edits that were changed by hand have none, and a remark says so."""
+        if not self.checked:
+            return
+        stored = self._crcs.get(name, -1)
+        if name == "edits" and stored is None:
+            remark(f"the edits of {self.path} have been changed since it was made")
+        elif stored != crc():
+            raise ValueError(f"its {name} is not what was written (another checksum)")
+
+    def rows(self, name: str) -> list[Any]:
+        """The rows of a table that is read whole (`lmkit.store.checksums.WHOLE`), in order.
+
+        Raises what `damage` makes a `ModelFileError` where they are damaged."""
+        rows = self.connection.execute(checksums.WHOLE[name].format(name)).fetchall()
+        self.verify(name, lambda: checksums.rows_crc(rows))
+        return rows
 
     def column_names(self, prefix: str = "") -> list[str]:
         """Names of the columns that begin with ``prefix``."""
@@ -243,23 +284,47 @@ class ModelReader:
     def has_column(self, name: str) -> bool:
         return name in self._columns
 
-    def column(self, name: str) -> StoredColumn:
-        """The column ``name``; raises `ModelFileError` where the file has none."""
+    def column(self, name: str, valid: Check | None = None) -> StoredColumn:
+        """The column ``name``; raises `ModelFileError` where the file has none. ``valid`` looks
+        at what is read of it."""
         if name not in self._columns:
             raise ModelFileError(f"{self.path} is damaged: it lacks the column {name!r}", HINT)
         key, dtype, length = self._columns[name]
-        return StoredColumn(self.connection, key, dtype, length)
+        if not (0 < key < 1 << 31 and 0 <= length * dtype.itemsize <= self.path.stat().st_size):
+            raise ModelFileError(
+                f"{self.path} is damaged: it is too short for the column {name!r}", HINT
+            )
+        return StoredColumn(self.connection, name, key, dtype, length, self.checked, valid)
 
     def runs(self) -> list[dict[str, Any]]:
         """What made this model, the earliest first."""
         with damage(self.path):
-            cursor = self.connection.execute("SELECT * FROM runs ORDER BY id")
-            names = [description[0] for description in cursor.description]
-            rows = [dict(zip(names, row, strict=True)) for row in cursor]
+            rows = [dict(zip(RUN_COLUMNS, row, strict=True)) for row in self.rows("runs")]
             for row in rows:
                 for key in ("sources", "options", "versions"):
                     row[key] = json.loads(row[key])
+                check(row, RUN, "runs")
         return rows
+
+
+RUN_COLUMNS = (
+    "id", "what", "started", "seconds", "sources", "sha256", "tokens", "sentences", "options",
+    "seed", "versions",
+)  # fmt: skip
+"""The columns of ``runs``."""
+
+DTYPES = frozenset(
+    f"{order}{kind}"
+    for order in "<|"
+    for kind in ("u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f4", "f8")
+)
+
+
+def number_type(name: str) -> np.dtype[Any]:
+    """The type of numbers of that ``name``. Raises `ValueError` where there is none."""
+    if name not in DTYPES:
+        raise ValueError(f"numbers of no known type, {name!r}")
+    return np.dtype(name)
 
 
 def _check_header(path: Path) -> None:
@@ -268,12 +333,13 @@ def _check_header(path: Path) -> None:
             header = file.read(100)
             size = os.fstat(file.fileno()).st_size
     except FileNotFoundError as error:
-        raise ModelFileError(f"there is no file {path}", "lmkit train, to make a model") from error
+        raise ModelFileError(
+            f"there is no file {path}", f"lmkit train TEXT --output {path}"
+        ) from error
     except OSError as error:
         raise ModelFileError(f"cannot open {path}: {error.strerror}") from error
     if not (header[:16] == _MAGIC and header[68:72] == struct.pack(">I", APPLICATION_ID)):
-        hint = "lmkit import, for an ARPA or counts file, or lmkit train, for text"
-        raise ModelFileError(f"{path} is no lmkit model", hint)
+        raise _no_model(path)
     page_size = struct.unpack(">H", header[16:18])[0]
     page_size = 65536 if page_size == 1 else page_size
     whole = page_size * struct.unpack(">I", header[28:32])[0]
@@ -283,13 +349,38 @@ def _check_header(path: Path) -> None:
         )
 
 
+def kind_of_file(path: str | Path) -> FileKind | None:
+    """What the file ``path`` is that is no model, where its first bytes tell."""
+    from lmkit.signatures import ARPA, has_arpa_mark, kind_of_start
+    from lmkit.text.reading import beginning_of
+
+    start = beginning_of(path)
+    return kind_of_start(start) or (ARPA if has_arpa_mark(start) else None)
+
+
+def _no_model(path: Path) -> ModelFileError:
+    """The error for a file that is something else: what it is, where that can be told."""
+    if (kind := kind_of_file(path)) is not None:
+        return ModelFileError(f"{path} is no lmkit model but {kind.what}", kind.hint(path))
+    return ModelFileError(
+        f"{path} is no lmkit model",
+        "lmkit import FILE --output MODEL.lm, for a file of counts, or lmkit train FILE --output"
+        " MODEL.lm, for text",
+    )
+
+
 def check_target(path: str | Path) -> None:
     """Raises `LmkitError` where no model could be written to ``path``: for work that takes long,
     so that it is known before and not in the end."""
+    if str(path) == "-":
+        raise UsageError(
+            "a model cannot be written to standard output: it is put in place as a whole",
+            "the name of a file, such as --output model.lm",
+        )
     path = Path(path)
     _refuse_target(path)
     try:
-        temporary_beside(path).unlink()
+        Temporary(path).discard()
     except OSError as error:
         raise cannot_write(path, error) from error
 
@@ -297,5 +388,4 @@ def check_target(path: str | Path) -> None:
 def _refuse_target(path: Path) -> None:
     check_place(path)
     if path.exists() and not path.is_file():
-        # A device or a pipe would be replaced by the model, not written to.
-        raise LmkitError(f"{path} is no regular file", "another name, such as model.lm")
+        raise not_regular(path)

@@ -6,10 +6,36 @@ one commented script; the list only ever grows at its end.
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
+
 APPLICATION_ID = 0x4C4D4B31
 """``LMK1``, at byte 68 of the file: what ``file(1)`` and `is_model_file` look at."""
 
 PAGE_SIZE = 16384
+
+TABLES = (
+    "meta",
+    "vocabulary",
+    "columns",
+    "blocks",
+    "runs",
+    "tensors",
+    "training_log",
+    "edits",
+    "checksums",
+)
+"""All tables of a model that are read; what else stands in a file is never looked at."""
+
+CHECKSUMS = "CREATE TABLE checksums (name TEXT PRIMARY KEY, crc INTEGER) WITHOUT ROWID"
+
+CHANGES = ("INSERT", "UPDATE", "DELETE")
+BY_HAND = """
+CREATE TRIGGER IF NOT EXISTS "{prefix}edits_{change}" AFTER {change} ON "{prefix}edits"
+BEGIN UPDATE "{prefix}checksums" SET crc = NULL WHERE name = 'edits'; END
+"""
+"""People may change the rows of ``edits``: what is changed through SQL is changed on purpose, and
+has no checksum any more. What is changed below SQL, by a broken disk, does not call a trigger."""
 
 MIGRATIONS = [
     # 1: the foundation. `meta` holds JSON values. `vocabulary` is plain rows, for people and
@@ -52,6 +78,27 @@ MIGRATIONS = [
         intended TEXT NOT NULL, typed TEXT NOT NULL, count REAL NOT NULL
     );
     """,
+    # 4: checksums (CRC-32, of zlib), so that a damaged file is never read as another model. What
+    # is read piece by piece has one in each row: `blocks`, `tensors`, and `vocabulary`, where that
+    # of a token covers the next token in alphabetical order too, so that a look-up that finds
+    # nothing is known to be right. `checksums` has those of what is read whole, by its name.
+    # `lmkit.store.checksums` says what exactly is summed.
+    f"""
+    ALTER TABLE vocabulary ADD COLUMN crc INTEGER;
+    ALTER TABLE blocks ADD COLUMN crc INTEGER;
+    ALTER TABLE tensors ADD COLUMN crc INTEGER;
+    {CHECKSUMS};
+    """,
 ]
 
 SCHEMA_VERSION = len(MIGRATIONS)
+
+
+def create_tables(connection: sqlite3.Connection, prefix: str) -> None:
+    """Make the tables of a model under a ``prefix`` in a file that has one of its own."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as model:
+        for script in MIGRATIONS:
+            model.executescript(script)
+        rows = model.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall()
+    for name, sql in rows:
+        connection.execute(f'CREATE TABLE "{prefix}{name}" {sql[sql.index("(") :]}')

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.model import UNK
-from lmkit.store.damage import damaged, query
+from lmkit.store.checksums import COUNTS, TOKENS, counts_crc, token_crc, tokens_crc
+from lmkit.store.damage import damage, damaged, query
 from lmkit.store.modelfile import ModelReader
 
 FEW = 2000
@@ -21,6 +23,7 @@ class StoredVocabulary:
     """Answers as `lmkit.text.vocabulary.Vocabulary` does."""
 
     def __init__(self, reader: ModelReader) -> None:
+        self._reader = reader
         self._connection = reader.connection
         self.limited: bool = reader.meta["vocabulary_limited"]
         self._size: int = reader.meta["vocabulary_size"]
@@ -35,19 +38,31 @@ class StoredVocabulary:
     @cached_property
     def tokens(self) -> list[str]:
         """All tokens, by id."""
-        tokens = [t for (t,) in query(self._connection, "SELECT token FROM vocabulary ORDER BY id")]
-        if len(tokens) != self._size or set(map(type, tokens)) - {str}:
-            raise damaged(self._connection, "tokens of the vocabulary are missing")
+        tokens = self._whole("token", str)
+        with damage(self._reader.path):
+            self._reader.verify(TOKENS, lambda: tokens_crc(tokens))
         return tokens
 
     @cached_property
     def counts(self) -> NDArray[np.int64]:
         """How often each token was seen in training: [V]."""
-        rows = query(self._connection, "SELECT count FROM vocabulary ORDER BY id")
-        counts = [count for (count,) in rows]
-        if len(counts) != self._size or set(map(type, counts)) - {int}:
-            raise damaged(self._connection, "counts of the vocabulary are missing")
-        return np.array(counts, np.int64)
+        with damage(self._reader.path):
+            counts = np.array(self._whole("count", int), np.int64)
+            self._reader.verify(COUNTS, lambda: counts_crc(counts))
+        return counts
+
+    def _whole(self, name: str, kind: type) -> list[Any]:
+        values = [
+            v for (v,) in query(self._connection, f"SELECT {name} FROM vocabulary ORDER BY id")
+        ]
+        ends = next(query(self._connection, "SELECT min(id), max(id) FROM vocabulary"))
+        if (
+            len(values) != self._size
+            or ends != (0, self._size - 1)
+            or set(map(type, values)) - {kind}
+        ):
+            raise damaged(self._connection, f"{name}s of the vocabulary are missing")
+        return values
 
     @cached_property
     def _ids(self) -> dict[str, int]:
@@ -57,13 +72,35 @@ class StoredVocabulary:
         self._asked += 1
         if "_ids" in self.__dict__ or self._asked > FEW:
             return self._ids.get(token)
-        rows = query(self._connection, "SELECT id FROM vocabulary WHERE token = ?", (token,))
-        row = next(rows, None)
-        if row is None:
+        with damage(self._reader.path):
+            return self._looked_up(token)
+
+    def _looked_up(self, token: str) -> int | None:
+        """The id of ``token``, from the row that is at or before it in alphabetical order: its
+        checksum says which token follows, so that a broken index cannot hide one."""
+        if not self._reader.checked:
+            row = self._row("WHERE token = ?", token)
+        else:
+            row = self._row("WHERE token <= ? ORDER BY token DESC", token) or self._row(
+                "ORDER BY token DESC"
+            )
+            following = self._row("WHERE token > ? ORDER BY token", token) or self._row(
+                "ORDER BY token"
+            )
+            if row is None or following is None:
+                raise ValueError("it has no vocabulary")
+            if row[2] != token_crc(row[0], row[1], following[1]):
+                raise ValueError(f"the vocabulary around {token!r} is not what was written")
+        if row is None or row[1] != token:
             return None
-        if not isinstance(row[0], int):
-            raise damaged(self._connection, f"the token {token!r} has no id")
+        if not isinstance(row[0], int) or not 0 <= row[0] < self._size:
+            raise ValueError(f"the token {token!r} has no id")
         return row[0]
+
+    def _row(self, where: str, *parameters: str) -> tuple[Any, ...] | None:
+        crc = "crc" if self._reader.checked else "NULL"
+        sql = f"SELECT id, token, {crc} FROM vocabulary {where} LIMIT 1"
+        return self._connection.execute(sql, parameters).fetchone()
 
     def id_of(self, token: str) -> int:
         """The id of ``token``; that of ``<unk>`` for one that is not in the vocabulary."""

@@ -12,8 +12,18 @@ from typing import IO, Any
 from lmkit.errors import TextError
 
 _SUFFIXES = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".lzma": "xz", ".zst": "zstd"}
-# None of these can begin a UTF-8 text, except bzip2's: it is taken with its block's mark.
-_MAGIC = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+# None of these can begin a UTF-8 text, except bzip2's, which is taken with the mark of a block or
+# of the end, and that of the old form of xz, which is taken with its name.
+_MAGIC = {
+    b"\x1f\x8b": "gzip",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    **{
+        b"BZh%d%s" % (level, mark): "bzip2"
+        for level in range(1, 10)
+        for mark in (b"1AY&", b"\x17rE8")
+    },
+}
 
 
 class DamagedError(EOFError):
@@ -29,16 +39,24 @@ READ_ERRORS: tuple[type[Exception], ...] = (
 )
 
 
-def kind_of(name: str, start: bytes) -> str | None:
-    """The compression of a file, by the end of its name or else by its first bytes; None
-    where it has none."""
-    for suffix, kind in _SUFFIXES.items():
-        if name.endswith(suffix):
-            return kind
+def kind_of(name: str, start: bytes | None) -> str | None:
+    """The compression of a file, by its first bytes; None where it has none. Its name decides only
+    where those cannot be seen (None), or where there are none."""
+    promised = kind_of_name(name)
+    if not start:
+        return promised
+    if promised == "xz" and start.startswith(b"]\0\0"):
+        return promised
     for magic, kind in _MAGIC.items():
-        if start.startswith(magic):
+        # A file that ends within its first bytes is damaged.
+        if start.startswith(magic) or (kind == promised and magic.startswith(start)):
             return kind
-    return "bzip2" if start[:3] == b"BZh" and start[4:8] == b"1AY&" else None
+    return None
+
+
+def kind_of_name(name: str) -> str | None:
+    """The compression that the end of a file's name promises."""
+    return next((kind for suffix, kind in _SUFFIXES.items() if name.endswith(suffix)), None)
 
 
 def decompress(raw: IO[bytes], kind: str, name: str) -> IO[bytes]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -145,7 +144,9 @@ def build_corpus(
     chunk_bytes = CHUNK_BYTES
     if memory is not None:
         chunk_bytes = min(max(memory // 64, 1 << 16), CHUNK_BYTES)
-    reader = TextReader(sources, errors, chunk_bytes=chunk_bytes, progress=progress)
+    reader = TextReader(
+        sources, errors, chunk_bytes=chunk_bytes, progress=progress, **settings.reading
+    )
     if not reader.sources:
         raise UsageError("there is no text to read", "giving a file, or - for standard input")
     stream = TokenStream(settings)
@@ -185,7 +186,7 @@ def build_corpus(
 
 
 def valid_corpus(
-    path: str | Path | None, vocabulary: Any, settings: TextSettings, errors: str = "strict"
+    path: Source | None, vocabulary: Any, settings: TextSettings, errors: str = "strict"
 ) -> Corpus | None:
     """The held-out text in ``path`` as ids of ``vocabulary``, which it does not extend."""
     if path is None:

@@ -22,12 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.errors import TextError
+from lmkit.extent import TextExtent
 from lmkit.model import BOS, EOS, UNK, Batch, UnknownWords
-from lmkit.registry import resolve
 from lmkit.text.growing import GrowingArray
 from lmkit.text.lexicon import SpecialTokenError, text_token, vocabulary_token
 from lmkit.text.reading import Source, TextChunk, TextReader
-from lmkit.text.segmentation import without_empty
+from lmkit.text.segmentation import without_empty, without_marks
 from lmkit.text.settings import TextSettings
 from lmkit.text.spelling import SpellingModel
 from lmkit.text.stream import TokenStream
@@ -37,6 +37,7 @@ BATCH_TOKENS = 500_000
 """A batch of a stream has at most so many tokens, unless one sentence alone has more."""
 MOST_TOKENS_KEPT = 2_000_000
 _BLOCK_CHARACTERS = 1 << 20
+_PARAGRAPHS = re.compile(r"\n(?:[ \t\0]*\n)+")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -134,8 +135,7 @@ class TextEncoder:
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
-        tokenizer: Tokenizer = resolve("tokenizer", self.settings.tokenizer)()
-        return tokenizer
+        return self.settings.make_tokenizer()
 
     @property
     def unit(self) -> str:
@@ -181,31 +181,67 @@ class TextEncoder:
         known, numbers = self._numbers(lines, self.settings.skip_empty_lines)
         return known.batch(numbers)
 
-    def encode_stream(self, lines: Iterable[str]) -> Iterator[Batch]:
-        """Batches of at most `BATCH_TOKENS`, the lines segmented as in a file."""
-        return self._batches(self._chunks_of(lines))
+    def encode_stream(
+        self, lines: Iterable[str], extent: TextExtent | None = None
+    ) -> Iterator[Batch]:
+        """Batches of at most `BATCH_TOKENS`, the lines segmented as in a file; ``extent`` counts
+        the text as it stands there."""
+        return self._batches(self._chunks_of(lines), extent)
 
-    def encode_file(self, path: Source) -> Iterator[Batch]:
-        """Batches of at most `BATCH_TOKENS` from a file, ``-`` or a binary stream."""
-        reader = TextReader(path, self.errors)
-        yield from self._batches(reader)
+    def encode_file(self, path: Source, extent: TextExtent | None = None) -> Iterator[Batch]:
+        """Batches of at most `BATCH_TOKENS` from a file, ``-`` or a binary stream; ``extent``
+        counts the text as it stands there."""
+        reader = TextReader(path, self.errors, **self.settings.reading)
+        yield from self._batches(reader, extent)
         self.replaced += reader.replaced
 
     def encode_prompt(self, text: str) -> NDArray[np.int32]:
-        """Ids of ``text``, without a final ``</s>``."""
-        known, numbers = self._numbers([text], False)
+        """Ids of ``text``, which may have several lines: ``</s>`` behind each but the last.
+
+        Where sentences are not lines, only an empty line ends one."""
+        known, numbers = self._numbers(self._prompt_lines(text), False)
         return known.ids(numbers[:-1])
+
+    def continued(self, prompt: str, ids: Sequence[int] | NDArray[np.integer]) -> str:
+        """``prompt`` as it was typed, and the text of the ``ids`` that came after it. ``</s>`` is
+        a line end (an empty line where paragraphs are sentences), but for the last one."""
+        lines: list[list[int]] = [[]]
+        for number in map(int, ids):
+            if number == EOS:
+                lines.append([])
+            else:
+                lines[-1].append(number)
+        if len(lines) > 1 and not lines[-1]:
+            lines.pop()
+        first = self.with_tokens(prompt, self._texts(lines[0]))
+        end = "\n\n" if self.settings.segment == "paragraph" else "\n"
+        return end.join([first, *map(self.decode, lines[1:])])
+
+    def with_tokens(self, prompt: str, tokens: Sequence[str]) -> str:
+        """``prompt`` as it was typed, and ``tokens`` put together behind it."""
+        last = self._prompt_lines(prompt)[-1]
+        known, numbers = self._numbers([last], False)
+        typed = [known.stream.lexicon.tokens[number] for number in numbers[:-1].tolist()]
+        given, whole = self.tokenizer.join(typed), self.tokenizer.join([*typed, *tokens])
+        if whole.startswith(given):
+            rest = whole[len(given) :]
+            if rest.startswith(" ") and last[-1:].isspace() and not given[-1:].isspace():
+                rest = rest[1:]
+            whole = last + rest
+        return prompt.removesuffix(last) + whole
+
+    def _prompt_lines(self, text: str) -> list[str]:
+        if not self.settings.reading["only_lf"]:
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        return text.split("\n") if self.settings.segment == "line" else _PARAGRAPHS.split(text)
 
     def decode(self, ids: Sequence[int] | NDArray[np.integer]) -> str:
         """The text of ``ids``; ``<s>`` and ``</s>`` say nothing."""
-        tokens = self._vocabulary.tokens
-        return self.tokenizer.join(
-            [
-                text_token(tokens[number], self.settings.special_tokens)
-                for number in map(int, ids)
-                if number not in (BOS, EOS)
-            ]
-        )
+        return self.tokenizer.join(self._texts(ids))
+
+    def _texts(self, ids: Sequence[int] | NDArray[np.integer]) -> list[str]:
+        tokens, policy = self._vocabulary.tokens, self.settings.special_tokens
+        return [text_token(tokens[n], policy) for n in map(int, ids) if n not in (BOS, EOS)]
 
     def spelling_log_probs(self, spellings: Sequence[str]) -> NDArray[np.float64] | None:
         """log p(spelling | unknown word) [n], natural; None where there is no such model."""
@@ -214,7 +250,11 @@ class TextEncoder:
     def _numbers(self, lines: Sequence[str], skip_empty: bool) -> tuple[_Known, NDArray[np.int32]]:
         """The lexicon numbers of lines that are sentences, and the lexicon they are of."""
         chunk = self._chunk(lines, 1) if len(lines) else TextChunk(b"", "", 1)
-        data = without_empty(chunk.data) if skip_empty else chunk.data
+        data = chunk.data
+        if self.settings.special_tokens == "drop":
+            data = without_marks(data, b" ")  # for each line is one sentence here
+        if skip_empty:
+            data = without_empty(data)
         with self._lock:
             known, self._known = self._known, None
             if known is None or known.full:
@@ -243,25 +283,31 @@ class TextEncoder:
 
     def _chunk(self, lines: Sequence[str], first_line: int) -> TextChunk:
         """``lines`` as the reader would give them."""
+        reading = self.settings.reading
+        only_lf = reading["only_lf"]
         text = "\n".join(lines) + "\n"
-        if "\r" in text or text.count("\n") != len(lines):
-            text = "\n".join(map(_one_line, lines)) + "\n"
+        if ("\r" in text and not only_lf) or text.count("\n") != len(lines):
+            text = "\n".join(_one_line(line, only_lf) for line in lines) + "\n"
         try:
-            data = text.encode()
+            data = text.encode(errors="strict" if reading["checked"] else "surrogateescape")
         except UnicodeEncodeError as error:
             if self.errors == "strict":
                 number = first_line + text.count("\n", 0, error.start)
                 raise TextError(
-                    f"line {number} has the lone surrogate U+{ord(text[error.start]):04X},"
-                    " which is no text",
-                    "--errors replace",
+                    f"line {number} has the lone surrogate U+{ord(text[error.start]):04X}"
+                    f"{_byte_behind(text[error.start])}, which is no text",
+                    "text that is valid UTF-8",
                 ) from None
             text, count = _SURROGATES.subn("\N{REPLACEMENT CHARACTER}", text)
             self.replaced += count
             data = text.encode()
         return TextChunk(data, "", first_line)
 
-    def _batches(self, chunks: Iterable[TextChunk]) -> Iterator[Batch]:
+    def _batches(
+        self, chunks: Iterable[TextChunk], extent: TextExtent | None = None
+    ) -> Iterator[Batch]:
+        if extent is not None:
+            chunks = extent.counting(chunks)
         # A lexicon of its own, which nothing else can change or forget between two batches.
         known = _Known(self.settings, self._vocabulary)
         for numbers in known.stream.of_chunks(chunks):
@@ -271,9 +317,16 @@ class TextEncoder:
                 known.forget()
 
 
-def _one_line(line: str) -> str:
+def _byte_behind(surrogate: str) -> str:
+    """What a lone surrogate stands for where bytes were read that are no UTF-8 (PEP 383)."""
+    byte = ord(surrogate) - 0xDC00
+    return f" for the byte 0x{byte:02x}" if 0x80 <= byte <= 0xFF else ""
+
+
+def _one_line(line: str, only_lf: bool = False) -> str:
     """``line`` without its line end, others within it as spaces."""
-    line = line.replace("\r\n", "\n").replace("\r", "\n")
+    if not only_lf:
+        line = line.replace("\r\n", "\n").replace("\r", "\n")
     return line.removesuffix("\n").replace("\n", " ")
 
 

@@ -30,7 +30,8 @@ class SpecialTokenError(TextError):
         super().__init__(
             f"{where + ': ' if where else ''}the text has a literal {token}, which marks the"
             f" {'beginning' if token == '<s>' else 'end'} of a sentence",
-            "--special-tokens word (an ordinary word) or --special-tokens unknown",
+            "--special-tokens drop (the marks that are added anyway), --special-tokens word (an"
+            " ordinary word) or --special-tokens unknown",
         )
         self.token = token
 
@@ -81,11 +82,12 @@ def vocabulary_token(token: str, special_tokens: str) -> str:
 
     It is the token, except for a literal ``<s>`` or ``</s>``: as a word it gets a
     backslash in front (and what already looks like that gets one more, so that
-    `text_token` finds the way back), as an unknown word it is ``<unk>``.
+    `text_token` finds the way back), as an unknown word it is ``<unk>``. Where marks are
+    dropped there is none, but for one that normalization made: that is an unknown word too.
     """
     if not token.endswith("s>"):
         return token
-    if special_tokens == "unknown":
+    if special_tokens in ("unknown", "drop"):
         return "<unk>" if token in RESERVED else token
     if special_tokens == "word" and token.lstrip("\\") in RESERVED:
         return "\\" + token

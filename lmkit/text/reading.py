@@ -1,14 +1,16 @@
 """Reading text files: whole lines of checked UTF-8, in chunks of bounded size.
 
 Plain files, gzip, bzip2, xz and (with the optional package ``zstandard``) zstd files,
-open binary streams, and ``-`` for standard input. Only LF, CRLF and a lone CR end a
-line; the other characters that Unicode counts as line ends are ordinary text.
+open binary streams, ``-`` for standard input, and any of these in another encoding
+(`lmkit.text.encodings.Encoded`). Only LF, CRLF and a lone CR end a line; the other
+characters that Unicode counts as line ends are ordinary text.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -18,22 +20,27 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from lmkit.errors import TextError, UsageError
-from lmkit.text.compression import READ_ERRORS, decompress, kind_of
+from lmkit.signatures import ARPA, LOOKED_AT, kind_of_start
+from lmkit.text.compression import READ_ERRORS, decompress, kind_of, kind_of_name
+from lmkit.text.encodings import EXAMPLES, Decoding, Encoded
+from lmkit.text.guessing import likely_encoding, marked_encoding, wide_encoding
 
-Source = str | Path | BinaryIO
+Source = str | Path | BinaryIO | Encoded
 Progress = Callable[[int, int | None], None]
 
 CHUNK_BYTES = 4 << 20
 _BOM = b"\xef\xbb\xbf"
+_LF_LINES = re.compile(rb"[^\n]*\n|[^\n]+")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
 
 
 @dataclass(frozen=True, slots=True)
 class TextChunk:
-    """Whole lines of one source: valid UTF-8, each line ended by one LF.
+    """Whole lines of one source, each ended by one LF: valid UTF-8, unless the reader was told
+    not to check that.
 
     ``first_line`` is the number of its first line, counted from 1. ``original`` are the bytes
-    that the source has in this place: the same object where nothing had to be changed.
+    that the source has in this place, as UTF-8: the same object where nothing had to be changed.
     """
 
     data: bytes
@@ -60,6 +67,8 @@ class LineBlock(list[str]):
 
 def source_name(source: Source) -> str:
     """What messages call ``source``."""
+    if isinstance(source, Encoded):
+        source = source.source
     if isinstance(source, str | Path):
         return "standard input" if str(source) == "-" else str(source)
     name = getattr(source, "name", None)
@@ -75,12 +84,16 @@ class TextReader:
     sequence becomes U+FFFD, counted in ``replaced``). A chunk has about ``chunk_bytes``;
     only a longer line makes a longer one. ``eager`` hands lines on as soon as they
     arrive, for streams that somebody waits at. ``progress`` is called with the bytes
-    read so far and the bytes there are (None where that is unknown).
+    read so far and the bytes there are (None where that is unknown). ``arpa``: an ARPA
+    file is what is wanted, and else no text. Without ``checked`` the bytes of a source that
+    is not `Encoded` may be any at all, and with ``only_lf`` nothing but LF ends a line and a
+    byte order mark is text too.
 
     While and after it is read: ``replaced``, ``bytes_read`` (decompressed) and ``sha256``
-    of those bytes, all sources together.
+    of those bytes, all sources together; ``encoding`` of the last source.
 
-    Raises `TextError` for what cannot be read or is not UTF-8.
+    Raises `TextError` for what cannot be read, is not in its encoding, or is no text but a
+    file of another kind (`lmkit.signatures`).
     """
 
     def __init__(
@@ -91,15 +104,21 @@ class TextReader:
         chunk_bytes: int = CHUNK_BYTES,
         eager: bool = False,
         progress: Progress | None = None,
+        arpa: bool = False,
+        checked: bool = True,
+        only_lf: bool = False,
     ) -> None:
         if errors not in ("strict", "replace"):
             raise UsageError(f"errors cannot be {errors!r}", "one of strict, replace")
-        single = isinstance(sources, str | Path) or not isinstance(sources, Sequence)
+        single = isinstance(sources, str | Path | Encoded) or not isinstance(sources, Sequence)
         self.sources: tuple[Source, ...] = (sources,) if single else tuple(sources)  # type: ignore[assignment, arg-type]
         self.names = tuple(map(source_name, self.sources))
         self.errors = errors
         self.replaced = 0
         self.bytes_read = 0
+        self._decoding: Decoding | None = None
+        self._arpa = arpa
+        self.checked, self.only_lf = checked, only_lf
         self._chunk_bytes = chunk_bytes
         self._eager = eager
         self._progress = progress
@@ -110,11 +129,26 @@ class TextReader:
         """Of the decompressed bytes read so far."""
         return self._hash.hexdigest()
 
+    @property
+    def encoding(self) -> str:
+        """That of the source which is being read, or was the last one."""
+        return "utf-8" if self._decoding is None else self._decoding.encoding
+
+    def notes(self) -> list[str]:
+        """What was replaced, in words, if anything."""
+        if not self.replaced:
+            return []
+        return [f"{self.replaced} invalid sequences of bytes were read as U+FFFD"]
+
     def __iter__(self) -> Iterator[TextChunk]:
         total = self._total_bytes()
         done = 0
         for source, name in zip(self.sources, self.names, strict=True):
             before = self.bytes_read
+            self._decoding = None
+            if isinstance(source, Encoded):
+                self._decoding = Decoding(source, name, self.errors)
+                source = source.source
             with _opened(source, name) as (stream, raw):
                 for chunk in self._chunks(stream, name):
                     yield chunk
@@ -125,6 +159,8 @@ class TextReader:
     def _total_bytes(self) -> int | None:
         total = 0
         for source in self.sources:
+            if isinstance(source, Encoded):
+                source = source.source
             if not isinstance(source, str | Path) or str(source) == "-":
                 return None
             try:
@@ -146,13 +182,10 @@ class TextReader:
     def _chunks(self, stream: IO[bytes], name: str) -> Iterator[TextChunk]:
         offset, line = 0, 1
         for data in self._pieces(stream, name):
-            self._hash.update(data)
-            self.bytes_read += len(data)
             text = self._checked(data, name, offset, line)
-            if offset == 0 and text.startswith(_BOM):
-                text = text[len(_BOM) :]
+            if not self.only_lf:
+                text = _with_lf(text.removeprefix(_BOM) if offset == 0 else text)
             offset += len(data)
-            text = _with_lf(text)
             if text:
                 if not text.endswith(b"\n"):
                     text += b"\n"
@@ -160,16 +193,12 @@ class TextReader:
                 line += text.count(b"\n")
 
     def _pieces(self, stream: IO[bytes], name: str) -> Iterator[bytes]:
-        """The bytes of ``stream``, cut behind line ends."""
-        read: Callable[[int], bytes] = stream.read1 if self._eager else stream.read  # type: ignore[attr-defined]
+        """The text of ``stream`` as UTF-8, cut behind line ends."""
         pending: list[bytes] = []
-        while True:
-            with _reading(name):
-                block = read(self._chunk_bytes)
-            if not block:
-                break
+        for block in self._blocks(stream, name):
             # A CR at the very end may be half of a CRLF.
-            cut = max(block.rfind(b"\n"), block.rfind(b"\r", 0, len(block) - 1)) + 1
+            last_cr = -1 if self.only_lf else block.rfind(b"\r", 0, len(block) - 1)
+            cut = max(block.rfind(b"\n"), last_cr) + 1
             pending.append(block[:cut] if cut else block)
             if cut:
                 yield b"".join(pending)
@@ -177,9 +206,41 @@ class TextReader:
         if last := b"".join(pending):
             yield last
 
+    def _blocks(self, stream: IO[bytes], name: str) -> Iterator[bytes]:
+        """What is read at a time, as UTF-8."""
+        read: Callable[[int], bytes] = stream.read1 if self._eager else stream.read  # type: ignore[attr-defined]
+        first = True
+        while True:
+            with _reading(name):
+                block = read(self._chunk_bytes)
+            self._hash.update(block)
+            self.bytes_read += len(block)
+            if first and (self.checked or self._decoding is not None):
+                self._require_text(block, name)
+            first = False
+            text = block if self._decoding is None else self._decoding(block)
+            if self._decoding is not None and self.errors == "replace":
+                self.replaced += text.count(_REPLACEMENT)
+            if text:
+                yield text
+            if not block:
+                return
+
+    def _require_text(self, start: bytes, name: str) -> None:
+        """Raises `TextError` for a file that begins as no text does."""
+        kind = kind_of_start(start[:LOOKED_AT])
+        if kind is not None and not (self._arpa and kind is ARPA):
+            raise TextError(f"{name} is {kind.what}, not text", kind.hint(name))
+        marked = marked_encoding(start) if self.errors == "strict" else None
+        likely = marked or wide_encoding(start)
+        if likely is not None and self._decoding is None:
+            raise TextError(
+                f"{name} looks like {likely.upper()}, not UTF-8", f"--encoding {likely}"
+            )
+
     def _checked(self, data: bytes, name: str, offset: int, line: int) -> bytes:
         """``data`` if it is UTF-8, else what ``errors`` says."""
-        if data.isascii():
+        if not self.checked or data.isascii():
             return data
         try:
             data.decode()
@@ -208,14 +269,18 @@ def iter_line_blocks(
 ) -> Iterator[LineBlock]:
     """Blocks of lines, at most ``max_lines`` and about ``max_bytes`` each; lines that have
     arrived are not kept waiting for more. Give a `TextReader` to have its counts later.
-    ``originals`` adds the bytes of each line."""
+    ``originals`` adds the bytes of each line. Bytes that are no UTF-8, where the reader lets
+    them pass, are lone surrogates (PEP 383, ``surrogateescape``)."""
     if not isinstance(source, TextReader):
         source = TextReader(source, errors, chunk_bytes=max_bytes, eager=True)
     for chunk in source:
-        lines = chunk.data.decode().split("\n")
+        lines = chunk.data.decode(errors="surrogateescape").split("\n")
         lines.pop()
-        # Of bytes, this splits at LF, CRLF and CR only.
-        raw = chunk.original.splitlines(keepends=True) if originals else None
+        raw = None
+        if originals:
+            # Of bytes, splitlines splits at LF, CRLF and CR only.
+            original = chunk.original
+            raw = _LF_LINES.findall(original) if source.only_lf else original.splitlines(True)
         for start in range(0, len(lines), max_lines):
             stop = start + max_lines
             yield LineBlock(
@@ -226,8 +291,17 @@ def iter_line_blocks(
             )
 
 
+def beginning_of(path: str | Path, size: int = 1 << 16) -> bytes:
+    """The first bytes of a file, decompressed: as many as can be read, at most ``size``."""
+    try:
+        with _opened(path, str(path)) as (stream, _), _reading(str(path)):
+            return stream.read(size)
+    except TextError:
+        return b""
+
+
 @contextmanager
-def _opened(source: Source, name: str) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+def _opened(source: str | Path | BinaryIO, name: str) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
     """The stream of decompressed bytes, and the file below it; what is opened here is closed."""
     with ExitStack() as closing:
         raw: Any
@@ -242,7 +316,7 @@ def _opened(source: Source, name: str) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
                 raw = closing.enter_context(open(source, "rb"))
         with _reading(name):
             start = _first_bytes(raw)
-            kind = kind_of(name, start or b"")
+            kind = kind_of(name, start)
             if kind is not None and start == b"":
                 raise EOFError(f"it is empty, which no {kind} file is")
         stream = raw
@@ -271,13 +345,15 @@ def _with_lf(data: bytes) -> bytes:
 
 def _not_utf8(data: bytes, name: str, offset: int, line: int, start: int) -> TextError:
     line += _with_lf(data[:start]).count(b"\n")
-    if offset == 0 and data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        hint = "converting it: it looks like UTF-16 (iconv -f utf-16 -t utf-8)"
+    likely = likely_encoding(data, start)
+    if likely:
+        hint = f"--encoding {likely}, which is likely, or --errors replace"
     else:
-        hint = "--errors replace, or converting the file (iconv -f latin1 -t utf-8)"
+        hint = f"--encoding NAME, if it is in another one, such as {EXAMPLES}; or --errors replace"
+    promised = kind_of_name(name)
     return TextError(
         f"{name}, line {line}: byte 0x{data[start]:02x} at offset {offset + start}"
-        " is not valid UTF-8",
+        f" is not valid UTF-8{f' (nor is the file {promised})' if promised else ''}",
         hint,
     )
 

@@ -7,7 +7,10 @@ one file to the next.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import pairwise
 
 from lmkit.text.reading import TextChunk
 from lmkit.text.settings import TextSettings
@@ -15,10 +18,13 @@ from lmkit.text.settings import TextSettings
 BLANKS = " \t\x00"
 """A line of nothing else is empty (for every tokenizer, so that all skip the same lines)."""
 _BLANKS = BLANKS.encode()
+_MARKS = re.compile(rb"(?:</?s>[ \t]*+)++")
 
 
 def segment(chunks: Iterable[TextChunk], settings: TextSettings) -> Iterator[bytes]:
     """The sentences of ``chunks``, one a line, as ``settings`` has them."""
+    if settings.special_tokens == "drop":
+        chunks = (replace(chunk, data=without_marks(chunk.data)) for chunk in chunks)
     if settings.segment == "line":
         for chunk in chunks:
             data = without_empty(chunk.data) if settings.skip_empty_lines else chunk.data
@@ -29,14 +35,32 @@ def segment(chunks: Iterable[TextChunk], settings: TextSettings) -> Iterator[byt
         if settings.segment == "sentence":
             from lmkit.text.sentences import split_sentences
 
-            text = "\n".join(map(split_sentences, paragraphs.decode().split("\n")))
-            paragraphs = text.encode()
+            # Bytes of any file come through this as they are.
+            lines = paragraphs.decode(errors="surrogateescape").split("\n")
+            text = "\n".join(map(split_sentences, lines))
+            paragraphs = text.encode(errors="surrogateescape")
         yield paragraphs
+
+
+def without_marks(lines: bytes, within: bytes = b"\n") -> bytes:
+    """``lines`` without literal ``<s>`` and ``</s>``, and without the spaces around them:
+    nothing at the ends of a line, ``within`` between two parts of one."""
+    if b"s>" not in lines:
+        return lines
+
+    kept: list[bytes] = []
+    parts = _MARKS.split(lines)
+    for part, following in pairwise(parts):
+        before = part.rstrip(b" \t")
+        begins = not before or before.endswith(b"\n")
+        ends = not following or following.startswith((b"\n", b"\r\n"))
+        kept += [before, b"" if begins or ends else within]
+    return b"".join([*kept, parts[-1]])
 
 
 def without_empty(lines: bytes) -> bytes:
     """``lines`` without the empty ones."""
-    return b"".join(line for line in lines.splitlines(keepends=True) if line.strip(_BLANKS + b"\n"))
+    return b"".join(line + b"\n" for line in lines.split(b"\n") if line.strip(_BLANKS))
 
 
 def _paragraphs(chunks: Iterable[TextChunk]) -> Iterator[bytes]:

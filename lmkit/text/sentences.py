@@ -44,17 +44,22 @@ _STARTERS = frozenset(_STARTERS_WORDS.split())
 
 def split_sentences(text: str) -> str:
     """``text`` (one paragraph without line ends) with a LF between its sentences."""
+    parts, start = [], 0
+    for gap_start, gap_stop in sentence_gaps(text):
+        parts.append(text[start:gap_start])
+        start = gap_stop
+    return "\n".join([*parts, text[start:]])
+
+
+def sentence_gaps(text: str) -> list[tuple[int, int]]:
+    """Where the sentences of ``text`` are parted: begin and end of what stands between two."""
     ends: list[tuple[int, int]] = []
     for found in _END.finditer(text):
         if found["wide"] is not None:
             ends.append(found.span("wide_gap"))
         elif _is_end(text, found):
             ends.append(found.span("gap"))
-    parts, start = [], 0
-    for gap_start, gap_stop in ends:
-        parts.append(text[start:gap_start])
-        start = gap_stop
-    return "\n".join([*parts, text[start:]])
+    return ends
 
 
 def _is_end(text: str, found: re.Match[str]) -> bool:

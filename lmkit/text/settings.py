@@ -6,53 +6,109 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from lmkit.errors import UsageError
 from lmkit.registry import resolve
+from lmkit.text.normalization import LANGUAGES, Normalizer, normalizer
 
+if TYPE_CHECKING:
+    from lmkit.text.tokenizers.base import Tokenizer
+
+RULES = 2
+"""The rules by which text is read now. Models keep those that they were trained with: by the
+rules 1, ``word`` cut grapheme clusters, lower case made two code points of İ, and ``byte`` took
+CR for a line end and left out a byte order mark."""
 NORMALIZATIONS = ("nfc", "nfkc", "none")
 SEGMENTS = ("line", "sentence", "paragraph")
-SPECIAL_TOKENS = ("error", "word", "unknown")
+SPECIAL_TOKENS = ("error", "word", "unknown", "drop")
+
+
+class Reading(TypedDict):
+    """What `lmkit.text.reading.TextReader` has to know of the settings."""
+
+    checked: bool
+    only_lf: bool
 
 
 @dataclass(frozen=True, slots=True)
 class TextSettings:
     """How text is read.
 
-    ``tokenizer`` is a name of the registry. ``normalize`` is a Unicode normalization
-    form; None becomes the tokenizer's own default. ``segment`` is what one sentence is.
-    ``skip_empty_lines`` leaves out lines of nothing but spaces, tabs and NULs.
-    ``special_tokens`` is what a literal ``<s>`` or ``</s>`` in the text is: an error, an
-    ordinary word, or an unknown word.
+    ``tokenizer`` is a name of the registry. ``lowercase`` is True, or the language whose rules
+    hold (``tr``, ``az``, ``lt``). ``normalize`` is a Unicode normalization form; None becomes
+    the tokenizer's own default. ``segment`` is what one sentence is. ``skip_empty_lines``
+    leaves out lines of nothing but spaces, tabs and NULs. ``special_tokens`` is what a literal
+    ``<s>`` or ``</s>`` in the text is: an error, an ordinary word, an unknown word, or
+    (``drop``) a mark between sentences, which is no part of the text. With a ``pre_tokenizer``,
+    a tokenizer of words, ``tokenizer`` reads that one's tokens with single spaces between them
+    in place of the text. ``rules``: see `RULES`.
 
     Raises `UsageError` where a value is none of the known names.
     """
 
     tokenizer: str = "word"
-    lowercase: bool = False
+    lowercase: bool | str = False
     normalize: str | None = None
     segment: str = "line"
     skip_empty_lines: bool = False
     special_tokens: str = "error"
+    pre_tokenizer: str | None = None
+    rules: int = RULES
 
     def __post_init__(self) -> None:
         tokenizer = resolve("tokenizer", self.tokenizer)
+        if self.pre_tokenizer is not None and (
+            resolve("tokenizer", self.pre_tokenizer).unit != "word"
+        ):
+            raise UsageError(
+                f"pre-tokenizer cannot be {self.pre_tokenizer!r}, whose tokens are no words",
+                "--pre-tokenizer word",
+            )
         if self.normalize is None:
             object.__setattr__(self, "normalize", tokenizer.default_normalize)
         for name, known in (
             ("normalize", NORMALIZATIONS),
             ("segment", SEGMENTS),
             ("special_tokens", SPECIAL_TOKENS),
+            ("lowercase", (False, True, *LANGUAGES)),
+            ("rules", tuple(range(1, RULES + 1))),
         ):
             if (value := getattr(self, name)) not in known:
                 raise UsageError(
-                    f"{name.replace('_', '-')} cannot be {value!r}", f"one of {', '.join(known)}"
+                    f"{name.replace('_', '-')} cannot be {value!r}",
+                    f"one of {', '.join(map(str, known))}",
                 )
+        if self.tokenizer in ("whitespace", "char") and not self.lowercase:
+            object.__setattr__(self, "rules", RULES)  # which have always been the same for these
+
+    def make_tokenizer(self) -> Tokenizer:
+        """The tokenizer that the settings mean."""
+        tokenizer: Tokenizer = resolve("tokenizer", self.tokenizer).of(self)
+        return tokenizer
+
+    def make_normalizer(self) -> Normalizer | None:
+        """What changes the letters of a text; None where they stay as they are."""
+        return normalizer(self.normalize, self.lowercase, self.rules)
+
+    @property
+    def of_bytes(self) -> bool:
+        """Whether tokens are bytes."""
+        return self.tokenizer == "byte"
+
+    @property
+    def reading(self) -> Reading:
+        """How the text is read, before it is cut. What a pre-tokenizer cuts is text."""
+        raw = self.of_bytes and self.pre_tokenizer is None
+        return {"checked": not raw, "only_lf": raw and self.rules > 1}
 
     def as_dict(self) -> dict[str, Any]:
         """Names to JSON values; `from_dict` is the way back."""
-        return asdict(self)
+        values = asdict(self)
+        if self.pre_tokenizer is None:
+            # Older versions open a model that says nothing of what it does not have.
+            del values["pre_tokenizer"]
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TextSettings:
@@ -62,4 +118,4 @@ class TextSettings:
             raise UsageError(
                 f"unknown text settings: {', '.join(unknown)}", "a newer version of lmkit"
             )
-        return cls(**values)
+        return cls(**{"rules": 1, **values})

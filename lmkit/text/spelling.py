@@ -120,8 +120,9 @@ class SpellingModel:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Any]) -> SpellingModel:
-        """The model that `as_arrays` gave."""
+        """The model that `as_arrays` gave. Raises `ValueError` where it cannot have."""
         order = sum(name.startswith("keys_") for name in arrays)
+        _check(arrays, order)
         return cls(
             np.asarray(arrays["characters"], np.uint32),
             [
@@ -180,6 +181,27 @@ class SpellingModel:
         costs = np.concatenate(([0], np.cumsum(size * unknown)))
         ends = np.cumsum(lengths)
         return -np.log(256.0) * (costs[ends] - costs[ends - lengths])
+
+
+def _check(arrays: Mapping[str, Any], order: int) -> None:
+    """Raises `ValueError` where ``arrays`` are not those of a model: each n-gram continues one of
+    the level below, so that nothing is looked up outside."""
+    characters = np.asarray(arrays["characters"])
+    weight = np.asarray(arrays["literal_weight"], np.float64).reshape(-1)
+    contexts, symbols = 1, len(characters) + _FIRST_CHARACTER
+    good = order > 0 and len(weight) == 1 and 0 <= weight[0] < 1
+    good = good and characters.ndim == 1 and bool((characters[1:] > characters[:-1]).all())
+    for length in range(1, order + 1):
+        keys, counts = np.asarray(arrays[f"keys_{length}"]), np.asarray(arrays[f"counts_{length}"])
+        good = good and keys.ndim == 1 and keys.shape == counts.shape
+        whole = not len(keys) or (keys.dtype.kind in "iu" and counts.dtype.kind in "iu")
+        good = good and whole
+        good = good and bool((keys[1:] > keys[:-1]).all()) and counts.min(initial=0) >= 0
+        if len(keys):
+            good = good and keys[0] >= 0 and int(keys[-1]) < contexts * symbols
+        contexts = len(keys)
+    if not good:
+        raise ValueError("how unknown words are spelt is not told as it was written")
 
 
 def _narrow(values: NDArray[np.int64]) -> NDArray[Any]:

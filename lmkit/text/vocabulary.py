@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from lmkit.errors import UsageError
 from lmkit.model import BOS, EOS, UNK
-from lmkit.text.reading import Source, read_lines
+from lmkit.text.reading import Source, read_lines, source_name
+from lmkit.text.wordlists import entries, form_of
 
 SPECIAL = ("<unk>", "<s>", "</s>")
 
@@ -56,13 +57,15 @@ class Vocabulary:
         return self._ids
 
 
-def read_vocabulary(source: Source) -> list[str]:
-    """The words of a word list: one a line, what stands behind a tab (a count) ignored.
+def read_vocabulary(source: Source, errors: str = "strict") -> list[str]:
+    """The words of a word list (`lmkit.text.wordlists` says of which forms); counts say nothing
+    here. ``errors`` is what bytes do that are not of its encoding.
 
     Empty lines, words given before, and ``<unk>``, ``<s>``, ``</s>`` are passed over.
-    Raises `TextError` where the file cannot be read.
+    Raises `TextError` where the file cannot be read, or is no such list.
     """
-    words = (line.partition("\t")[0] for line in read_lines(source))
+    lines, name = list(read_lines(source, errors)), source_name(source)
+    words = (word for _, word, _ in entries(lines, form_of(lines, name), name))
     return [word for word in dict.fromkeys(words) if word and word not in SPECIAL]
 
 

@@ -217,7 +217,7 @@ def test_interrupt_ends_with_130(run, home, mirror, monkeypatch):
         raise KeyboardInterrupt
 
     mirror.add("small", TEXT)
-    monkeypatch.setattr(fetch.urllib.request, "urlopen", interrupt)
+    monkeypatch.setattr(fetch, "open_url", interrupt)
     assert run("data", "get", "small").status == 130
     assert list((home / "data").rglob("*")) == []
 

@@ -235,7 +235,7 @@ def test_cells_by_hand():
             bits_per_character=1.5, oovs=0, difference=Difference(0.0611, 0.05, 0.07, 0.0004, 0.1)),
         row("three", 3, bits_per_character=float("inf"), perplexity=float("inf"), group="a"),
     ]  # fmt: skip
-    found = Comparison(CorpusFacts("c", split, None, split, None, 0, False, 10), rows)
+    found = Comparison(CorpusFacts("c", split, None, split, None, 0, False, 10, 12), rows)
     assert comparison_table.table(found, 80)[2:] == [
         "1  one    1.23M   0.0s  202  74.70 a     1.4389         best",
         "2  two      999  3m20s    0   3.30 b     1.5000  +0.061±.010  <.001",
@@ -245,7 +245,7 @@ def test_cells_by_hand():
 
 def test_of_many_crossings_the_first_are_shown():
     split = SplitFacts("test", "t", "0", 1, 2, 3)
-    found = Comparison(CorpusFacts("c", split, None, split, None, 0, False, 10), [])
+    found = Comparison(CorpusFacts("c", split, None, split, None, 0, False, 10, 12), [])
     found.crossings = [Crossing("a", f"b{n}", 1000.0 * n) for n in range(1, 13)]
     lines = comparison_table.crossing_lines(found)
     assert lines[0] == "a overtakes b1 at about 1k characters"
@@ -256,7 +256,7 @@ def test_of_many_crossings_the_first_are_shown():
 def test_names_are_cut_where_nothing_else_can_go():
     split = SplitFacts("test", "t", "0", 1, 2, 3)
     rows = [row("n" * 100, 1, ngrams=5, perplexity=2.0, group="a", bits_per_character=1.0)]
-    found = Comparison(CorpusFacts("c", split, None, split, None, 0, False, 10), rows)
+    found = Comparison(CorpusFacts("c", split, None, split, None, 0, False, 10, 12), rows)
     lines = comparison_table.table(found, 80)
     assert max(map(len, lines)) == 80
     assert "size" not in lines[0] and "nnn…" in lines[2]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import subprocess
 
 import pytest
 
+from lmkit.cli.console import Console
 from lmkit.cli.progress import ProgressBars
 
 from .support import faked_console, run_python, written
@@ -19,6 +21,8 @@ console.write_line("name \\udcff")
 console.remark("a remárk")
 console.flush()
 """
+
+ONE_PLACE = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
 
 
 @pytest.mark.parametrize("locale", ["C", "en_US.ISO-8859-1", "POSIX"])
@@ -35,6 +39,26 @@ def test_quiet_silences_remarks_and_nothing_else():
     console.write_line("result")
     assert isinstance(console.stderr, io.StringIO)
     assert (written(console), console.stderr.getvalue()) == ("result\n", "")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_results_and_remarks_that_end_in_one_place_stand_in_their_order(unbuffered):
+    env = {"PYTHONUNBUFFERED": unbuffered}
+    result = run_python("-c", SHOW, env=env, capture_output=False, **ONE_PLACE)
+    assert result.stdout == "héllo 東京\nbytes\nname \\udcff\na remárk\n"
+
+
+def test_a_reader_that_has_gone_does_not_stop_a_remark():
+    class Gone(io.BytesIO):
+        def write(self, _):
+            raise BrokenPipeError
+
+    console = Console(None, io.TextIOWrapper(io.BufferedWriter(Gone())), io.StringIO())
+    console.write_line("result")
+    console.remark("beside")
+    assert console.stderr.getvalue() == "beside\n"
+    with pytest.raises(BrokenPipeError):
+        console.flush()
 
 
 def test_a_bar_is_drawn_on_a_terminal():

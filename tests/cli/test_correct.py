@@ -273,6 +273,28 @@ def test_evaluation_of_pairs(run, channel_model, spelling_pairs):
     assert 0.5 < found["top1"] <= found["mean_reciprocal_rank"] <= found["top5"] <= 1
 
 
+@pytest.mark.parametrize("frame, key", [("{}", "corrected"), (", {} ,", "corrected_in_sentence")])
+def test_the_pairs_that_are_corrected_are_those_that_the_command_corrects(
+    run, channel_model, tmp_path, frame, key
+):
+    """A word of the model is not taken for another one."""
+    pairs = [("recieved", "received", 3), ("freind", "friend", 2), ("story", "letter", 4)]
+    path = tmp_path / "pairs.tsv"
+    path.write_text("".join(f"{x}\t{y}\t{n}\n" for x, y, n in pairs), encoding="utf-8")
+    text = "".join(frame.replace("{}", typed) + "\n" for typed, _, _ in pairs)
+    lines = run("correct", channel_model, stdin=text.encode()).out.splitlines()
+    right = [line == frame.replace("{}", y) for line, (_, y, _) in zip(lines, pairs, strict=True)]
+    assert right == [True, True, False]
+    found = json.loads(run("correct", channel_model, "--evaluate-pairs", path, "--json").out)
+    assert found["pairs"] == 9
+    assert found[key] == pytest.approx(5 / 9)
+    table = run("correct", channel_model, "--evaluate-pairs", path).out
+    assert "corrected, alone on a line" in table and "55.56 %" in table
+    assert "suggested: which word is meant, given that what was typed is wrong" in table
+    header = run("correct", channel_model, "--evaluate-pairs", path, "--csv").out.splitlines()[0]
+    assert header == ",".join(found)
+
+
 def test_tuning_stores_weights_in_the_model(run, channel_model, text, tmp_path):
     right, model = tmp_path / "right.txt", tmp_path / "tuned.lm"
     right.write_text(RIGHT, encoding="utf-8")

@@ -39,6 +39,7 @@ def test_words_of_another_script_are_no_typing_errors(run, channel_model, word):
     assert run("correct", channel_model, stdin=line.encode()).out == line.replace("teh", "the")
 
 
+@pytest.mark.slow
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("teh  \t'"),
                         max_size=30), max_size=6))  # fmt: skip
@@ -80,6 +81,7 @@ def test_a_line_is_answered_before_the_next_one_comes(channel_model, environment
         assert running.wait(30) == 0
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_ends_quietly(channel_model, environment, tmp_path):
     path = tmp_path / "long.txt"
     path.write_text(LINE * 5000, encoding="utf-8")
@@ -99,6 +101,7 @@ sys.exit(main())
 """Where the tests themselves run with Ctrl-C ignored, their children would too."""
 
 
+@pytest.mark.slow
 def test_interrupted_in_place_leaves_the_file(channel_model, environment, tmp_path):
     path = tmp_path / "long.txt"
     path.write_text("teh captain\n", encoding="utf-8")

@@ -113,7 +113,7 @@ def test_out_of_memory_says_so(run, failing):
     failing(MemoryError())
     result = run("fail")
     assert result.status == 1
-    assert result.err.startswith("Error: out of memory. Try: --memory")
+    assert result.err.startswith("Error: out of memory. Try: lmkit train --memory")
 
 
 @pytest.mark.parametrize(

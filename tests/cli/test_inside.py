@@ -385,7 +385,10 @@ def test_tables_are_dropped(run, own_model):
 )
 def test_a_file_that_is_no_model(run, words, small_text, tmp_path):
     for path, said in (
-        (small_text, "is no lmkit model. Try: lmkit import, for an ARPA or counts file"),
+        (
+            small_text,
+            "is no lmkit model. Try: lmkit import FILE --output MODEL.lm, for a file of counts",
+        ),
         (tmp_path / "nowhere.lm", "there is no file"),
         (tmp_path, str(tmp_path)),
     ):

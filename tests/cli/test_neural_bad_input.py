@@ -126,10 +126,10 @@ def test_where_nothing_can_be_written_is_known_before_training(
     sealed.mkdir()
     if os.geteuid() == 0 and place.startswith("sealed"):
         # Root may write anywhere: what the system would say is said for it.
-        def refuse(path: Path) -> Path:
+        def refuse(path: Path) -> None:
             raise PermissionError(13, "Permission denied", str(path))
 
-        monkeypatch.setattr("lmkit.store.modelfile.temporary_beside", refuse)
+        monkeypatch.setattr("lmkit.store.modelfile.Temporary", refuse)
     sealed.chmod(0o500)
 
     def never(self: Trainer) -> None:

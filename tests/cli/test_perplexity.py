@@ -16,7 +16,7 @@ import lmkit
 KEYS = [
     *("model", "sentences", "tokens", "oovs", "log10_probability", "perplexity"),
     *("perplexity_excluding_oovs", "srilm_ppl", "srilm_ppl1"),
-    *("bits_per_token", "bits_per_character"),
+    *("bits_per_token", "characters", "bytes", "bits_per_character", "bits_per_byte"),
 ]
 
 
@@ -66,7 +66,8 @@ def test_the_table_names_the_figures(run, small_model, small_text):
     assert [name for name, _ in rows] == [
         *("model", "sentences", "tokens, with </s>", "unknown words (oovs)"),
         *("log10 probability", "perplexity", "perplexity excluding oovs"),
-        *("SRILM ppl", "SRILM ppl1", "bits per token", "bits per character"),
+        *("SRILM ppl", "SRILM ppl1", "bits per token", "characters of the text"),
+        *("bytes of the text", "bits per character", "bits per byte"),
     ]
     assert rows[1][1] == "300"
 
@@ -146,7 +147,7 @@ def test_invalid_utf_8_is_an_error_with_its_place_or_replaced_and_said(run, smal
     assert "line 2: byte 0xff" in result.err
     result = run("perplexity", small_model, "--errors", "replace", stdin=b"w1\nw\xff2\n")
     assert result.status == 0
-    assert result.err == "1 invalid UTF-8 sequences were read as U+FFFD\n"
+    assert result.err == "1 invalid sequences of bytes were read as U+FFFD\n"
 
 
 def test_a_literal_end_of_sentence_is_what_special_tokens_says(run, figures, small_model):

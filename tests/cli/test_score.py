@@ -117,6 +117,7 @@ def test_filtered_lines_come_out_as_they_went_in(run, small_model):
     assert result.err == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
@@ -176,6 +177,7 @@ def test_scores_that_are_no_probabilities_can_be_listed_but_do_not_filter(run, r
     assert "perplexity" not in run("score", stupid_model, "--total", "--csv", stdin=TEXT).err
 
 
+@pytest.mark.slow
 def test_a_literal_end_of_sentence_is_named_by_its_line_in_the_whole_text(run, rows, small_model):
     text = b"w1\n" * 25_000 + b"w2 </s>\n"
     result = run("score", small_model, "--tsv", stdin=text)
@@ -196,7 +198,7 @@ def test_a_literal_end_of_sentence_is_named_by_its_file(run, small_model, tmp_pa
 def test_invalid_utf_8_is_replaced_and_said(run, small_model):
     result = run("score", small_model, "--errors", "replace", "--csv", stdin=b"w\xff1\n")
     assert result.out.splitlines()[1].endswith("w\ufffd1")
-    assert result.err == "1 invalid UTF-8 sequences were read as U+FFFD\n"
+    assert result.err == "1 invalid sequences of bytes were read as U+FFFD\n"
 
 
 def test_a_line_is_answered_before_the_next_one_comes(small_model, environment):
@@ -224,6 +226,7 @@ sys.exit(status)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [["--max-perplexity", "50"], ["--csv"], ["--max-difference", "0"]])
 def test_memory_does_not_grow_with_the_text(
     how, small_model, skipping_model, small_text, tmp_path, environment

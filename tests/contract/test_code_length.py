@@ -28,6 +28,7 @@ from lmkit.model import UNK, LanguageModel, rebase
 from lmkit.registry import names
 from lmkit.text.settings import TextSettings
 
+from .test_model_contract import EACH_MODEL
 from .test_model_contract import MODELS as CONTRACT_MODELS
 
 ALPHABET = "abzé. "
@@ -114,7 +115,7 @@ def test_there_is_a_code_of_these_lengths(backend: str, tokenizer: str, min_coun
     assert 0.2 < kraft_sum(lengths) <= 1 + SLACK
 
 
-@pytest.mark.parametrize("name", CONTRACT_MODELS)
+@pytest.mark.parametrize("name", EACH_MODEL)
 def test_every_model_of_every_backend_keeps_to_it(name: str) -> None:
     model = CONTRACT_MODELS[name]()
     if not model.normalised:

@@ -24,6 +24,9 @@ from ..small_models import corpus_of, distribution, texts, train
 CASES = [(name, form) for name in names("smoothing") for form in resolve("smoothing", name).forms]
 NORMALISED = [case for case in CASES if resolve("smoothing", case[0]).normalised]
 ORDERS = range(1, 6)
+EACH_ORDER = [
+    pytest.param(order, marks=() if order in (1, 3) else pytest.mark.slow) for order in ORDERS
+]
 
 DEGENERATE = {
     "one word": ["a"],
@@ -69,7 +72,7 @@ def lines(zipf_lines: list[str]) -> list[str]:
     return [line for line in zipf_lines if line][:150]
 
 
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("order", EACH_ORDER)
 @pytest.mark.parametrize(("name", "form"), NORMALISED)
 class TestSumsToOne:
     def test_in_a_text(self, name: str, form: str, order: int, lines: list[str]) -> None:
@@ -123,7 +126,7 @@ def test_undetermined_parameters_are_noted(name: str) -> None:
     assert [note for note in notes if re.match(r"orders? [^:]*\b3: ", note)]
 
 
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("order", EACH_ORDER)
 @pytest.mark.parametrize(("name", "form"), CASES)
 @settings(max_examples=10)
 @given(lines=texts(), cutoffs=st.lists(st.integers(0, 2), max_size=3).map(sorted))

@@ -82,6 +82,10 @@ def tokens(pieces: list[str], *, unknown: str = "") -> list[TokenSurprise]:
 
 @pytest.fixture
 def comparison() -> Comparison:
+    return made_by_hand()
+
+
+def made_by_hand() -> Comparison:
     train = SplitFacts("train", HOSTILE, SHA, 1000, 20_000, 100_000)
     test = SplitFacts("test", "test.txt", SHA[::-1], 2, 7, 38)
     points = [
@@ -92,7 +96,7 @@ def comparison() -> Comparison:
     flat = PowerLaw(0.0, 9.0, 0.1, False, 0.2)
     return deepcopy(
         Comparison(
-            corpus=CorpusFacts(HOSTILE, train, None, test, "every tenth line", 1, False, 40),
+            corpus=CorpusFacts(HOSTILE, train, None, test, "every tenth line", 1, False, 40, 44),
             rows=_rows(),
             surprises=[
                 SentenceSurprise(

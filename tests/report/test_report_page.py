@@ -11,7 +11,7 @@ import pytest
 from lmkit.errors import LmkitError
 from lmkit.evaluate.report import write_picture, write_report
 
-from .conftest import HOSTILE, SHA
+from .conftest import HOSTILE, SHA, made_by_hand
 
 pytest.importorskip("matplotlib", reason="needs the extra report")
 pytest.importorskip("jinja2", reason="needs the extra report")
@@ -64,10 +64,11 @@ class Page(HTMLParser):
         ]
 
 
-@pytest.fixture
-def text(comparison, tmp_path) -> str:
-    write_report(comparison, tmp_path / "report.html")
-    return (tmp_path / "report.html").read_text(encoding="utf-8")
+@pytest.fixture(scope="module")
+def text(tmp_path_factory) -> str:
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    write_report(made_by_hand(), path)
+    return path.read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -238,6 +239,7 @@ def test_the_picture_stands_alone(comparison, tmp_path):
         write_picture(comparison, tmp_path / "none.svg")
 
 
+@pytest.mark.slow
 def test_a_place_where_nothing_can_be_written(comparison, tmp_path):
-    with pytest.raises(LmkitError, match=r"cannot write .*nowhere/r\.html: no such file"):
+    with pytest.raises(LmkitError, match=r"there is no directory .*nowhere"):
         write_report(comparison, tmp_path / "nowhere" / "r.html")

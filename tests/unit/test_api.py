@@ -21,6 +21,8 @@ from lmkit.errors import (
 )
 from lmkit.ngram.backend import NgramBackend
 
+from ..fuzz.sealing import change
+
 
 def scores(model: lmkit.LanguageModel, *lines: str) -> list[float]:
     return model.score(list(lines) or ["a b c", "the zebra"])[0].tolist()
@@ -232,13 +234,9 @@ def test_a_file_that_is_no_model(tiny_text: Path, tmp_path: Path) -> None:
 
 
 def test_a_model_file_that_does_not_say_what_it_is(tiny_text: Path, tmp_path: Path) -> None:
-    import sqlite3
-    from contextlib import closing
-
     path = tmp_path / "model.lm"
     lmkit.train(tiny_text, order=2, output=path)
-    with closing(sqlite3.connect(path)) as database, database:
-        database.execute("delete from meta where key = 'backend'")
+    change(path, "delete from meta where key = 'backend'")
     with pytest.raises(ModelFileError, match="does not say what kind of model it is"):
         lmkit.load(path)
 

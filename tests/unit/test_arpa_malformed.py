@@ -31,7 +31,7 @@ def changed(old: str, new: str) -> str:
 
 
 MALFORMED = {
-    "no-data": (SMALL.replace("\\data\\", ""), None, "before \\\\data"),
+    "no-data": (SMALL.replace("\\data\\", ""), None, "no ARPA file"),
     "empty": ("", None, "no ARPA file"),
     "prose": ("this is\na text\n", None, "no ARPA file"),
     "no-header": ("\\data\\\n\n\\1-grams:\n", 3, "not followed by any 'ngram 1="),

@@ -186,6 +186,7 @@ IDS = st.integers(0, 4)
 NGRAMS = st.integers(2, 5).flatmap(lambda n: st.tuples(*[IDS] * n))
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(st.lists(NGRAMS, max_size=40), st.booleans())
 def test_assembled_ngrams(ngrams: list[tuple[int, ...]], insert_suffixes: bool) -> None:

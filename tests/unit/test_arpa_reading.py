@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lmkit.errors import FormatError
 from lmkit.ngram.arpa import read_arpa
 from lmkit.ngram.model import NgramModel
+from lmkit.text.encodings import Encoded
 from lmkit.text.settings import TextSettings
 
 from .arpa_support import SMALL, log10s, notes
@@ -262,3 +264,73 @@ def test_random_gaps_change_no_score(seed: int, read: Callable[..., NgramModel])
             for i, word in enumerate((*line, "</s>"), 1)
         ]
         assert log10s(model, " ".join(line)) == pytest.approx(expected, abs=3e-5)
+
+
+CAMBRIDGE = """\
+#############################################################################
+## Copyright (c) 1996, Carnegie Mellon University
+#############################################################################
+This file is in the ARPA-standard format:
+
+Beginning of data mark: \\data\\
+ngram 1=nr            # number of 1-grams
+ngram 2=nr            # number of 2-grams
+
+\\1-grams:
+p_1     wd_1 bo_wt_1
+\\2-grams:
+p_2     wd_1 wd_2 bo_wt_2
+
+end of data mark: \\end\\
+\\end\\
+
+"""
+
+
+@pytest.mark.parametrize("chunk", [40, 1 << 20])
+def test_everything_before_the_data_is_a_remark(
+    chunk: int, read: Callable[..., NgramModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lmkit.ngram.arpa.CHUNK_BYTES", chunk)
+    model = read(CAMBRIDGE + SMALL)
+    assert log10s(model, "a b") == log10s(read(SMALL), "a b")
+    assert notes(model) == notes(read(SMALL))
+
+
+def test_the_mark_may_stand_behind_one_of_byte_order(read: Callable[..., NgramModel]) -> None:
+    windows = "\ufeff" + SMALL.replace("\n", "\r\n")
+    assert log10s(read(windows), "a b") == [-0.3, -0.1, -0.05]
+
+
+def test_rounding_above_0_is_0_and_counted(read: Callable[..., NgramModel]) -> None:
+    text = SMALL.replace("-0.05\ta b </s>", "0.001\ta b </s>").replace("-0.2\tb", "1.2e-07\tb")
+    model = read(text)
+    assert log10s(model, "a b") == [-0.3, -0.1, 0.0]
+    assert "2 log10 probabilities slightly above 0 were taken as 0" in notes(model)
+    assert not any("above 0" in note for note in notes(read(SMALL)))
+    with pytest.raises(FormatError, match="line 21: a log10 probability above 0"):
+        read(SMALL.replace("-0.05\ta b </s>", "0.0011\ta b </s>"))
+
+
+def test_zeros_as_other_toolkits_write_them(read: Callable[..., NgramModel]) -> None:
+    for zero in ("-99", "-inf", "-Infinity", "-1e10"):
+        assert log10s(read(SMALL.replace("-99\t<s>", f"{zero}\t<s>")), "a") == [-0.3, -0.6875]
+
+
+def test_numbers_with_commas_are_explained(read: Callable[..., NgramModel]) -> None:
+    with pytest.raises(FormatError, match="'-0,4' is no log10 probability") as caught:
+        read(SMALL.replace("-0.4\t", "-0,4\t"))
+    assert "points" in str(caught.value.hint)
+
+
+def test_other_encodings(tmp_path: Path) -> None:
+    path = tmp_path / "latin.arpa"
+    path.write_bytes(SMALL.replace("\ta", "\tä").replace(" a", " ä").encode("latin-1"))
+    model = read_arpa(Encoded(path, "latin-1"))
+    assert log10s(model, "ä b") == [-0.3, -0.1, -0.05]
+
+
+def test_what_no_float_can_hold_is_zero_without_a_warning(read: Callable[..., NgramModel]) -> None:
+    # As a probability 10^-1e60 is 0, and so is any backoff with it.
+    model = read(SMALL.replace("-0.75\ta\t-0.125", "-0.75\ta\t-1e60"))
+    assert log10s(model, "b a")[2] == -np.inf

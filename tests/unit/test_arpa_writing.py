@@ -261,7 +261,7 @@ def test_a_failure_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Monke
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("lmkit.store.replacing.os.fsync", full)
+        patch.setattr("lmkit.files.replacing.os.fsync", full)
         with pytest.raises(LmkitError, match="no space left") as caught:
             write_arpa(model, path)
     assert "out.arpa" in caught.value.message

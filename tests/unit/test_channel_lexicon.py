@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from lmkit.channel.model import NoisyChannelModel
 from lmkit.errors import ModelFileError, TextError
 from lmkit.text.settings import TextSettings
 
+from ..fuzz.sealing import change
 from ..small_models import saved_bigrams
 
 TEXT = [
@@ -71,14 +71,13 @@ def trained(source: Path, tmp_path: Path) -> Callable[..., Path]:
 
 def without_lexicon(path: Path) -> Path:
     """The same file as it was written before lexicons were kept in it."""
-    with sqlite3.connect(path) as file:
-        file.execute(f"DELETE FROM meta WHERE key = '{KEY}'")
-        file.execute(
-            "DELETE FROM blocks WHERE (id >> 32) IN"
-            " (SELECT id FROM columns WHERE name LIKE 'lexicon.%')"
-        )
-        file.execute("DELETE FROM columns WHERE name LIKE 'lexicon.%'")
-    file.close()
+    change(
+        path,
+        f"DELETE FROM meta WHERE key = '{KEY}'",
+        "DELETE FROM blocks WHERE (id >> 32) IN"
+        " (SELECT id FROM columns WHERE name LIKE 'lexicon.%')",
+        "DELETE FROM columns WHERE name LIKE 'lexicon.%'",
+    )
     return path
 
 
@@ -158,15 +157,16 @@ def test_lexicons_of_another_version_are_renewed(
 ):
     path = trained(lexicon=kept)
     expected = Lexicon.of(lmkit.load(path).source, kept)
-    with sqlite3.connect(path) as file:
-        file.execute(f"UPDATE meta SET value = json_set(value, '$.version', 0) WHERE key = '{KEY}'")
-        file.execute("DELETE FROM columns WHERE name = 'lexicon.ids'")
-    file.close()
+    change(
+        path,
+        f"UPDATE meta SET value = json_set(value, '$.version', 0) WHERE key = '{KEY}'",
+        "DELETE FROM columns WHERE name = 'lexicon.ids'",
+    )
     assert_same(Corrector(lmkit.load(path)).lexicon, expected)
 
 
 @pytest.mark.parametrize(
-    "change",
+    "statement",
     [
         "UPDATE columns SET length = length - 1 WHERE name = 'lexicon.lengths'",
         "DELETE FROM columns WHERE name = 'lexicon.codes'",
@@ -176,14 +176,12 @@ def test_lexicons_of_another_version_are_renewed(
         f"UPDATE meta SET value = '{{\"version\": 1}}' WHERE key = '{KEY}'",
     ],
 )
-def test_a_damaged_lexicon_is_named(trained: Callable[..., Path], change: str):
+def test_a_damaged_lexicon_is_named(trained: Callable[..., Path], statement: str):
     path = trained(lexicon=LISTED)
     column = "(id >> 32) = (SELECT id FROM columns WHERE name = '{}')"
     for name in ("lexicon.codes", "lexicon.order", "lexicon.ids"):
-        change = change.replace(f"{{{name}}}", column.format(name))
-    with sqlite3.connect(path) as file:
-        assert file.execute(change).rowcount == 1
-    file.close()
+        statement = statement.replace(f"{{{name}}}", column.format(name))
+    change(path, statement)
     with pytest.raises(ModelFileError, match=r"c\.lm is damaged"):
         Corrector(lmkit.load(path))
 

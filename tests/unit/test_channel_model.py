@@ -269,6 +269,7 @@ class TestOneInterface:
         )
 
 
+@pytest.mark.slow
 def test_what_is_drawn_is_as_frequent_as_its_probability(source: Path, pairs: Path) -> None:
     channel = taught(source, pairs, keep=0.5).channel
     generator = np.random.default_rng(5)

@@ -42,6 +42,7 @@ def by_grid(channel: EditModel, typed: list[str], intended: list[str]) -> np.nda
 
 
 class TestSums:
+    @pytest.mark.slow
     def test_they_are_those_of_the_grid(self, channel: EditModel) -> None:
         typed, intended = drawn(channel, 3000)
         found = word_log_probs(typed, intended, channel.table, KEEP)
@@ -65,6 +66,7 @@ class TestSums:
 
 
 class TestOneTyped:
+    @pytest.mark.slow
     def test_sums_are_those_of_the_grid(self, channel: EditModel) -> None:
         typed, intended = drawn(channel, 400)
         several = [f"{a} {b}" for a, b in zip(intended[::2], intended[1::2], strict=True)]

@@ -72,6 +72,7 @@ class TestAllWays:
 
 
 class TestSums:
+    @pytest.mark.slow
     @pytest.mark.parametrize("intended", ["", "a", "ab", "abba", "ab a", "é"])
     def test_all_strings_together_come_to_one(self, channel: EditModel, intended: str) -> None:
         # Every letter but a, b and the space is as likely as any other one that was never seen

@@ -97,6 +97,7 @@ class MarkovSource:
         return float((steps * surprise).sum() / (steps * widths).sum())
 
 
+@pytest.mark.slow
 def test_of_text_from_a_known_source_the_true_order_is_best_and_near_the_entropy(
     tmp_path: Path,
 ) -> None:
@@ -176,6 +177,7 @@ def test_sentences_to_show_are_distinct_and_spread() -> None:
     assert choose_sentences([""], 3) == []
 
 
+@pytest.mark.slow
 def test_networks_carry_their_state_and_the_row_says_so(compared) -> None:
     found = compared(f"gru:epochs=1,{TINY}", "ngram:order=2")
     assert {row.name.split()[0]: row.state for row in found.rows} == {
@@ -225,6 +227,7 @@ def test_a_probability_of_zero_is_infinitely_bad_and_not_tested(compared) -> Non
     assert worst.difference is None
 
 
+@pytest.mark.slow
 def test_what_is_trained_is_not_trained_again(compared, monkeypatch) -> None:
     calls: list[str] = []
 
@@ -258,6 +261,7 @@ def test_other_text_is_another_model(compared, tmp_path, zipf_text) -> None:
     assert found.rows[0].origin == "trained"
 
 
+@pytest.mark.slow
 def test_an_interrupted_comparison_goes_on_where_it_stopped(compared, tmp_path) -> None:
     spec = f"gru:epochs=1,{TINY}"
     updates: list[int] = []
@@ -295,6 +299,7 @@ def test_a_checkpoint_that_is_of_no_use_is_begun_anew(compared, tmp_path) -> Non
     assert again.bits_per_character == row.bits_per_character
 
 
+@pytest.mark.slow
 def test_seeds_repeat_what_is_drawn_and_report_the_spread(compared) -> None:
     found = compared("ngram:order=2", f"gru:epochs=0.3,{TINY}", seeds=3, seed=5)
     network = next(row for row in found.rows if row.backend == "gru")
@@ -311,6 +316,7 @@ def test_seeds_repeat_what_is_drawn_and_report_the_spread(compared) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_same_network_twice_has_other_seeds(compared) -> None:
     found = compared(f"gru:epochs=0.2,{TINY}", f"gru:epochs=0.2,{TINY}", seeds=2)
     seeds = [one.seed for row in found.rows for one in row.seeds]
@@ -318,6 +324,7 @@ def test_the_same_network_twice_has_other_seeds(compared) -> None:
     assert len({one.bits_per_character for row in found.rows for one in row.seeds}) == 4
 
 
+@pytest.mark.slow
 def test_a_mixture_of_the_best_is_at_least_as_good_as_they(compared) -> None:
     found = compared(
         "ngram:order=1", "ngram:order=3", f"gru:epochs=1,{TINY}", "mix", "mix:of=ngram,cache=yes"

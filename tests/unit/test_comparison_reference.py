@@ -68,6 +68,7 @@ def test_nasty_text_is_the_same_for_all(tmp_path: Path, how: dict[str, object]) 
     }
 
 
+@pytest.mark.slow
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
@@ -85,8 +86,7 @@ def test_any_text_is_put_together_again(tmp_path: Path, lines: list[str]) -> Non
         return  # of nothing but what separates words
     for tokenizer in ("word", "char", "byte", "whitespace"):
         words = corpus.settings_for(None if tokenizer == "word" else tokenizer)
-        text, _ = corpus.training_files(words)
-        model = train(text, order=1, settings=words)
+        model = train(corpus.raw["train"], order=1, settings=words)
         batches = batches_of(model, corpus)
         assert is_reference(model, batches, corpus.test_lines)
 

@@ -59,6 +59,15 @@ def test_what_makes_no_sense_is_refused(text: str, said: str) -> None:
         parse_spec(text)
 
 
+@pytest.mark.parametrize(
+    "text", ["ngram:order=2,order=3", "ngram:order=2,smoothing=katz,order=3", "lstm:tied,tied"]
+)
+def test_an_option_is_given_once(text: str) -> None:
+    with pytest.raises(UsageError, match="is given twice"):
+        parse_spec(text)
+    assert parse_spec("ngram:discount=0.5,1,1.5,order=3").options["order"] == 3
+
+
 def test_a_model_file_is_a_specification(tmp_path) -> None:
     path = tmp_path / "some.lm"
     path.write_bytes(b"")

@@ -88,16 +88,15 @@ def test_the_best_text_is_that_of_brute_force_over_all_texts(source: LanguageMod
     )
     typed = ["teh", "czt", "sat"]
     words = [w for w in source.vocabulary.tokens[3:] if len(w) in (2, 3, 4)]
-    best = max(
-        itertools.product(words, repeat=3),
-        key=lambda y: (
-            source.score(" ".join(y))[0].sum()
-            + sum(
-                np.log(0.9) if x == w else channel.log_probs([x], [w])[0]
-                for x, w in zip(typed, y, strict=True)
-            )
-        ),
-    )
+    prices = {
+        (x, w): np.log(0.9) if x == w else channel.log_probs([x], [w])[0]
+        for x, w in itertools.product(typed, words)
+    }
+    texts = list(itertools.product(words, repeat=3))
+    batch = source.batch([" ".join(y) for y in texts])
+    scores = np.add.reduceat(source.score(batch)[0], batch.offsets[:-1])
+    scores += [sum(prices[pair] for pair in zip(typed, y, strict=True)) for y in texts]
+    best = texts[int(scores.argmax())]
     assert corrector.correct([" ".join(typed)])[0].corrected == " ".join(best)
 
 

@@ -17,6 +17,7 @@ from lmkit.channel.corrector import Corrector
 from lmkit.channel.edits.damerau import Damerau
 from lmkit.errors import TextError, UnsupportedError
 from lmkit.text.settings import TextSettings
+from lmkit.text.wordlists import ListForm
 
 TEXT = (
     """the cat sat on the mat .
@@ -228,6 +229,7 @@ def test_hostile_text_never_loses_a_line_or_what_is_not_a_word(
         assert correction.corrected == "".join(text)
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from(["teh catt sat", "", "the ratt", "ofthe man"]), max_size=8))
 def test_the_size_of_a_batch_does_not_change_the_answer(corrector: Corrector, lines: list[str]):
     small = Corrector(corrector.source, channel=corrector.channel, batch_tokens=1)
@@ -279,7 +281,7 @@ def test_lists_read_at_once_are_those_read_line_by_line(lines: list[str]):
     at_once = _read_columns(text.encode())
     expected: dict[str, float] = {}
     try:
-        _read_lines(text, "words", 1, expected)
+        _read_lines(text.split("\n"), ListForm(None), "words", 1, expected)
     except TextError:
         assert at_once is None
     else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -73,36 +72,54 @@ class TestAnswers:
         assert together.correct(typed(40)) == alone.correct(typed(40))
 
 
-class Failing(Damerau):
-    def log_probs(self, typed: Any, intended: Any) -> Any:
-        if threading.current_thread() is not threading.main_thread():
-            raise RuntimeError("no more")
-        time.sleep(0.01)  # so that another thread has its turn
-        return super().log_probs(typed, intended)
-
-
 def test_what_fails_in_a_thread_is_raised(source: lmkit.LanguageModel) -> None:
+    failed = threading.Event()
+
+    class Failing(Damerau):
+        """Fails in any thread but the main one, which waits for that."""
+
+        def log_probs(self, typed: Any, intended: Any) -> Any:
+            if threading.current_thread() is not threading.main_thread():
+                failed.set()
+                raise RuntimeError("no more")
+            assert failed.wait(60)
+            return super().log_probs(typed, intended)
+
     failing = Corrector(source, channel=Failing(), threads=2)
     with pytest.raises(RuntimeError, match="no more"):
         failing.correct(typed(200))
 
 
 INTERRUPTED = """
-import os, signal, sys, threading
+import itertools, os, signal, sys, threading
 import lmkit
+from lmkit.channel.candidates import finder
 from lmkit.channel.corrector import Corrector
+from lmkit.channel.edits.damerau import Damerau
 signal.signal(signal.SIGINT, signal.default_int_handler)
-correct = Corrector(lmkit.load(sys.argv[1]), threads=2)
-lines = ["teh catt sat on the matt ."] * 20_000
-threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+finder.FEWEST_AT_ONCE = 4
+
+helped = threading.Event()
+
+class Interrupting(Damerau):
+    def log_probs(self, typed, intended):
+        if threading.current_thread() is threading.main_thread():
+            helped.wait(60)
+        elif not helped.is_set():
+            helped.set()
+            os.kill(os.getpid(), signal.SIGINT)
+        return super().log_probs(typed, intended)
+
+correct = Corrector(lmkit.load(sys.argv[1]), channel=Interrupting(), threads=2)
+lines = ["".join(letters) for letters in itertools.product("aehst", repeat=4)]
 try:
-    while True:
-        correct.correct(lines)
+    correct.correct(lines)
 except KeyboardInterrupt:
     print("interrupted")
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_work(source: lmkit.LanguageModel, tmp_path: Path) -> None:
     path = tmp_path / "model.lm"
     source.save(path)

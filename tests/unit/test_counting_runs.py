@@ -28,6 +28,7 @@ def run_of(counts: dict[int, int]) -> Run:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(parts=st.lists(counted, min_size=1, max_size=5), stride=st.integers(1, 5))
 def test_merged_runs_are_summed_counters(parts: list[dict[int, int]], stride: int) -> None:

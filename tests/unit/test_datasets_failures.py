@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lmkit.datasets import fetch, get_dataset
+from lmkit.datasets import connection, fetch, get_dataset
 from lmkit.errors import DownloadError, UsageError
 
 from ..mirror import ATTEMPTS, PARTIAL, TEXT, Mirror, Served, broken, fails, left_behind
@@ -137,14 +137,14 @@ def test_certificate_that_is_not_trusted(mirror: Mirror, monkeypatch: pytest.Mon
         raise urllib.error.URLError(ssl.SSLCertVerificationError(1, "self-signed certificate"))
 
     mirror.add("small", TEXT)
-    monkeypatch.setattr(fetch.urllib.request, "urlopen", refuse)
+    monkeypatch.setattr(fetch, "open_url", refuse)
     error = fails()
     assert "certificate is not trusted" in error.message
     assert "certificates" in str(error.hint)
 
 
 def test_silent_server(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch, "TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr(connection, "TIMEOUT_SECONDS", 0.1)
     monkeypatch.setattr(fetch, "RETRY_DELAYS_SECONDS", ())
     served = mirror.add("small", TEXT, hold=threading.Event(), etag=None, ranges=False)
     assert "did not answer within 0.1 seconds" in fails().message

@@ -13,6 +13,7 @@ from lmkit.sampling import Sampling
 DRAWS = 20_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("smoothing", ["witten-bell", "katz", "modified-kneser-ney"])
 def test_tokens_that_a_context_does_not_list_are_as_frequent_as_they_are_likely(
     tmp_path: Path, smoothing: str

@@ -71,6 +71,7 @@ def test_substitutions_that_are_fewest_are_compared_place_by_place(pairs):
         assert aligned(one, other) == [(place, place) for place in places]
 
 
+@pytest.mark.slow
 def test_lines_of_any_length_are_aligned_in_bounded_work():
     one = [str(number) for number in range(3000)]
     other = [word for number, word in enumerate(one) if number % 100]
@@ -202,11 +203,28 @@ def test_boundaries_are_those_of_the_sets_of_places(letters, wanted, given_):
 
 def test_pairs_worked_by_hand():
     ranked = {"teh": ["the", "ten"], "wich": ["witch", "which"], "xx": list("abcdef"), "yy": ["q"]}
+    # Alone "teh" and "xx" are put right (of 5: 2), in the sentence "wich" too but not "xx" (3):
+    # there a word beside it is changed as well.
+    lines = {
+        "teh": "The",
+        "xx": "f",
+        ", teh ,": ", the ,",
+        ", wich ,": ", Which ,",
+        ", xx ,": "a f ,",
+    }
     found = evaluate_pairs(
         ranked.__getitem__,
+        lambda given: [lines.get(line, line) for line in given],
         [("teh", "the", 1), ("wich", "which", 2), ("xx", "f", 1), ("yy", "z", 1)],
     )
     assert found.pairs == 5
     assert found.top1 == pytest.approx(1 / 5)
     assert found.top5 == pytest.approx(3 / 5)
     assert found.mean_reciprocal_rank == pytest.approx((1 + 2 / 2 + 1 / 6) / 5)
+    assert found.corrected == pytest.approx(2 / 5)
+    assert found.corrected_in_sentence == pytest.approx(3 / 5)
+
+
+def test_no_pairs_have_no_figures():
+    found = evaluate_pairs(lambda word: [], lambda lines: lines, [])
+    assert math.isnan(found.corrected) and math.isnan(found.corrected_in_sentence)

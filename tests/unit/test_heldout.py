@@ -52,6 +52,7 @@ def test_a_sample_stands_for_the_whole(lines: list[str], order: int, most: int) 
         assert abs(sample[entry] - weight) <= corpus.tokens / most + 1e-9
 
 
+@pytest.mark.slow
 def test_a_sample_over_several_pieces(
     zipf_lines: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

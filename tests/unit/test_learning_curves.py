@@ -47,6 +47,7 @@ def test_by_hand_without_a_limit() -> None:
     assert (found.scale, found.exponent) == (pytest.approx(8), pytest.approx(1))
 
 
+@pytest.mark.slow
 def test_noise_does_not_move_it_far_nor_make_a_limit_of_nothing() -> None:
     generator = np.random.default_rng(8)
     noise = np.exp(generator.normal(0, 0.01, (40, len(AMOUNTS))))

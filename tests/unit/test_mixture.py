@@ -86,6 +86,7 @@ def test_a_log_linear_mixture_is_the_normalised_product(
         assert mine["<s>"] == 0
 
 
+@pytest.mark.slow
 def test_no_powers_are_better_than_the_fitted_ones(
     one: NgramModel, other: NgramModel, valid: Path
 ) -> None:
@@ -292,7 +293,7 @@ class TestFiles:
     ) -> None:
         path = tmp_path / "one.lm"
         one.save(path)
-        with pytest.raises(LmkitError, match="would be made of itself"):
+        with pytest.raises(LmkitError, match=r"output .*one.lm would write over models"):
             lmkit.mix([path, other], valid=valid, output=path)
         assert lmkit.load(path).backend == "ngram"
         mixture = lmkit.mix([path, other], valid=valid, output=path, embed=True)

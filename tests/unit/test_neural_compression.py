@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,8 @@ from lmkit.neural.inspection import gates, neighbours
 from lmkit.neural.model import NeuralModel
 from lmkit.neural.parameters import Gradients
 from lmkit.neural.softmax.targets import Targets
+
+from ..fuzz.sealing import change
 
 
 @pytest.fixture(scope="module")
@@ -159,8 +160,6 @@ def test_gates_are_what_the_equations_say(text: Path, cell: str, count: int) -> 
 def test_scales_of_another_shape_are_damage(model: NeuralModel, tmp_path: Path) -> None:
     path = tmp_path / "q.lm"
     quantized(model).save(path)
-    with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE tensors SET shape = '[1, 96]' WHERE name = 'layer0.u.scales'")
-    connection.close()
+    change(path, "UPDATE tensors SET shape = '[1, 96]' WHERE name = 'layer0.u.scales'")
     with pytest.raises(ModelFileError, match=r"scales of the weights 'layer0.u'"):
         lmkit.load(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,8 @@ from lmkit.neural.parameters import Parameters
 from lmkit.neural.scoring import Scorer
 from lmkit.registry import names
 from lmkit.text.settings import TextSettings
+
+from ..fuzz.sealing import change
 
 QUICK = {"hidden": 16, "epochs": 1, "batch_size": 8, "bptt": 10, "dropout": 0.0, "workers": 1}
 
@@ -236,6 +237,7 @@ def test_the_cache_is_the_formula(text: Path) -> None:
         assert np.exp(found[t]) == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_cache_sums_to_one(text: Path) -> None:
     model = train(text)
     total = 0.0
@@ -320,7 +322,7 @@ def test_sentences_cover_the_text_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "change, message",
+    "statement, message",
     [
         ("UPDATE tensors SET data = zeroblob(length(data) - 4) WHERE name = 'layer0.u'", "damaged"),
         ("DELETE FROM tensors WHERE name = 'layer0.u'", "lacks the weights 'layer0.u'"),
@@ -329,12 +331,12 @@ def test_sentences_cover_the_text_once() -> None:
         ("DELETE FROM meta WHERE key = 'architecture'", "lacks 'architecture'"),
     ],
 )
-def test_a_damaged_file_is_one_error(text: Path, tmp_path: Path, change: str, message: str) -> None:
+def test_a_damaged_file_is_one_error(
+    text: Path, tmp_path: Path, statement: str, message: str
+) -> None:
     path = tmp_path / "m.lm"
     train(text).save(path)
-    with sqlite3.connect(path) as connection:
-        connection.execute(change)
-    connection.close()
+    change(path, statement)
     with pytest.raises(ModelFileError, match=message):
         lmkit.load(path)
 

@@ -86,6 +86,7 @@ def test_far_scores_overflow_nowhere() -> None:
     assert np.isfinite(losses).all() and np.isfinite(dh).all()
 
 
+@pytest.mark.slow
 def test_it_learns_a_text_and_scores_with_the_whole_distribution(tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_text("the cat sat on the mat\na dog ran\n" * 60, encoding="utf-8")

@@ -90,7 +90,7 @@ def test_a_network_that_does_not_forget_is_read_as_one_stream(text: Path) -> Non
 
 def test_a_team_shares_tasks_and_keeps_their_order() -> None:
     seen = set()
-    barrier = threading.Barrier(3, timeout=10)
+    barrier = threading.Barrier(3, timeout=60)
 
     def task(k: int) -> int:
         if k < 3:  # three threads at once, or this breaks

@@ -100,6 +100,7 @@ def test_many_questions_to_an_empty_order() -> None:
     assert set(find_children(trie, 4, nothing, nothing).tolist()) == {-1}
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(keys=st.lists(st.integers(0, 2**20), max_size=50), bits=st.sampled_from([21, 62]))
 def test_sorted_keys_know_where_they_stood(keys: list[int], bits: int) -> None:

@@ -34,6 +34,8 @@ def committed_files() -> Iterator[Path]:
             and (not name.startswith(".") or name in {".ci", ".github"})
         ]
         for name in files:
+            if name == ".git":  # of a worktree: where the repository is
+                continue
             if (folder / name).suffix in TEXT_SUFFIXES:
                 yield folder / name
 

@@ -13,6 +13,7 @@ from lmkit.errors import UnsupportedError, UsageError
 from lmkit.evaluate.filtering import filter_lines, keep_mask
 from lmkit.evaluate.scoring import score_lines, token_texts
 from lmkit.model import EOS, UNK, Batch, LanguageModel, UnknownWords
+from lmkit.text.settings import TextSettings
 
 TOKENS = ["<unk>", "<s>", "</s>", "a", "b"]
 # p(a) = 1/2, p(b) = 1/4, p(</s>) = p(<unk>) = 1/8, whatever came before.
@@ -29,6 +30,7 @@ class WordEncoder:
     """Words between spaces."""
 
     vocabulary = Words()
+    settings = TextSettings("whitespace")
 
     def with_settings(self, **changes):
         return self

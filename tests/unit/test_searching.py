@@ -106,6 +106,7 @@ def test_a_wide_beam_finds_the_best_of_all(
     are_the_best(search.run(State(model, [()])), every_path(model, 5, penalty), n)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(seed=st.integers(0, 10**6), n=st.integers(1, 4))
 def test_recombining_loses_nothing(seed: int, n: int) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from lmkit.ngram.model import NgramModel
 from lmkit.registry import names, resolve
 
-from ..brute_force import METHODS, Method, with_facts
+from ..reference.smoothing import METHODS, Method, with_facts
 from ..small_models import distribution, texts, train
 
 CASES = [(name, form) for name in METHODS for form in resolve("smoothing", name).forms]

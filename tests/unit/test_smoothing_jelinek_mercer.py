@@ -16,8 +16,8 @@ from lmkit.ngram.estimation import CountEvidence
 from lmkit.ngram.heldout import HeldOut
 from lmkit.ngram.smoothing.jelinek_mercer import JelinekMercer, buckets_of
 
-from ..brute_force import JelinekMercer as Reference
-from ..brute_force import with_facts
+from ..reference.smoothing import JelinekMercer as Reference
+from ..reference.smoothing import with_facts
 from ..small_models import corpus_of, distribution, held_out_corpus, texts, train
 
 
@@ -69,6 +69,7 @@ def test_unknown_words_in_held_out_text_take_weight_from_what_was_seen() -> None
     assert method.lambdas_[0][1] < 0.05
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(lines=texts(), order=st.integers(1, 4), valid=texts("abcx"))
 def test_learns_from_held_out_text_as_its_definition_does(
@@ -84,6 +85,7 @@ def test_learns_from_held_out_text_as_its_definition_does(
         assert method.lambdas_[n - 1][bucket] == pytest.approx(weight, abs=1e-9)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(lines=texts(), order=st.integers(1, 4), valid=st.none() | texts("abcx"))
 def test_the_likelihood_never_falls(lines: list[str], order: int, valid: list[str] | None) -> None:

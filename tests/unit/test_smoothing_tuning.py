@@ -32,6 +32,7 @@ def discounts_of(model: NgramModel) -> list[list[float]]:
     return model.facts["smoothing"]["parameters"]["discounts"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", METHODS)
 @settings(max_examples=40)

@@ -381,6 +381,7 @@ def test_long_lines_are_read_in_pieces(corrector: Corrector):
     assert correction.corrected == " ".join(["the cat sat on the mat."] * times)
 
 
+@pytest.mark.slow
 def test_a_very_long_word_is_bounded(corrector: Corrector):
     lines = ["x" * 20_000, '"' * 20_000, "1" * 20_000, "Ab" * 10_000, "'" * 100_000]
     for line, correction in zip(lines, corrector.correct(lines), strict=True):

@@ -77,6 +77,7 @@ def answers(column: Any, step: Step) -> NDArray[Any]:
     return np.asarray(column.take(rows) if hasattr(column, "array") else column[rows])
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(dtype=st.sampled_from(DTYPES), pattern=st.lists(steps, max_size=12), whole=st.booleans())
 def test_stored_columns_answer_as_the_array(
@@ -162,6 +163,7 @@ def test_scratch_columns_answer_as_the_array(
         np.testing.assert_array_equal(answers(column, step), answers(array, step), str(step))
 
 
+@pytest.mark.slow
 def test_scratch_files_have_no_name_and_are_closed(tmp_path: Path) -> None:
     gc.collect()  # what earlier tests left open must not be closed in between
     opened = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else None

@@ -20,6 +20,7 @@ from lmkit.store.modelfile import ModelReader, ModelWriter, is_model_file
 from lmkit.store.schema import APPLICATION_ID, SCHEMA_VERSION
 from lmkit.store.vocabulary import StoredVocabulary
 
+from ..fuzz.sealing import seal
 from .ngram_support import train
 
 LINES = ["a b c a b d", "the cat sat on the mat", "", "a rat sat on a cat", "<unk> naïve Łódź"]
@@ -190,7 +191,8 @@ def test_a_file_that_is_no_model(make: Callable[[Path], object], tmp_path: Path)
     path = tmp_path / "file"
     make(path)
     assert not is_model_file(path)
-    assert_refused(path, "is no lmkit model", "lmkit import")
+    is_database = path.read_bytes()[:6] == b"SQLite"
+    assert_refused(path, "is no lmkit model", "sqlite3" if is_database else "lmkit import")
 
 
 def test_no_file_at_all(tmp_path: Path) -> None:
@@ -250,11 +252,16 @@ def test_a_truncated_file_at_every_page(copy: Path) -> None:
         "UPDATE runs SET options = '{'",
     ],
 )
-def test_damage_is_one_line(copy: Path, statement: str) -> None:
+@pytest.mark.parametrize("sealed", [False, True])
+def test_damage_is_one_line(copy: Path, statement: str, sealed: bool) -> None:
+    """Found by the checksums, and without them by what the file says."""
     change(copy, statement)
+    if sealed:
+        seal(copy)
     assert_refused(copy, "damaged", "restore a copy")
 
 
+@pytest.mark.slow
 @settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -297,10 +304,10 @@ def test_a_target_below_a_regular_file(copy: Path) -> None:
 
 
 def test_a_device_is_not_replaced(tmp_path: Path) -> None:
-    with pytest.raises(LmkitError, match="/dev/null is no regular file"):
+    with pytest.raises(LmkitError, match="/dev/null is a device"):
         save_to(Path("/dev/null"))
     assert Path("/dev/null").is_char_device()
-    assert not list(Path("/dev").glob(".null*"))
+    assert not list(Path("/dev").glob(".lmkit*"))
 
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="no /proc on this system")

@@ -74,10 +74,25 @@ class TestEveryKind:
         with pytest.raises(TextError, match=f"text{suffix} is damaged"):
             read(write(tmp_path / f"text{suffix}", bytes(data)))
 
-    def test_not_what_the_name_says(self, tmp_path: Path, suffix: str) -> None:
-        zstd(b"")  # skips where the package is missing
-        with pytest.raises(TextError, match="damaged"):
-            read(write(tmp_path / f"text{suffix}", b"just some text\n"))
+    def test_text_whatever_the_name_says(self, tmp_path: Path, suffix: str) -> None:
+        assert read(write(tmp_path / f"text{suffix}", b"just some text\n")) == b"just some text\n"
+
+    def test_neither_text_nor_what_the_name_says(self, tmp_path: Path, suffix: str) -> None:
+        path = write(tmp_path / f"text{suffix}", b"some \xff\xfe bytes\n")
+        with pytest.raises(
+            TextError, match=r"not valid UTF-8 \(nor is the file (gzip|bzip2|xz|zstd)"
+        ):
+            read(path)
+
+    def test_another_kind_than_the_name_says(self, tmp_path: Path, suffix: str) -> None:
+        other = ".gz" if suffix != ".gz" else ".xz"
+        path = write(tmp_path / f"text{suffix}", KINDS[other](LINES))
+        assert read(path) == LINES
+
+    def test_the_first_bytes_alone_are_no_text(self, tmp_path: Path, suffix: str) -> None:
+        path = write(tmp_path / f"text{suffix}", KINDS[suffix](LINES)[:1])
+        with pytest.raises(TextError, match="not whole"):
+            read(path)
 
     def test_an_empty_file_is_not_whole(self, tmp_path: Path, suffix: str) -> None:
         zstd(b"")

@@ -347,7 +347,6 @@ class Halves(Tokenizer):
 
 def test_a_new_tokenizer_is_one_class(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(BUILT_IN["tokenizer"], "halves", "halves:Halves")
-    monkeypatch.setattr("lmkit.text.stream.resolve", lambda kind, name: Halves)
     monkeypatch.setattr("lmkit.text.settings.resolve", lambda kind, name: Halves)
     batch = encoder("halves", tokens=[*SPECIAL, "a", "b", "he"]).encode(["ab the", "", "b"])
     assert batch.ids.tolist() == [3, 4, 0, 5, EOS, EOS, 4, EOS]

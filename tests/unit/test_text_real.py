@@ -33,6 +33,7 @@ def test_bulk_against_plain_python(shared_data: Path, file: str, name: str) -> N
         assert built.characters == len(path.read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_wikitext_2_has_its_known_size(shared_data: Path) -> None:
     # Merity et al. 2016: 2,088,628 training tokens and 33,278 types, <unk> and the end of a
     # line among them.

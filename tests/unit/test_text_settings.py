@@ -29,6 +29,7 @@ def test_json_and_back() -> None:
         "segment": "paragraph",
         "skip_empty_lines": True,
         "special_tokens": "word",
+        "rules": 2,
     }
     assert TextSettings.from_dict(stored) == settings
 
@@ -39,7 +40,9 @@ def test_json_and_back() -> None:
         ({"tokenizer": "moses"}, "no tokenizer named 'moses'"),
         ({"normalize": "NFD"}, "normalize cannot be 'NFD'"),
         ({"segment": "page"}, "segment cannot be 'page'"),
-        ({"special_tokens": "drop"}, "special-tokens cannot be 'drop'"),
+        ({"special_tokens": "keep"}, "special-tokens cannot be 'keep'"),
+        ({"lowercase": "de"}, "lowercase cannot be 'de'"),
+        ({"rules": 3}, "rules cannot be 3"),
     ],
 )
 def test_unknown_names(values: dict[str, str], message: str) -> None:

@@ -34,4 +34,4 @@ def test_how_bytes_are_written() -> None:
 
 
 def test_drawn_bytes_that_are_no_text() -> None:
-    assert ByteTokenizer().join(["a", "<0xC3>", "b", "<unk>"]) == "a\ufffdb<unk>"
+    assert ByteTokenizer().join(["a", "<0xC3>", "b", "<unk>"]) == "a\udcc3b<unk>"

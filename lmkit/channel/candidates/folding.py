@@ -6,12 +6,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
 from lmkit.errors import TextError
-from lmkit.text.reading import TextReader
+from lmkit.text.reading import Source, TextReader, source_name
+from lmkit.text.wordlists import ListForm, entries, form_of
 
 LONGEST = 40
 """Longer words are never candidates, and are left alone when typed."""
@@ -20,6 +20,7 @@ PATTERNS = ("lower", "title", "upper", "mixed")
 MOST_COUNTED = 1e18
 """No word was seen more often; sums of greater numbers may be none."""
 _WITH_MARKS = re.compile(r"LATIN SMALL LETTER ([A-Z]) WITH ")
+_WITH_COMMAS = re.compile(r"\d[\d.,'’\u00a0\u202f]*")
 _CHUNK_BYTES = 1 << 24
 _TAB, _NEWLINE = 9, 10
 
@@ -70,36 +71,54 @@ def add_word(counts: dict[str, float], word: str, count: float) -> None:
         counts[folded] = counts.get(folded, 0.0) + count
 
 
-def read_word_list(path: str | Path) -> dict[str, float]:
-    """The words of a list, folded, with their counts: one a line, a count behind a tab or
-    spaces, else 1. Counts of words that fold to one are added. What is not spelt like a word is
-    passed over.
+def read_word_list(source: Source, errors: str = "strict") -> dict[str, float]:
+    """The words of a list (`lmkit.text.wordlists` says of which forms), folded, with their counts,
+    1 where there are none. Counts of words that fold to one are added. What is not spelt like a
+    word is passed over. ``errors`` is what bytes do that are not of the list's encoding.
 
-    Raises `TextError` where the file cannot be read or a count is negative or beyond all bounds.
+    Raises `TextError` where the file cannot be read, is no such list, or a count is negative, no
+    number or beyond all bounds.
     """
     found: dict[str, float] = {}
-    for chunk in TextReader(path, chunk_bytes=_CHUNK_BYTES):
-        many = _read_columns(chunk.data)
-        if many is None or not found.keys().isdisjoint(many):
-            _read_lines(chunk.data.decode(), path, chunk.first_line, found)
-        else:
+    form = None
+    name = source_name(source)
+    for chunk in TextReader(source, errors, chunk_bytes=_CHUNK_BYTES):
+        many = _read_columns(chunk.data) if form is None or form.separator == "\t" else None
+        if many is not None and found.keys().isdisjoint(many):
             found = found | many if found else many
+            continue
+        lines = chunk.data.decode().split("\n")
+        form = form or form_of(lines, name)
+        _read_lines(lines, form, name, chunk.first_line, found)
     return found
 
 
-def _read_lines(text: str, path: str | Path, first: int, found: dict[str, float]) -> None:
-    """Add the words of the lines of ``text``, the first being number ``first`` of ``path``."""
-    for number, line in enumerate(text.split("\n"), first):
-        word, *rest = line.split()[:2] or [""]
-        count = 1.0
-        if rest:
-            try:
-                count = float(rest[0])
-            except ValueError:
-                count = 1.0
-            if not 0 <= count <= MOST_COUNTED:
-                raise TextError(f"{path}, line {number}: the count {rest[0]} makes no sense")
-        add_word(found, word, count)
+def _read_lines(
+    lines: list[str], form: ListForm, name: str, first: int, found: dict[str, float]
+) -> None:
+    """Add the words of ``lines``, the first being number ``first`` of the list."""
+    for number, word, counted in entries(lines, form, name, first):
+        if not counted:
+            # Behind spaces there may be a count on some lines, or anything.
+            word, *rest = word.split()[:2] or [""]
+            counted = rest[0] if rest else ""
+        add_word(found, word, _count(counted, name, number) if counted else 1.0)
+
+
+def _count(counted: str, name: str, number: int) -> float:
+    """The count that ``counted`` is; 1 where it is none."""
+    try:
+        count = float(counted)
+    except ValueError:
+        if not _WITH_COMMAS.fullmatch(counted):
+            return 1.0
+        count = -1.0
+    if not 0 <= count <= MOST_COUNTED:
+        raise TextError(
+            f"{name}, line {number}: the count {counted} makes no sense",
+            "a plain number, such as 12345",
+        )
+    return count
 
 
 def _read_columns(data: bytes) -> dict[str, float] | None:

@@ -8,6 +8,7 @@ the source's tokens. Files made before there were any have none, and are read as
 
 from __future__ import annotations
 
+import sys
 from functools import cached_property
 from typing import Any
 
@@ -21,6 +22,7 @@ from lmkit.channel.candidates.wordtable import WordTable
 from lmkit.model import LanguageModel
 from lmkit.store.columns import MemoryColumn, narrow
 from lmkit.store.damage import damage
+from lmkit.store.facts import check, integer, record
 from lmkit.store.modelfile import ModelReader, ModelWriter
 from lmkit.store.spelling import save_spelling, stored_spelling
 
@@ -75,6 +77,7 @@ class StoredStock:
         """Raises `ModelFileError` where the file is damaged."""
         with damage(self._reader.path):
             facts = self._reader.meta[KEY]
+            check(facts, record({"version": integer(), "words": integer()}), KEY)
             words = self._words(facts["words"])
             return self._read(words) if facts["version"] == VERSION else self._renewed(words)
 
@@ -96,6 +99,11 @@ class StoredStock:
         seen = self._column("token_counts")
         if len(seen) != tokens:
             raise ValueError("its lexicon is of another vocabulary")
+        if not 0 <= known.min(initial=0) <= known.max(initial=0) < max(many, 1):
+            raise ValueError("its lexicon has words that are not there")
+        for numbers in (seen, counts):
+            if not (np.isfinite(numbers).all() and (numbers >= 0).all()):
+                raise ValueError("its lexicon has counts that are none")
         stock = Stock(
             words,
             np.zeros((len(PATTERNS), many), np.int32),
@@ -110,6 +118,8 @@ class StoredStock:
         stock.capitals[known] = capitals
         if self._reader.has_column(PREFIX + "listing"):
             stock.listing[:] = self._column("listing")
+            if not (np.isfinite(stock.listing).all() and (stock.listing >= 0).all()):
+                raise ValueError("its lexicon has counts that are none")
         return stock
 
     def _words(self, many: int) -> PackedWords:
@@ -120,8 +130,10 @@ class StoredStock:
         right = len(lengths) == len(order) == many and starts[-1] == len(codes)
         if not right or codes.max(initial=0) > len(alphabet) or codes.min(initial=1) < 1:
             raise ValueError("the words of its lexicon are not whole")
-        if not np.array_equal(np.bincount(order, minlength=many), np.ones(many)):
+        if not np.array_equal(np.sort(order), np.arange(many)):
             raise ValueError("the words of its lexicon have no order")
+        if alphabet.max(initial=0) > sys.maxunicode:
+            raise ValueError("its lexicon has letters that are none")
         return PackedWords(WordTable.packed(codes, starts, alphabet), order.astype(np.int64))
 
     def _column(self, name: str) -> NDArray[Any]:

@@ -20,7 +20,6 @@ from functools import lru_cache
 from lmkit.channel.candidates.folding import LONGEST, fold, is_word, pattern_of
 from lmkit.channel.candidates.lexicon import Lexicon
 from lmkit.model import BOS, EOS, UNK, LanguageModel
-from lmkit.text.normalization import normalizer
 from lmkit.text.tokenizers.word import WordTokenizer
 
 _TICKS = r"(?<!`)(?:`|`{3,})(?!`)"
@@ -86,7 +85,7 @@ class Surface:
         self._vocabulary = source.vocabulary
         self._tokenizer = source.encoder.tokenizer  # type: ignore[attr-defined]
         self._finer = WordTokenizer()
-        self._normalize = normalizer(settings.normalize, settings.lowercase)
+        self._normalize = settings.make_normalizer()
         self._numbers: dict[str, int] = {}
         self._pieces: dict[str, tuple[tuple[str, int], ...]] = {}
         self._numbered: dict[str, tuple[tuple[int, int], ...]] = {}

@@ -96,6 +96,10 @@ def _count(column: str, where: str) -> float:
     try:
         count = float(column)
     except ValueError:
+        if re.fullmatch(r"\s*\d[\d.,']*\s*", column):
+            raise TextError(
+                f"{where}: the count {column.strip()} is no plain number", FORM
+            ) from None
         return 1.0
     if math.isnan(count) or math.isinf(count):
         return 1.0

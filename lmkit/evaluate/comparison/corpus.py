@@ -1,8 +1,9 @@
 """The corpus of a comparison: its three texts, and the one reference text that all models code.
 
-The reference text of a split has a sentence a line, its tokens joined by single spaces. Models of
-words read the split as it is, models of characters and bytes the reference text, so that bits per
-character are of the same characters for all.
+The reference text of a split has a sentence a line, its tokens joined by single spaces. All models
+read the split as it is, those of characters and bytes through the comparison's tokenizer as their
+pre-tokenizer: so bits per character are of the same characters for all, and a model reads a text
+here as in all other commands.
 
 Where the corpus is one text it is split by a fixed rule: it is cut into stretches of
 neighbouring lines; of every ten stretches the ninth is for ``valid`` and the tenth for ``test``.
@@ -11,22 +12,19 @@ neighbouring lines; of every ten stretches the ninth is for ``valid`` and the te
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lmkit.errors import TextError, UsageError
 from lmkit.evaluate.results import CorpusFacts, SplitFacts
-from lmkit.model import EOS
 from lmkit.text.reading import Source, TextReader
 from lmkit.text.settings import TextSettings
-from lmkit.text.stream import TokenStream
+from lmkit.text.stream import Spaced
 
 LONGEST_STRETCH = 100
 FEWEST_LINES = 10
 GOLDEN = 0.6180339887498949
-_LINE_END = re.compile(" ?\n ?")
 
 NO_TEXT = SplitFacts("train", "", "", 0, 0, 0)
 OF_TEN = ("train",) * 8 + ("valid", "test")
@@ -45,22 +43,16 @@ class Corpus:
     test_lines: list[str]
     folder: Path
 
-    def training_files(self, settings: TextSettings) -> tuple[Path, Path | None]:
-        """What a model of these ``settings`` is trained on and validated with."""
-        texts = self.raw if settings == self.settings else self.reference
-        return texts["train"], texts.get("valid")
+    def sha256(self, text: Path) -> str:
+        """Of the bytes of a training text, decompressed: what a model of it says it was of."""
+        return self.facts.train.sha256 if text == self.raw.get("train") else sha256_of(text)
 
     def settings_for(self, tokenizer: str | None) -> TextSettings:
         """How a model with this ``tokenizer`` (None: the comparison's) reads its text."""
         own = self.settings
         if tokenizer is None or tokenizer == own.tokenizer:
             return own
-        return TextSettings(
-            tokenizer,
-            lowercase=own.lowercase,
-            normalize=own.normalize,
-            special_tokens=own.special_tokens,
-        )
+        return replace(own, tokenizer=tokenizer, pre_tokenizer=own.tokenizer)
 
 
 def prepare(
@@ -84,6 +76,11 @@ def prepare(
         raise UsageError(
             f"the text of a comparison is one of words, not of the tokenizer {settings.tokenizer}",
             f"a model with it instead: --model lstm:tokenizer={settings.tokenizer}",
+        )
+    if settings.pre_tokenizer is not None:
+        raise UsageError(
+            "the pre-tokenizer of a comparison's models is its own tokenizer",
+            f"--tokenizer {settings.pre_tokenizer}, without --pre-tokenizer",
         )
     folder.mkdir(parents=True, exist_ok=True)
     raw, rule = _splits(folder, given, errors, training)
@@ -120,10 +117,23 @@ def prepare(
             number,
             drop_overlap and number > 0,
             sum(map(len, lines)) + len(lines),
+            sum(len(line.encode()) for line in lines) + len(lines),
         ),
         lines,
         folder,
     )
+
+
+def written_files(folder: Path, copied: Sequence[str]) -> list[Path]:
+    """The files in ``folder`` that `prepare`, and learning curves, may write over; ``copied`` are
+    the splits of which there is a copy."""
+    forms = ["*.reference.txt", "test.distinct.txt", "train-*-percent.txt"]
+    return [
+        path
+        for form in [*forms, *(f"{split}.txt" for split in copied)]
+        for path in folder.glob(form)
+        if path.is_file()
+    ]
 
 
 def _splits(
@@ -137,26 +147,27 @@ def _splits(
             f"there is a --{other} text but no {lack} text",
             f"--{lack} FILE, or one CORPUS, which is then split",
         )
-    raw = {split: _as_file(folder, split, source) for split, source in given.items()}
+    raw = {split: _as_file(folder, split, source, errors) for split, source in given.items()}
     return raw, None
 
 
-def _as_file(folder: Path, split: str, source: Source) -> Path:
-    """``source`` itself, or a copy of what can be read only once."""
+def _as_file(folder: Path, split: str, source: Source, errors: str) -> Path:
+    """``source`` itself, or a copy, in UTF-8, of what can be read only once or is in another
+    encoding."""
     if isinstance(source, str | Path) and str(source) != "-":
         path = Path(source)
         if path.is_file() or not path.exists():
             return path
     target = folder / f"{split}.txt"
     with target.open("wb") as file:
-        for chunk in TextReader(source):
+        for chunk in TextReader(source, errors):
             file.write(chunk.data)
     return target
 
 
 def split_by_rule(source: Source, folder: Path, errors: str) -> tuple[dict[str, Path], str]:
     """Split ``source`` into files in ``folder``; what was done, in words."""
-    source = _as_file(folder, "all", source)
+    source = _as_file(folder, "all", source, errors)
     total = sum(chunk.data.count(b"\n") for chunk in TextReader(source, errors))
     if not total:
         raise TextError(f"the text is empty: {source}", "a file with words in it")
@@ -191,13 +202,10 @@ def _raw_lines(reader: TextReader) -> Iterator[bytes]:
 def write_reference(source: Path, target: Path, settings: TextSettings, errors: str) -> None:
     """Write the reference text of ``source``: a sentence a line, its tokens with single spaces
     between them."""
-    stream = TokenStream(settings)
+    spaced = Spaced(settings)
     with target.open("w", encoding="utf-8", newline="\n") as file:
-        for numbers in stream.of_chunks(TextReader(source, errors)):
-            spellings = list(stream.lexicon.tokens)
-            spellings[EOS] = "\n"
-            joined = " ".join(map(spellings.__getitem__, numbers.tolist()))
-            file.write(_LINE_END.sub("\n", joined))
+        for numbers in spaced.stream.of_chunks(TextReader(source, errors)):
+            file.write(spaced.join(numbers))
 
 
 def read_lines(path: Path) -> list[str]:
@@ -243,7 +251,8 @@ def _drop(
     target = folder / "test.distinct.txt"
     lines = read_lines(reference)
     originals: Sequence[bytes] = [f"{line}\n".encode() for line in lines]
-    if settings.segment == "line" and not settings.skip_empty_lines:
+    line_by_line = settings.segment == "line" and settings.special_tokens != "drop"
+    if line_by_line and not settings.skip_empty_lines:
         originals = list(_raw_lines(TextReader(raw, errors)))
     with target.open("wb") as file:
         file.writelines(

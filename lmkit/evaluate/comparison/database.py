@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-from lmkit.errors import LmkitError
+from lmkit.errors import ExitCode, LmkitError, one_line
 from lmkit.evaluate.results import Comparison, ModelResult
 from lmkit.measures import LN2
 
@@ -24,6 +27,25 @@ select runs.id as run, runs.corpus, models.rank, models.name, models.bits_per_ch
 from models join runs on runs.id = models.run where models.status = 'ok'
 order by runs.id desc, models.rank
 """
+KEY = "id INTEGER PRIMARY KEY"
+SENTENCES = """
+create table if not exists sentences
+(id INTEGER PRIMARY KEY, test_sha256 TEXT, line INTEGER, text TEXT, characters INTEGER)
+"""
+SCORES = """
+create table if not exists scores
+(model INTEGER REFERENCES models(id), sentence INTEGER REFERENCES sentences(id), bits FLOAT,
+ PRIMARY KEY (model, sentence))
+"""
+WORDS = ("rule", "reason", "unit", "file", "state", "perplexity_group")
+"""Columns of text that may be empty."""
+COUNTS = ("rank", "vocabulary", "size", "ngrams", "parameters", "file_bytes", "seed", "sentences",
+          "tokens", "oovs", "characters")  # fmt: skip
+"""Columns of whole numbers that may be empty."""
+PATIENCE = 1.0
+"""Seconds that SQLite waits for others before somebody is told."""
+LONGEST_WAIT = 60.0
+"""Seconds until the rows are put elsewhere."""
 
 
 def flat(row: ModelResult, comparison: Comparison, *, nested: bool = True) -> dict[str, Any]:
@@ -56,7 +78,9 @@ def flat(row: ModelResult, comparison: Comparison, *, nested: bool = True) -> di
         "perplexity_excluding_oovs": row.perplexity_excluding_oovs,
         "perplexity_group": row.group,
         "characters": row.characters,
+        "bytes": row.bytes,
         "bits_per_character": row.bits_per_character,
+        "bits_per_byte": row.bits_per_byte,
         "bits_low": row.bits_low,
         "bits_high": row.bits_high,
         "spread": row.spread,
@@ -115,98 +139,143 @@ def _nested(row: ModelResult, comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def write_results(comparison: Comparison, test_lines: Sequence[str], path: Path) -> int:
-    """Add ``comparison`` to the database ``path``; the number of its run.
+def write_results(
+    comparison: Comparison,
+    test_lines: Sequence[str],
+    path: Path,
+    waiting: Callable[[], None] | None = None,
+) -> int:
+    """Add ``comparison`` to the database ``path``, all of it or nothing; the number of its run.
 
-    Raises `LmkitError` where ``path`` cannot be written or is no database.
+    ``waiting`` is called once where another program has the database locked. Raises `LmkitError`
+    where ``path`` cannot be written, is no database, or stays locked until somebody interrupts
+    or `LONGEST_WAIT` is over; the rows are then in a database of their own beside it, which the
+    message names.
     """
-    import sqlite3
-
-    import sqlite_utils
-
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        database = sqlite_utils.Database(path)
+        return _add_run(comparison, test_lines, path, waiting)
+    except (sqlite3.Error, UnicodeDecodeError, KeyboardInterrupt) as error:
+        # Of a damaged file, SQLite quotes what no Python string can hold.
+        reason = "interrupted" if isinstance(error, KeyboardInterrupt) else one_line(error)
+        aside = _unused(path)
         try:
-            with database.conn:
-                return _write(database, comparison, test_lines)
-        finally:
-            database.conn.close()
-    except sqlite3.Error as error:
-        raise LmkitError(f"cannot write {path}: {error}", "another --output") from error
-
-
-def _write(database: Any, comparison: Comparison, test_lines: Sequence[str]) -> int:
-    facts = comparison.corpus
-    run = (
-        database["runs"]
-        .insert(
-            {
-                "started": comparison.started,
-                "seconds": round(comparison.seconds, 3),
-                "command": comparison.command,
-                "corpus": facts.name,
-                "train_sha256": facts.train.sha256,
-                "test_sha256": facts.test.sha256,
-                "train_tokens": facts.train.tokens,
-                "test_tokens": facts.test.tokens,
-                "characters": facts.reference_characters,
-                "rule": facts.rule,
-                "overlap": facts.overlap,
-                "dropped": facts.dropped,
-                "seed": comparison.seed,
-                "resamples": comparison.resamples,
-                "machine": comparison.machine,
-                "versions": json.dumps(comparison.versions),
-                "notes": json.dumps(comparison.notes),
-            },
-            pk="id",
-            alter=True,
+            _add_run(comparison, test_lines, aside, None)
+        except sqlite3.Error:
+            aside.unlink(missing_ok=True)
+            raise LmkitError(f"cannot write {path}: {reason}", "another --output") from error
+        failure = LmkitError(
+            f"cannot write {path}: {reason}; the rows of this comparison are in {aside}",
+            f"that file, or the same command again when {path} can be written:"
+            " nothing is trained twice",
         )
-        .last_pk
+        if isinstance(error, KeyboardInterrupt):
+            failure.exit_code = ExitCode.INTERRUPTED
+        raise failure from error
+
+
+def _unused(path: Path) -> Path:
+    return next(
+        place
+        for number in count(1)
+        if not (place := path.with_name(f"{path.stem}-{number}{path.suffix}")).exists()
     )
-    sentences = _sentences(database, facts.test.sha256, test_lines)
+
+
+def _add_run(
+    comparison: Comparison,
+    test_lines: Sequence[str],
+    path: Path,
+    waiting: Callable[[], None] | None,
+) -> int:
+    connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+    try:
+        _lock(connection, waiting)
+        run = _write(connection, comparison, test_lines)
+        connection.execute("COMMIT")
+        return run
+    finally:
+        connection.close()
+
+
+def _lock(connection: sqlite3.Connection, waiting: Callable[[], None] | None) -> None:
+    """Begin a transaction that nobody can hold up later. Raises `sqlite3.Error` where others
+    hold the database for longer than `LONGEST_WAIT`."""
+    end = time.monotonic() + LONGEST_WAIT
+    while True:
+        try:
+            connection.execute("BEGIN EXCLUSIVE")
+            return
+        except sqlite3.OperationalError as error:
+            locked = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+            if not locked or time.monotonic() > end:
+                raise
+        if waiting is not None:
+            waiting()
+            waiting = None
+
+
+def _write(
+    connection: sqlite3.Connection, comparison: Comparison, test_lines: Sequence[str]
+) -> int:
+    facts = comparison.corpus
+    of_run = "run INTEGER REFERENCES runs(id)"
+    run = _insert(
+        connection,
+        "runs",
+        {
+            "started": comparison.started,
+            "seconds": round(comparison.seconds, 3),
+            "command": comparison.command,
+            "corpus": facts.name,
+            "train_sha256": facts.train.sha256,
+            "test_sha256": facts.test.sha256,
+            "train_tokens": facts.train.tokens,
+            "test_tokens": facts.test.tokens,
+            "characters": facts.reference_characters,
+            "bytes": facts.reference_bytes,
+            "rule": facts.rule,
+            "overlap": facts.overlap,
+            "dropped": facts.dropped,
+            "seed": comparison.seed,
+            "resamples": comparison.resamples,
+            "machine": comparison.machine,
+            "versions": json.dumps(comparison.versions),
+            "notes": json.dumps(comparison.notes),
+        },
+        KEY,
+    )
+    sentences = _sentences(connection, facts.test.sha256, test_lines)
+    connection.execute(SCORES)
     for row in comparison.rows:
         values = {"run": run, **flat(row, comparison, nested=False)}
         values["options"] = json.dumps(row.options, default=str)
-        model = (
-            database["models"]
-            .insert(values, pk="id", foreign_keys=[("run", "runs", "id")], alter=True)
-            .last_pk
-        )
+        model = _insert(connection, "models", values, KEY, of_run)
         if row.log_probabilities is not None:
             bits = (-row.log_probabilities / LN2).tolist()
-            database["scores"].create(
-                {"model": int, "sentence": int, "bits": float},
-                pk=("model", "sentence"),
-                foreign_keys=[("model", "models", "id"), ("sentence", "sentences", "id")],
-                if_not_exists=True,
+            connection.executemany(
+                "INSERT INTO scores VALUES (?, ?, ?)",
+                ((model, *score) for score in zip(sentences, bits, strict=True)),
             )
-            scores = zip(sentences, bits, strict=True)
-            _insert(database, "scores", ((model, *score) for score in scores))
-    points = list(_points(comparison, run))
-    if points:
-        database["curves"].insert_all(points, foreign_keys=[("run", "runs", "id")], alter=True)
-    database.create_view("ranking", RANKING, replace=True)
-    return int(run)
+    for point in _points(comparison, run):
+        _insert(connection, "curves", point, of_run)
+    connection.execute("DROP VIEW IF EXISTS ranking")
+    connection.execute(f"CREATE VIEW ranking AS {RANKING}")
+    return run
 
 
-def _sentences(database: Any, sha256: str, lines: Sequence[str]) -> range:
+def _sentences(connection: sqlite3.Connection, sha256: str, lines: Sequence[str]) -> range:
     """The ids of the sentences of a test text, written where it is a new one."""
-    if "sentences" in database.table_names():
-        found = database.execute(
-            "select min(id), count(*) from sentences where test_sha256 = ?", [sha256]
-        ).fetchone()
-        if found[1] == len(lines):
-            return range(found[0], found[0] + found[1])
-        first = 1 + (database.execute("select max(id) from sentences").fetchone()[0] or 0)
-    else:
-        first = 1
-    columns = {"id": int, "test_sha256": str, "line": int, "text": str, "characters": int}
-    database["sentences"].create(columns, pk="id", if_not_exists=True)
-    _insert(
-        database,
-        "sentences",
+    connection.execute(SENTENCES)
+    first, number = connection.execute(
+        "SELECT min(id), count(*) FROM sentences WHERE test_sha256 = ?", [sha256]
+    ).fetchone()
+    if number == len(lines):
+        return range(first or 1, (first or 1) + number)
+    (last,) = connection.execute("SELECT max(id) FROM sentences").fetchone()
+    first = 1 + (last or 0)
+    connection.executemany(
+        "INSERT INTO sentences VALUES (?, ?, ?, ?, ?)",
         (
             (first + number, sha256, number + 1, line, len(line) + 1)
             for number, line in enumerate(lines)
@@ -215,11 +284,32 @@ def _sentences(database: Any, sha256: str, lines: Sequence[str]) -> range:
     return range(first, first + len(lines))
 
 
-def _insert(database: Any, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
-    """Many short rows: sqlite-utils writes a few hundred at a time, each to the disk."""
-    places = ", ".join("?" * len(database[table].columns))
-    with database.conn:
-        database.conn.executemany(f"insert into {table} values ({places})", rows)
+def _insert(
+    connection: sqlite3.Connection, table: str, row: Mapping[str, Any], *columns: str
+) -> int:
+    """Add ``row``, and return its number. Where there is no such ``table`` it is made, with
+    ``columns`` first; columns that an older version did not know are added."""
+    there = {name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")}
+    said = {definition.split()[0]: definition for definition in columns}
+    wanted = {**said, **{name: _definition(name, row[name]) for name in row if name not in said}}
+    if not there:
+        connection.execute(f"CREATE TABLE {table} ({', '.join(wanted.values())})")
+    else:
+        for name in wanted.keys() - there:
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {wanted[name]}")
+    places = ", ".join("?" * len(row))
+    added = connection.execute(
+        f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})", list(row.values())
+    )
+    return added.lastrowid or 0
+
+
+def _definition(name: str, value: Any) -> str:
+    """A column and its type; the value may be None in the row with which a table begins."""
+    if isinstance(value, str) or name in WORDS:
+        return f"{name} TEXT"
+    whole = isinstance(value, int) or name in COUNTS
+    return f"{name} INTEGER" if whole else f"{name} FLOAT"
 
 
 def _points(comparison: Comparison, run: int) -> Iterator[dict[str, Any]]:

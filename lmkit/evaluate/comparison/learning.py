@@ -90,31 +90,31 @@ def _of_one_shape(spec: Spec, row: ModelResult) -> Spec:
     return spec if preset is None else replace(spec, options={**spec.options, "preset": preset})
 
 
-def _part(workshop: Workshop, share: float) -> tuple[dict[str, Path], SplitFacts]:
-    """The files of a part of the training text, and its sizes."""
+def _part(workshop: Workshop, share: float) -> tuple[Path, SplitFacts]:
+    """A part of the training text, and its sizes."""
     corpus = workshop.corpus
     name = f"train-{100 * share:g}-percent"
     raw = corpus.folder / f"{name}.txt"
     reference = corpus.folder / f"{name}.reference.txt"
     write_part(corpus.raw["train"], raw, share, corpus.errors)
     write_reference(raw, reference, corpus.settings, corpus.errors)
-    return {"raw": raw, "reference": reference}, split_facts(name, raw, reference)
+    return raw, split_facts(name, raw, reference)
 
 
 def _point(
     workshop: Workshop,
     spec: Spec,
     share: float,
-    texts: tuple[dict[str, Path], SplitFacts],
+    text: tuple[Path, SplitFacts],
     seed: int,
 ) -> CurvePoint:
-    paths, facts = texts
+    path, facts = text
     if "time_budget" in spec.options:
         budget = round(spec.options["time_budget"] * share, 1)
         spec = replace(spec, options={**spec.options, "time_budget": max(budget, 0.5)})
     spec = replace(spec, name=f"{spec.name} part {100 * share:g}")
-    made = workshop.make(spec, seed, paths)
+    made = workshop.make(spec, seed, path)
     scores = score_text(made.model, workshop.corpus)
-    characters = scores.figures.characters or 0
+    characters = workshop.corpus.facts.reference_characters
     bits = float(-scores.log_probabilities.sum() / LN2 / characters)
     return CurvePoint(share, facts.sentences, facts.characters, bits, training_seconds(made.model))

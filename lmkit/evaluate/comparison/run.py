@@ -174,6 +174,8 @@ class _Run:
         made = self._made(spec, self.seed)
         scores = score_text(made.model, corpus, self.shown, self.workshop.watching.progress)
         _describe(row, made)
+        row.characters = corpus.facts.reference_characters
+        row.bytes = corpus.facts.reference_bytes
         _add_parts(row, [self.by_key[key] for key in made.parts])
         self.by_key[made.key] = row
         _set_figures(row, scores)
@@ -211,7 +213,7 @@ class _Run:
         ]
         bits = [result.bits_per_character for result in row.seeds]
         row.spread = float(np.std(bits, ddof=1))
-        row.bits_per_character = float(np.mean(bits))
+        _set_bits(row, float(np.mean(bits)))
         row.log_probabilities = np.mean([found.log_probabilities for _, found in several], axis=0)
         logs = [found.figures.log_probability for _, found in several]
         row.perplexity = float(np.exp(-np.mean(logs) / scores.figures.tokens))
@@ -268,13 +270,18 @@ def _sum(one: int | None, other: int | None) -> int | None:
 def _set_figures(row: ModelResult, scores: TextScores) -> None:
     figures = scores.figures
     row.sentences, row.tokens, row.oovs = figures.sentences, figures.tokens, figures.oovs
-    row.characters = figures.characters
     row.perplexity = figures.perplexity
     row.perplexity_excluding_oovs = figures.perplexity_excluding_oovs
     row.log_probabilities = scores.log_probabilities
-    row.bits_per_character = _bits(scores, row)
+    _set_bits(row, _bits(scores, row))
     row.scoring_tokens_per_second = scores.tokens_per_second
     row.state = scores.state
+
+
+def _set_bits(row: ModelResult, per_character: float) -> None:
+    assert row.characters and row.bytes
+    row.bits_per_character = per_character
+    row.bits_per_byte = per_character * row.characters / row.bytes
 
 
 def _bits(scores: TextScores, row: ModelResult) -> float:
@@ -297,4 +304,6 @@ def samples(model: LanguageModel, seed: int) -> list[str]:
         drawn: list[Any] = model.generate(SAMPLES, max_tokens=longest, seed=seed)
     except (UnsupportedError, NotImplementedError):
         return []
-    return [sentence.text for sentence in drawn]
+    # A model of bytes may draw what is no UTF-8, which neither a page nor a database can hold.
+    drawn_bytes = [sentence.text.encode(errors="surrogateescape") for sentence in drawn]
+    return [text.decode(errors="replace") for text in drawn_bytes]

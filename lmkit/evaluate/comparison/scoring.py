@@ -20,10 +20,13 @@ from lmkit.evaluate.comparison.corpus import Corpus
 from lmkit.evaluate.perplexity import running_reader
 from lmkit.evaluate.results import TokenSurprise
 from lmkit.evaluate.scoring import token_texts
-from lmkit.measures import LN2, Perplexity
+from lmkit.measures import LN2, NO_TEXT, Perplexity
 from lmkit.model import UNK, Batch, LanguageModel, rebase
+from lmkit.registry import resolve
 from lmkit.text.lexicon import text_token
+from lmkit.text.settings import TextSettings
 
+SAME_TEXT = ("lowercase", "normalize", "tokenizer", "pre_tokenizer")
 SHORT_SECONDS = 0.5
 """Scoring that took less is timed a second time, when everything is loaded."""
 
@@ -67,7 +70,7 @@ def score_text(
     carries, scored, seconds = _timed(model, batches, progress)
     if seconds < SHORT_SECONDS:
         _, scored, seconds = _timed(model, batches, None)
-    total = Perplexity(0, 0, 0, 0.0, 0.0, 0.0, 0)
+    total = NO_TEXT
     sums: list[NDArray[np.float64]] = []
     surprises: dict[int, list[TokenSurprise]] = {}
     first = 0
@@ -90,28 +93,47 @@ def score_text(
 
 
 def batches_of(model: LanguageModel, corpus: Corpus) -> list[Batch]:
-    """The test text in batches of ``model``'s tokens, read so that they are the reference text.
+    """The test text in batches of ``model``'s tokens, read as it reads text everywhere.
 
-    Raises `UnsupportedError` where the model reads no form of the text so.
+    Raises `UnsupportedError` where what it reads is not the reference text. A model whose sentences
+    are others, but whose tokens are the comparison's, reads the reference text line by line.
     """
-    for path in (corpus.reference["test"], corpus.raw["test"]):
-        batches = _read(model, path, corpus)
-        if batches is not None and is_reference(model, batches, corpus.test_lines):
-            return batches
     own, other = corpus.settings, model.encoder.settings
+    paths = [corpus.raw["test"]]
+    if (other.tokenizer, other.pre_tokenizer) == (own.tokenizer, own.pre_tokenizer):
+        paths.append(corpus.reference["test"])
+    for path in paths:
+        batches = _read(model, path, corpus)
+        if is_reference(model, batches, corpus.test_lines):
+            return batches
     differ = [
         f"{name.replace('_', '-')} {getattr(other, name)}, not {getattr(own, name)}"
-        for name in ("lowercase", "normalize", "tokenizer", "segment", "skip_empty_lines")
+        for name in (*SAME_TEXT, "segment", "skip_empty_lines", "rules")
         if getattr(other, name) != getattr(own, name)
     ]
     raise UnsupportedError(
         "it reads the test text as other text than the comparison does"
         + (f" ({'; '.join(differ)})" if differ else ""),
-        "a model with the comparison's normalisation, or a comparison with the model's",
+        _mended(own, other),
     )
 
 
-def _read(model: LanguageModel, path: Path, corpus: Corpus) -> list[Batch] | None:
+def _mended(own: TextSettings, other: TextSettings) -> str:
+    """What to do about a model that reads text as ``other`` says in a comparison of ``own``."""
+    tokenizer = resolve("tokenizer", other.tokenizer)
+    if other.tokenizer == own.tokenizer or not (
+        tokenizer.keeps_spaces or other.tokenizer == "whitespace"
+    ):
+        return "a model with the comparison's normalisation, or a comparison with the model's"
+    options = f"--tokenizer {other.tokenizer} --pre-tokenizer {own.tokenizer}"
+    if own.lowercase:
+        options += " --lowercase"
+    if own.normalize != tokenizer.default_normalize:
+        options += f" --normalize {own.normalize}"
+    return f"lmkit train TEXT {options} --output MODEL.lm"
+
+
+def _read(model: LanguageModel, path: Path, corpus: Corpus) -> list[Batch]:
     encoder: Any = model.encoder
     changes: Any = {"special_tokens": corpus.settings.special_tokens, "errors": corpus.errors}
     if path == corpus.reference["test"]:

@@ -181,15 +181,16 @@ def _options(text: str, rest: str) -> dict[str, Any]:
     last = ""
     for piece in rest.split(",") if rest else []:
         name, equals, value = piece.partition("=")
-        if equals:
-            last = name.strip().replace("-", "_")
-            last = ALIASES.get(last, last)
-            raw[last] = value.strip()
-        elif last and _is_number(piece):
+        if not equals and last and _is_number(piece):
             raw[last] += f",{piece.strip()}"
-        else:
-            last = piece.strip().replace("-", "_")
-            raw[last] = "yes"
+            continue
+        last = name.strip().replace("-", "_")
+        last = ALIASES.get(last, last) if equals else last
+        if last in raw:
+            raise UsageError(
+                f"{text}: {last.replace('_', '-')} is given twice", "leaving out one of the two"
+            )
+        raw[last] = value.strip() if equals else "yes"
     for name in NORMALIZATION:
         if name in raw:
             raise UsageError(

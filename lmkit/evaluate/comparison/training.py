@@ -1,8 +1,8 @@
 """Models of a comparison as files: trained once, found again by what they were made of.
 
 The name of a file ends in a digest of the text, the options and the seed. A model file is put in
-its place only when it is whole, so that one that is there need not be trained again; a network
-whose checkpoint is there goes on from it.
+its place only when it is whole, so that one that is there need not be trained again, if it says
+that it was trained on that text; a network whose checkpoint is there goes on from it.
 """
 
 from __future__ import annotations
@@ -58,25 +58,24 @@ class Workshop:
     force: bool = False
     watching: Watching = field(default_factory=Watching)
 
-    def make(self, spec: Spec, seed: int, train_texts: dict[str, Path] | None = None) -> Trained:
+    def make(self, spec: Spec, seed: int, part: Path | None = None) -> Trained:
         """The model of ``spec``: a file that is there, or trained now.
 
-        ``train_texts`` has ``raw`` and ``reference`` of a part of the training text. Raises what
+        ``part`` is a part of the training text, in place of the whole. Raises what
         `lmkit.api.train` raises.
         """
         if spec.path is not None:
             return Trained(load(spec.path), spec.path, "given", None, key_of({"path": spec.path}))
         settings = self.corpus.settings_for(spec.tokenizer)
-        text, valid = self.corpus.training_files(settings)
-        if train_texts is not None:
-            text = train_texts["raw" if settings == self.corpus.settings else "reference"]
+        text = part or self.corpus.raw["train"]
+        valid = self.corpus.raw.get("valid")
         options = dict(spec.options)
         # A second one of the same kind must share no seed with the first, however many each has.
         seed += 1000 * (spec.copy - 1)
         drawn = draws(spec)
         facts = {
             "train": self.corpus.facts.train.sha256,
-            "part": None if train_texts is None else text.name,
+            "part": None if part is None else part.name,
             "valid": self.corpus.facts.valid.sha256 if self.corpus.facts.valid else None,
             "settings": settings.as_dict(),
             "backend": spec.backend,
@@ -86,8 +85,9 @@ class Workshop:
         }
         key = key_of(facts)
         path = self.folder / f"{slug(spec.name)}-{key}.lm"
+        digest = self.corpus.sha256(text)
         old = None if self.force else opened(path)
-        if old is not None:
+        if old is not None and _is_of(old, digest):
             return Trained(old, path, "reused", seed if drawn else None, key)
         limits = {name: options.pop(name) for name in VOCABULARY if name in options}
         if spec.is_network:
@@ -107,6 +107,10 @@ class Workshop:
         }
         self.folder.mkdir(parents=True, exist_ok=True)
         model = self._trained(text, path, call, options)
+        if not _is_of(model, digest):
+            raise LmkitError(
+                f"{text} has changed while models were trained on it", "the same command again"
+            )
         return Trained(model, path, "trained", seed if drawn else None, key)
 
     def _trained(
@@ -143,6 +147,12 @@ def naming_options(backend: str) -> Iterator[None]:
 
 def _help(backend: str) -> str:
     return "mix --help" if backend == MIX else "train --help"
+
+
+def _is_of(model: LanguageModel, digest: str) -> bool:
+    """Whether ``model`` says that it was trained on the text with this SHA-256."""
+    runs: Sequence[dict[str, Any]] = model.runs
+    return bool(runs) and runs[-1]["sha256"] == digest
 
 
 def opened(path: Path) -> LanguageModel | None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
-from lmkit.errors import LmkitError
+from lmkit.errors import LmkitError, UsageError
+from lmkit.files.atomic import open_target
 
 if TYPE_CHECKING:
     from lmkit.evaluate.results import Comparison
@@ -32,12 +32,18 @@ def require_report(path: str | Path | None = None, coming: Path | None = None) -
             + " not installed",
             "pip install 'lmkit[report]'",
         )
+    if str(path) == "-":
+        raise UsageError(
+            "a report cannot be written to standard output, where the table is",
+            "--report report.html",
+        )
     if path is not None and Path(path).is_dir():
         raise LmkitError(f"cannot write {path}: it is a directory", f"{Path(path) / 'report.html'}")
-    if path is not None and Path(path).parent != coming and not Path(path).parent.is_dir():
-        raise LmkitError(
-            f"cannot write {path}: there is no directory {Path(path).parent}", "making it first"
-        )
+    if path is None or Path(path).parent == coming:
+        return
+    parent = Path(os.path.realpath(path)).parent if Path(path).is_symlink() else Path(path).parent
+    if not parent.is_dir():
+        raise LmkitError(f"cannot write {path}: there is no directory {parent}", "making it first")
 
 
 def write_report(comparison: Comparison, path: str | Path) -> None:
@@ -71,21 +77,5 @@ def write_picture(comparison: Comparison, path: str | Path) -> None:
 
 
 def _write(text: str, path: Path) -> None:
-    temporary: str | None = None
-    try:
-        with NamedTemporaryFile(
-            "w", encoding="utf-8", newline="\n", dir=path.parent, prefix=f".{path.name}.",
-            delete=False,
-        ) as file:  # fmt: skip
-            temporary = file.name
-            # As a file that is opened for writing would have been made.
-            mask = os.umask(0)
-            os.umask(mask)
-            os.chmod(temporary, 0o666 & ~mask)
-            file.write(text)
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        reason = (error.strerror or str(error)).lower()
-        raise LmkitError(f"cannot write {path}: {reason}", "another place for the report") from None
+    with open_target(path) as file:
+        file.write(text.encode())

@@ -49,6 +49,8 @@ class AdaptiveSoftmax(Softmax):
         self._order = np.asarray(order)
         if len(self._order) != count:
             raise UsageError(f"the adaptive softmax is laid out for {len(order) + 1} tokens")
+        if not np.array_equal(np.sort(self._order), np.delete(np.arange(self.vocabulary), BOS)):
+            raise UsageError("the order of the adaptive softmax is not one of all tokens")
         if cutoffs is None:
             cutoffs = sorted({max(1, count // 16), max(1, count // 4)})
         if factor < 1:

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import count
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ from lmkit.model import EOS
 from lmkit.text.growing import GrowingArray
 from lmkit.text.lexicon import LINE_END, Lexicon, newest
 from lmkit.text.normalization import Normalizer
+
+if TYPE_CHECKING:
+    from lmkit.text.settings import TextSettings
 
 
 class Bulk(Protocol):
@@ -40,6 +43,13 @@ class Tokenizer(ABC):
     end_width: ClassVar[int] = 0
     """What the end of a sentence adds to the length of the reference text, beside the
     widths of its tokens. (A sentence is never shorter than 1.)"""
+    keeps_spaces: ClassVar[bool] = False
+    """Whether tokens hold all white space of the text."""
+
+    @classmethod
+    def of(cls, settings: TextSettings) -> Tokenizer:
+        """The tokenizer that ``settings`` mean, by whose name it was found."""
+        return cls()
 
     @abstractmethod
     def tokenize(self, text: str) -> list[str]:
@@ -206,7 +216,8 @@ class SymbolBulk(ABC):
 
     def __call__(self, text: bytes) -> NDArray[np.int32]:
         if self._normalize is not None:
-            text = self._normalize(text.decode()).encode()
+            decoded = text.decode(errors="surrogateescape")
+            text = self._normalize(decoded).encode(errors="surrogateescape")
         symbols = self.symbols(text)
         if not len(symbols):
             return np.zeros(0, np.int32)

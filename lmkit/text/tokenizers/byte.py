@@ -1,6 +1,7 @@
-"""Every byte of a line's UTF-8 is a token.
+"""Every byte of a line is a token, whatever file it is: nothing is decoded.
 
-A byte from 0x21 to 0x7E is its own character; any other is written ``<0xNN>``.
+A byte from 0x21 to 0x7E is its own character; any other is written ``<0xNN>``. Only LF ends a
+line. As Python text, a byte that is no part of UTF-8 is a lone surrogate (PEP 383).
 """
 
 from __future__ import annotations
@@ -22,21 +23,23 @@ _CONTINUATIONS = frozenset(TOKENS[0x80:0xC0])
 
 
 class ByteTokenizer(Tokenizer):
-    """Tokens are the bytes of UTF-8."""
+    """Tokens are bytes."""
 
     name: ClassVar[str] = "byte"
     unit: ClassVar[str] = "byte"
     default_normalize: ClassVar[str] = "none"
     end_width: ClassVar[int] = 1
+    keeps_spaces: ClassVar[bool] = True
 
     def tokenize(self, text: str) -> list[str]:
-        return [TOKENS[byte] for byte in text.encode()]
+        return [TOKENS[byte] for byte in text.encode(errors="surrogateescape")]
 
     def join(self, tokens: Sequence[str]) -> str:
-        """The text of these bytes; what is no UTF-8 (a model may draw it) becomes U+FFFD."""
+        """The text of these bytes. What is no UTF-8 becomes lone surrogates, so that
+        ``text.encode(errors="surrogateescape")`` gives the bytes again."""
         return b"".join(
             _BYTES[token] if token in _BYTES else token.encode() for token in tokens
-        ).decode(errors="replace")
+        ).decode(errors="surrogateescape")
 
     def widths(self, tokens: Sequence[str]) -> NDArray[np.int32]:
         """1 for the first byte of a code point, 0 for the others."""

@@ -19,6 +19,7 @@ class CharTokenizer(Tokenizer):
     name: ClassVar[str] = "char"
     unit: ClassVar[str] = "character"
     end_width: ClassVar[int] = 1
+    keeps_spaces: ClassVar[bool] = True
 
     def tokenize(self, text: str) -> list[str]:
         return list(text)

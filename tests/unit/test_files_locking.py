@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from lmkit.datasets import locking
-from lmkit.datasets.locking import exclusive
+from lmkit.files import locking
+from lmkit.files.locking import exclusive
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from lmkit.datasets.locking import exclusive
+from lmkit.files.locking import exclusive
 with exclusive(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

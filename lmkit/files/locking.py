@@ -1,7 +1,7 @@
-"""One process at a time on one data set file.
+"""One process at a time, such as on one data set file.
 
 The lock is the operating system's (flock, or its Windows counterpart), so a
-killed process never leaves a locked data set behind.
+killed process never leaves anything locked behind.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ OPEN_ATTEMPTS = 100
 if sys.platform == "win32":
     import msvcrt
 
-    def _try_lock(descriptor: int) -> bool:
+    def try_lock(descriptor: int) -> bool:
+        """Lock the open file; False where another one has it. Raises `OSError` where the file
+        system has no locks. The lock ends with the file's closing, or the process."""
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         except PermissionError:
@@ -30,7 +32,9 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _try_lock(descriptor: int) -> bool:
+    def try_lock(descriptor: int) -> bool:
+        """Lock the open file; False where another one has it. Raises `OSError` where the file
+        system has no locks. The lock ends with the file's closing, or the process."""
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -49,16 +53,21 @@ def exclusive(path: Path, waiting: Callable[[], None] | None = None) -> Iterator
     try:
         yield
     finally:
-        # Windows refuses to remove an open file, others must not see it unlocked first.
-        if sys.platform == "win32":
-            os.close(descriptor)
-            with suppress(PermissionError):
-                path.unlink(missing_ok=True)
-        else:
-            path.unlink(missing_ok=True)
-            os.close(descriptor)
+        release(descriptor, path)
         with suppress(OSError):  # not empty: another download lives there
             path.parent.rmdir()
+
+
+def release(descriptor: int, path: Path) -> None:
+    """Give up the lock on the open file ``path``, and remove it."""
+    # Windows refuses to remove an open file, others must not see it unlocked first.
+    if sys.platform == "win32":
+        os.close(descriptor)
+        with suppress(PermissionError):
+            path.unlink(missing_ok=True)
+    else:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
 
 
 def _acquire(path: Path, waiting: Callable[[], None] | None) -> int:
@@ -69,7 +78,7 @@ def _acquire(path: Path, waiting: Callable[[], None] | None) -> int:
         held = False
         try:
             # The last holder may have removed this very file between open and lock.
-            held = _try_lock(descriptor) and _same_file(descriptor, path)
+            held = try_lock(descriptor) and same_file(descriptor, path)
         finally:
             if not held:
                 os.close(descriptor)
@@ -92,7 +101,8 @@ def _open(path: Path) -> int:
     raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path.parent))
 
 
-def _same_file(descriptor: int, path: Path) -> bool:
+def same_file(descriptor: int, path: Path) -> bool:
+    """Whether the open file is the one that ``path`` names now."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:

@@ -11,15 +11,21 @@ import bz2
 import contextlib
 import gzip
 import lzma
+import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from lmkit.errors import UsageError
-from lmkit.store.replacing import cannot_write, check_place, replace, temporary_beside
+from lmkit.files.replacing import Temporary, cannot_write, check_place, kind_of, not_regular
 
 Target = str | Path | BinaryIO
+
+_DESCRIPTOR = re.compile(rf"/(?:dev|proc/(?:self|{os.getpid()}))/fd/(\d{{1,9}})")
+_LINKS = 40
+"""So many links one after the other are a circle."""
 
 GZIP_LEVEL = 6
 """gzip's own default; Python's, 9, takes three times as long for one percent."""
@@ -30,8 +36,10 @@ def open_target(target: Target) -> Iterator[BinaryIO]:
     """A binary stream to ``target``: a path, ``-`` for standard output, or an open stream.
 
     A regular file is replaced when the block is left without an exception, and else stays as
-    it was. ``.gz``, ``.bz2``, ``.xz`` and (with the package zstandard) ``.zst`` are compressed.
-    Raises `LmkitError` where the file cannot be written.
+    it was; a link is written through. A pipe or a device is written to as it comes, and what
+    names an open file of this process, such as ``/dev/stdout``, is that file. ``.gz``, ``.bz2``,
+    ``.xz`` and (with the package zstandard) ``.zst`` are compressed. Raises `LmkitError` where
+    the file cannot be written.
     """
     if not isinstance(target, str | Path):
         yield target
@@ -42,20 +50,39 @@ def open_target(target: Target) -> Iterator[BinaryIO]:
         sys.stdout.buffer.flush()
         return
     path = Path(target)
-    check_place(path)
-    if path.exists() and not path.is_file():
-        # A pipe or a device is no file to be replaced.
-        with _failures(path), open(path, "wb") as file:
+    descriptor = _open_already(path)
+    if descriptor is not None or _is_special(path):
+        if kind_of(path) == "a disk":
+            raise not_regular(path)
+        with _failures(path), open(path if descriptor is None else descriptor, "wb") as file:
             yield file
         return
-    with _failures(path):
-        temporary = temporary_beside(path)
-        try:
-            with open(temporary, "wb") as file, _compressed(file, path) as stream:
-                yield stream
-            replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    check_place(path)
+    with _failures(path), Temporary(path) as temporary:
+        with open(temporary.path, "wb") as file, _compressed(file, path) as stream:
+            yield stream
+        temporary.put()
+
+
+def _is_special(path: Path) -> bool:
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+
+
+def _open_already(path: Path) -> int | None:
+    """A new descriptor of the open file of this process that ``path`` names, as ``/dev/stdout``
+    and ``/dev/fd/3`` do: others write to it as well, so that it must not be replaced."""
+    name = path
+    for _ in range(_LINKS):
+        found = _DESCRIPTOR.fullmatch(str(name))
+        if found is not None:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+            with _failures(path):
+                return os.dup(int(found[1]))
+        if not os.path.islink(name):
+            return None
+        name = name.parent / os.readlink(name)
+    return None
 
 
 @contextlib.contextmanager
