@@ -23,11 +23,12 @@ import numpy as np
 
 from lmkit.neural.architecture import Architecture
 from lmkit.neural.blas import one_thread
-from lmkit.neural.dropout import Dropout
 from lmkit.neural.network import Network, Objective, Stretch
+from lmkit.neural.noise import Dropout
 from lmkit.neural.parameters import Parameters
-from lmkit.neural.team import Stepper, Team, parts
+from lmkit.neural.stepper import Stepper
 from lmkit.registry import resolve
+from lmkit.threads import Team, parts
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def ours(shape: Shape, threads: int) -> Step:
         clip=1.0,
     )
     states = [
-        network.zero_states(part.stop - part.start, np.dtype(np.float32))
+        network.start(part.stop - part.start, np.dtype(np.float32))
         for part in parts(shape.batch, threads)
     ]
 

@@ -3,13 +3,12 @@
 Every activation is feature-major. Between layers it is a matrix ``[features, N]`` with
 ``N = T * B`` columns, column ``t * B + b`` being step ``t`` of stream ``b``: one matrix product
 serves a whole sequence. Inside a recurrence it is ``[T, features, B]``, so that each step is one
-contiguous block. Layers take the array module ``xp`` as a parameter; NumPy is the default.
+contiguous block.
 """
 
 from __future__ import annotations
 
 import math
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -26,8 +25,7 @@ class Room:
     """Memory for the arrays of one pass, used again by the next one: fresh memory costs a page
     fault every 4 KiB. What a pass leaves to be kept must be copied."""
 
-    def __init__(self, xp: ModuleType = np) -> None:
-        self._xp = xp
+    def __init__(self) -> None:
         self._kept: dict[str, Array] = {}
 
     def empty(self, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
@@ -35,7 +33,7 @@ class Room:
         size = math.prod(shape)
         kept = self._kept.get(name)
         if kept is None or len(kept) < size or kept.dtype != dtype:
-            kept = self._kept[name] = self._xp.empty(size, dtype)
+            kept = self._kept[name] = np.empty(size, dtype)
         return kept[:size].reshape(shape)
 
 
@@ -43,22 +41,22 @@ class Fresh(Room):
     """Always new memory, for arrays that outlive a pass."""
 
     def empty(self, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
-        return self._xp.empty(shape, dtype)
+        return np.empty(shape, dtype)
 
 
-def by_step(matrix: Array, steps: int, xp: ModuleType = np, out: Array | None = None) -> Array:
+def by_step(matrix: Array, steps: int, out: Array | None = None) -> Array:
     """``[features, T * B]`` as contiguous ``[T, features, B]``, in ``out`` where it is given."""
     turned = matrix.reshape(len(matrix), steps, -1).transpose(1, 0, 2)
     if out is None:
-        return xp.ascontiguousarray(turned)
+        return np.ascontiguousarray(turned)
     out[...] = turned
     return out
 
 
-def by_feature(steps: Array, xp: ModuleType = np, out: Array | None = None) -> Array:
+def by_feature(steps: Array, out: Array | None = None) -> Array:
     """``[T, features, B]`` as contiguous ``[features, T * B]``, in ``out`` where it is given."""
     if out is None:
-        return xp.ascontiguousarray(steps.transpose(1, 0, 2)).reshape(steps.shape[1], -1)
+        return np.ascontiguousarray(steps.transpose(1, 0, 2)).reshape(steps.shape[1], -1)
     out.reshape(steps.shape[1], len(steps), -1)[...] = steps.transpose(1, 0, 2)
     return out
 

@@ -22,6 +22,7 @@ from lmkit.neural.network import Network
 from lmkit.neural.opening import open_neural_model
 from lmkit.neural.options import Options, make_options, suitable_preset
 from lmkit.neural.parameters import Parameters
+from lmkit.neural.tree import State, leaves, mapped
 from lmkit.registry import resolve
 
 if TYPE_CHECKING:
@@ -207,13 +208,13 @@ def _begin(
     return network, parameters
 
 
-def start_states(model: NeuralModel, ids: NDArray[np.int32]) -> list[tuple[Array, ...]]:
-    """The average states [H, 1] in which the network meets ``</s>`` in ``ids``; none where it
+def start_states(model: NeuralModel, ids: NDArray[np.int32]) -> State:
+    """The average state, of one stream, in which the network meets ``</s>`` in ``ids``; () where it
     meets none."""
     streams = Streams(ids, 64, 200)
     scorer = model.scorer
     states = scorer.zero(streams.batch)
-    sums = [[np.zeros((len(part), 1)) for part in layer] for layer in states]
+    sums = mapped(lambda leaf: np.zeros((*leaf.shape[:-1], 1)), states)
     count = 0
     with one_thread():
         for position in range(min(streams.length, 300)):
@@ -221,14 +222,13 @@ def start_states(model: NeuralModel, ids: NDArray[np.int32]) -> list[tuple[Array
             if position >= 20:
                 ended = np.flatnonzero(inputs[0] == EOS)
                 count += len(ended)
-                for total, layer in zip(sums, states, strict=True):
-                    for one, part in zip(total, layer, strict=True):
-                        one += part[:, ended].sum(axis=1, keepdims=True)
+                for total, leaf in zip(leaves(sums), leaves(states), strict=True):
+                    total += leaf[..., ended].sum(axis=-1, keepdims=True)
             _, states = scorer.read(inputs, states)
     if not count:
-        return []
+        return ()
     dtype = model.parameters.flat.dtype
-    return [tuple((one / count).astype(dtype) for one in total) for total in sums]
+    return mapped(lambda total: (total / count).astype(dtype), sums)
 
 
 def _watching(progress: Progress | None, watch: Watch | None) -> Watch | None:

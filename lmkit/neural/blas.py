@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cache
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -62,14 +61,14 @@ def block_rows(rows: int, inner: int, columns: int) -> int:
     return rounded if rounded <= most else most // LEAST_ROWS * LEAST_ROWS
 
 
-def product(a: Array, out: Array, xp: ModuleType = np) -> Callable[[Array], Array]:
+def product(a: Array, out: Array) -> Callable[[Array], Array]:
     """A function that writes ``a @ b`` into ``out`` [rows, columns] for any ``b``, and returns
     it: made once for the products of all steps of a recurrence."""
     rows, inner = a.shape
-    height = block_rows(rows, inner, out.shape[1]) if xp is np else rows
+    height = block_rows(rows, inner, out.shape[1])
     whole = rows - rows % height
     if height == rows:
-        return lambda b: xp.matmul(a, b, out=out)
+        return lambda b: np.matmul(a, b, out=out)
     blocks = a[:whole].reshape(-1, height, inner)
     places = out[:whole].reshape(-1, height, out.shape[1])
     rest, place = a[whole:], out[whole:]

@@ -67,5 +67,5 @@ def copied(model: NeuralModel) -> NeuralModel:
         list(model.runs),
         list(model.log),
     )
-    new.start_states = list(model.start_states)
+    new.start_states = model.start_states
     return new

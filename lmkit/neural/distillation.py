@@ -8,7 +8,7 @@ import numpy as np
 
 from lmkit.errors import UsageError
 from lmkit.neural.arrays import Array
-from lmkit.neural.network import States
+from lmkit.neural.tree import State, select, streams
 
 if TYPE_CHECKING:
     from lmkit.neural.model import NeuralModel
@@ -21,7 +21,7 @@ class Teacher:
     def __init__(self, model: NeuralModel, share: float) -> None:
         self.scorer = model.scorer
         self.share = share
-        self.states: list[States] = []
+        self.states: list[State] = []
 
     @classmethod
     def for_vocabulary(cls, model: Any, tokens: list[str], share: float) -> Teacher:
@@ -43,8 +43,8 @@ class Teacher:
         """Its distribution [V, N] after each of a worker's ``inputs`` [T, B], and its share."""
         width = inputs.shape[1]
         states = self.states[worker]
-        if states[0][0].shape[1] != width:
-            states = tuple(tuple(part[:, :width] for part in layer) for layer in states)
+        if streams(states) != width:
+            states = select(states, slice(width))
         h, self.states[worker] = self.scorer.read(inputs, states)
         softmax = self.scorer.network.softmax
         return np.exp(softmax.log_probs(self.scorer.weights, h)).T, self.share

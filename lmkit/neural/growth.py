@@ -11,6 +11,7 @@ from lmkit.errors import UnsupportedError
 from lmkit.neural.arrays import Array
 from lmkit.neural.network import EMBEDDING, Network
 from lmkit.neural.parameters import Parameters
+from lmkit.registry import resolve
 
 if TYPE_CHECKING:
     from lmkit.neural.model import NeuralModel
@@ -32,7 +33,11 @@ def grown(
             "an adaptive softmax is laid out by how frequent words are, so it cannot grow",
             "a model with the full softmax, or training on all the text",
         )
-    network = Network(replace(old, vocabulary=vocabulary))
+    options = old.softmax_options
+    if vocabulary > known:
+        # What a softmax knows of the words is laid out for as many as there are.
+        options = resolve("softmax", old.softmax).fit_options(counts, options)
+    network = Network(replace(old, vocabulary=vocabulary, softmax_options=options))
     parameters = Parameters(network.shapes(), model.parameters.flat.dtype)
     network.initialise(parameters.views, counts, generator)
     for name, view in parameters.views.items():

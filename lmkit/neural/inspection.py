@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lmkit.errors import UsageError
 from lmkit.model import EOS, UNK
+from lmkit.neural.arrays import Room
 from lmkit.neural.network import EMBEDDING
 
 if TYPE_CHECKING:
@@ -46,19 +47,13 @@ def gates(model: NeuralModel, text: str) -> tuple[list[str], list[Gates]]:
     """The tokens that are read, ``</s>`` before the first included, and every gate's activations
     as the network reads them. Gates are named as in the equations of the cell."""
     ids = np.concatenate(([EOS], model.batch(text).ids[:-1]))
-    network, scorer = model.network, model.scorer
-    x, _ = network.embedding.forward(model.parameters.views, ids)
+    network, room = model.network, Room()
+    model.scorer.in_room(room).read(ids[:, None], model.before_start)
     found = []
     for k, cell in enumerate(network.cells):
-        entering, norm = x, network.norms[k]
-        read = x if norm is None else norm.forward(model.parameters.views, x)[0]
-        prepared = scorer.prepared[k]
-        z, _ = cell.project(prepared, read, len(ids))
-        x, _, _ = cell.unroll(prepared, z, model.before_start[k])
-        if network.is_residual(k):
-            x = x + entering
+        values = cell.gates_in(room, len(ids), 1, model.parameters.flat.dtype)
         for place, name in enumerate(cell.gates):
             rows = slice(place * cell.hidden, (place + 1) * cell.hidden)
-            found.append(Gates(k, name, z[:, rows, 0].copy()))
+            found.append(Gates(k, name, values[:, rows, 0].copy()))
     tokens = model.vocabulary.tokens
     return [tokens[token] for token in ids.tolist()], found

@@ -20,10 +20,11 @@ from lmkit.cores import available_cores
 from lmkit.model import EOS, UNK, Batch, Encoder, Generated, LanguageModel
 from lmkit.neural.arrays import Array
 from lmkit.neural.blas import one_thread
-from lmkit.neural.network import Network, States
+from lmkit.neural.network import Network
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.scoring import Scorer
 from lmkit.neural.state import NeuralState
+from lmkit.neural.tree import State, named, replace
 from lmkit.sampling import Sampling, draw
 
 
@@ -31,8 +32,8 @@ class NeuralModel(LanguageModel):
     """A trained network.
 
     ``facts`` is what the file keeps in ``meta`` (``unit``, ``text``, ``training``, ``notes``),
-    ``log`` the course of the training. ``start_states`` are the states [H, 1] of each layer before
-    ``</s>`` is read at the start; without any they are zero. ``workers`` threads score long texts;
+    ``log`` the course of the training. ``start_states`` is the state of one stream before
+    ``</s>`` is read at the start; () where it is zero. ``workers`` threads score long texts;
     their number changes nothing else.
     """
 
@@ -55,7 +56,7 @@ class NeuralModel(LanguageModel):
         self.runs = runs
         self.log = log
         self.unit = facts["unit"]
-        self.start_states: list[tuple[Array, ...]] = []
+        self.start_states: State = ()
         self.int8: dict[str, tuple[Array, Array]] = {}
         self.checkpoint: Path | None = None
         self.workers = available_cores()
@@ -87,9 +88,9 @@ class NeuralModel(LanguageModel):
         return NeuralState(layers, h)
 
     @property
-    def before_start(self) -> States:
+    def before_start(self) -> State:
         """The states of one stream that is about to read the ``</s>`` before a text."""
-        return tuple(self.start_states) or self.scorer.zero(1)
+        return self.start_states or self.scorer.zero(1)
 
     # -- scoring --------------------------------------------------------------------------
 
@@ -165,9 +166,7 @@ class NeuralModel(LanguageModel):
         if not len(ended):
             return read
         fresh = self._start
-        for new, old in zip(read.layers, fresh.layers, strict=True):
-            for part, start in zip(new, old, strict=True):
-                part[:, ended] = start
+        replace(read.layers, ended, fresh.layers)
         top = np.array(read.top)
         top[:, ended] = fresh.top
         return NeuralState(read.layers, top)
@@ -234,10 +233,7 @@ class NeuralModel(LanguageModel):
                 tensors |= {**packed(name, values), f"{name}{SCALES}": scales}
             else:
                 tensors |= packed(name, view)
-        for k, layer in enumerate(self.start_states):
-            for i, part in enumerate(layer):
-                tensors[f"start.{k}.{i}"] = part
-        return tensors
+        return tensors | named(self.start_states, "start")
 
     def save(self, path: str | Path) -> None:
         from lmkit.neural.files import save_neural_model

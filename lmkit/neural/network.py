@@ -6,27 +6,32 @@ worker threads share the weights and have gradients of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import ModuleType
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from lmkit.neural.architecture import Architecture
 from lmkit.neural.arrays import Array, Room, Weights
-from lmkit.neural.cells.base import FRESH, Cell, CellState, Prepared
-from lmkit.neural.dropout import SILENT, Noise, apply
-from lmkit.neural.embedding import Embedding
-from lmkit.neural.initialisation import uniform
-from lmkit.neural.normalisation import LayerNorm
-from lmkit.neural.projection import Projection
+from lmkit.neural.cells.base import Cell
+from lmkit.neural.layer import FRESH, Backward, Layer, Pass
+from lmkit.neural.layers.compose import Prenorm, Residual, Serial
+from lmkit.neural.layers.dropout import Drop
+from lmkit.neural.layers.embedding import Embedding
+from lmkit.neural.layers.normalisation import LayerNorm
+from lmkit.neural.layers.projection import Projection
+from lmkit.neural.layers.recurrent import Recurrent
+from lmkit.neural.noise import SILENT, Noise
+from lmkit.neural.parameters import Gradients
 from lmkit.neural.softmax.base import Softmax
+from lmkit.neural.softmax.targets import Targets
+from lmkit.neural.tree import State, kept
 from lmkit.registry import resolve
 
-States = tuple[CellState, ...]
-"""The state of each layer."""
-
 EMBEDDING = "embedding"
+
+USE = Pass()
+"""For what is the same at every step of a network in use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,178 +70,100 @@ class Stretch:
 
 
 class Network:
-    """Layers of an `Architecture`."""
+    """Layers of an `Architecture`: ``body`` from ids [N] to vectors [H, N], ``top``, which brings
+    those to the width of the output vectors, and the softmax. ``cells`` are those of the body."""
 
-    def __init__(self, architecture: Architecture, xp: ModuleType = np) -> None:
+    def __init__(self, architecture: Architecture) -> None:
         self.architecture = a = architecture
-        self.xp = xp
         softmax = resolve("softmax", a.softmax)
         tied = a.tied and softmax.can_tie
-        self._vector_scale = float(np.sqrt(a.embedding)) if tied else 1.0
-        self.embedding = Embedding(EMBEDDING, tied, self._vector_scale, xp)
         cell = resolve("cell", a.cell)
         widths = [a.embedding, *[a.hidden] * a.layers]
         self.cells: list[Cell] = [
-            cell(widths[k], widths[k + 1], f"layer{k}.", xp, **a.cell_options)
-            for k in range(a.layers)
+            cell(widths[k], widths[k + 1], f"layer{k}.", **a.cell_options) for k in range(a.layers)
         ]
-        self.norms = [
-            LayerNorm(cell.inputs, f"{cell.prefix}norm.", xp) if a.layer_norm else None
-            for cell in self.cells
-        ]
-        projected = tied and a.hidden != a.embedding
-        self.projection = Projection("projection", a.hidden, a.embedding, xp) if projected else None
+        scale = float(np.sqrt(a.embedding)) if tied else 1.0
+        blocks = [layer for cell in self.cells for layer in (block(a, cell), Drop())]
+        self.body = Serial(
+            Embedding(EMBEDDING, a.vocabulary, a.embedding, scale), Drop(first=True), *blocks
+        )
+        self.top = Serial()
+        if tied and a.hidden != a.embedding:
+            self.top = Serial(Projection("projection", a.hidden, a.embedding))
+        self._top_state = self.top.start(1, np.float32)
         self.softmax: Softmax = softmax(
             a.vocabulary,
             a.embedding if tied else a.hidden,
             EMBEDDING if tied else "output.w",
-            xp,
             **a.softmax_options,
         )
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """All weights."""
-        shapes: dict[str, tuple[int, ...]] = {
-            EMBEDDING: (self.architecture.vocabulary, self.architecture.embedding)
-        }
-        for cell, norm in zip(self.cells, self.norms, strict=True):
-            shapes |= cell.shapes()
-            if norm is not None:
-                shapes |= norm.shapes()
-        if self.projection is not None:
-            shapes |= self.projection.shapes()
-        return shapes | self.softmax.shapes()
+        return self.body.shapes() | self.top.shapes() | self.softmax.shapes()
 
     def initialise(self, weights: Weights, counts: Array, generator: np.random.Generator) -> None:
         """Set the first weights; ``counts`` [V] are the unigram counts."""
-        # What the first layer reads has variance one, however the vectors are scaled: smaller
-        # inputs cost the first half of a short training.
-        uniform(weights[EMBEDDING], generator, 3.0**0.5 / self._vector_scale)
-        for cell, norm in zip(self.cells, self.norms, strict=True):
-            cell.initialise(weights, generator)
-            if norm is not None:
-                norm.initialise(weights)
-        if self.projection is not None:
-            self.projection.initialise(weights, generator)
+        self.body.initialise(weights, generator)
+        self.top.initialise(weights, generator)
         self.softmax.initialise(weights, counts, generator)
 
-    def zero_states(self, batch_size: int, dtype: np.dtype) -> States:
-        """The states of streams that have read nothing."""
-        return tuple(cell.zero_state(batch_size, dtype) for cell in self.cells)
+    def start(self, streams: int, dtype: DTypeLike) -> State:
+        """The state of ``streams`` that have read nothing."""
+        return self.body.start(streams, dtype)
 
-    def prepare(
-        self,
-        weights: Weights,
-        noise: Noise = SILENT,
-        training: bool = False,
-        room: Room = FRESH,
-    ) -> list[Prepared]:
-        """Each cell's weights as its steps want them."""
-        return [
-            cell.prepare(
-                weights,
-                noise.recurrent_matrix(weights[f"{cell.prefix}u"]),
-                training,
-                room,
-            )
-            for cell in self.cells
-        ]
+    def ready(self, weights: Weights, pass_: Pass = USE) -> Weights:
+        """``weights`` with the copies that passes read; see `Layer.ready`."""
+        return self.top.ready(self.body.ready(weights, pass_), pass_)
 
     def forward(
-        self,
-        weights: Weights,
-        prepared: Sequence[Prepared],
-        inputs: Array,
-        states: States,
-        noise: Noise = SILENT,
-    ) -> tuple[Array, States, Callable[[Array, Weights], None]]:
-        """The vectors [H, N] that the softmax reads, for ``inputs`` [T, B] (dropped, but not
-        yet projected), the states after them, and the backward pass."""
-        steps = len(inputs)
-        ids = self.xp.ascontiguousarray(inputs).reshape(-1)
-        words = noise.words(self.architecture.vocabulary, weights[EMBEDDING].dtype)
-        x, embed_backward = self.embedding.forward(weights, ids, words)
-        drop = noise.inputs(x, steps)
-        drops = [drop]
-        x = x if drop is None else apply(x, drop)
-        backwards, norm_backwards, last = [], [], []
-        for k, cell in enumerate(self.cells):
-            entering, norm, read = x, self.norms[k], x
-            norm_backward = None
-            if norm is not None:
-                read, norm_backward = norm.forward(weights, x)
-            mask = noise.state(cell.hidden, states[k][0].shape[1], x.dtype)
-            x, state, backward = cell.forward(prepared[k], read, states[k], mask)
-            last.append(state)
-            backwards.append(backward)
-            norm_backwards.append(norm_backward)
-            if self.is_residual(k):
-                x = x + entering
-            drop = noise.activations(x, steps)
-            drops.append(drop)
-            x = x if drop is None else apply(x, drop)
-
-        def backward_all(dx: Array, gradients: Weights) -> None:
-            for k in range(len(self.cells) - 1, -1, -1):
-                drop = drops[k + 1]
-                dx = dx if drop is None else apply(dx, drop)
-                through = backwards[k](dx, gradients)
-                norm_backward = norm_backwards[k]
-                if norm_backward is not None:
-                    through = norm_backward(through, gradients)
-                dx = through + dx if self.is_residual(k) else through
-            dx = dx if drops[0] is None else apply(dx, drops[0])
-            embed_backward(dx, gradients)
-
-        return x, tuple(last), backward_all
-
-    def is_residual(self, layer: int) -> bool:
-        """Whether what enters ``layer`` is added to what leaves it."""
-        cell = self.cells[layer]
-        return self.architecture.residual and cell.inputs == cell.hidden
+        self, weights: Weights, inputs: Array, state: State, pass_: Pass
+    ) -> tuple[Array, State, Backward]:
+        """The vectors [H, N] of the last layer (dropped, but not yet as `project` gives them), for
+        ``inputs`` [T, B], the state after them, and the backward pass."""
+        ids = np.ascontiguousarray(inputs).reshape(-1)
+        return self.body.forward(weights, ids, pass_, state)
 
     def project(self, weights: Weights, h: Array) -> Array:
         """The last layer's vectors [H, N] as the softmax reads them."""
-        return h if self.projection is None else self.projection.forward(weights, h)[0]
+        return self.top.forward(weights, h, USE, self._top_state)[0]
 
     def train(
         self,
         weights: Weights,
         stretch: Stretch,
-        states: States,
-        gradients: Weights,
+        state: State,
+        gradients: Gradients,
         generator: np.random.Generator,
         noise: Noise = SILENT,
         objective: Objective = Objective(),
         scale: float | None = None,
         soft: tuple[Array, float] | None = None,
-        room: Room | None = None,
-    ) -> tuple[float, States]:
+        room: Room = FRESH,
+    ) -> tuple[float, State]:
         """One pass forward and back: writes the gradients of ``scale`` times the summed loss
-        (``scale`` None: of the mean). ``soft``: see `Softmax.train`. ``room`` is memory to work in.
+        (``scale`` None: of the mean). ``soft``: see `Targets`. ``room`` is memory to work in.
 
-        Returns the summed cross-entropy in nats, without what `Objective` adds, and the states
+        Returns the summed cross-entropy in nats, without what `Objective` adds, and the state
         after the stretch.
         """
-        prepared = self.prepare(weights, noise, True, FRESH if room is None else room)
-        h, last, backward = self.forward(weights, prepared, stretch.inputs, states, noise)
-        targets = self.xp.ascontiguousarray(stretch.targets).reshape(-1)
-        scale = 1 / len(targets) if scale is None else scale
+        pass_ = Pass(stretch.steps, True, noise, room)
+        ids = np.ascontiguousarray(stretch.targets).reshape(-1)
+        scale = 1 / len(ids) if scale is None else scale
         counted = None if stretch.weights is None else stretch.weights.reshape(-1)
+        gradients.begin()
+        ready = self.ready(weights, pass_)
+        h, last, backward = self.forward(ready, stretch.inputs, state, pass_)
+        read, _, top_backward = self.top.forward(ready, h, pass_, self._top_state)
         scales = scale if counted is None else counted * h.dtype.type(scale)
-        top, project_backward = h, None
-        if self.projection is not None:
-            top, project_backward = self.projection.forward(weights, h)
-        losses, dh = self.softmax.train(
-            weights, top, targets, scales, gradients, generator, objective.smoothing, soft
-        )
-        if project_backward is not None:
-            dh = project_backward(dh, gradients)
+        targets = Targets(ids, scales, objective.smoothing, soft)
+        losses, dh = self.softmax.train(weights, read, targets, gradients, generator)
+        dh = top_backward(dh, gradients)
         self._regularise(h, dh, stretch.steps, objective, scale)
         backward(dh, gradients)
+        gradients.settle()
         total = losses if counted is None else losses * counted
-        kept = tuple(tuple(part.copy() for part in layer) for layer in last)
-        return float(total.sum(dtype=np.float64)), kept
+        return float(total.sum(dtype=np.float64)), kept(last)
 
     def _regularise(
         self, h: Array, dh: Array, steps: int, objective: Objective, scale: float
@@ -261,3 +188,13 @@ class Network:
             / len(h)
             * (objective.activation * (h * h).sum() + objective.temporal * (change * change).sum())
         )
+
+
+def block(architecture: Architecture, cell: Cell) -> Layer:
+    """One recurrent layer, with what the ``architecture`` has around each."""
+    layer: Layer = Recurrent(cell)
+    if architecture.layer_norm:
+        layer = Prenorm(LayerNorm(cell.inputs, f"{cell.prefix}norm."), layer)
+    if architecture.residual and cell.inputs == cell.hidden:
+        layer = Residual(layer)
+    return layer

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lmkit.neural.architecture import Architecture
 from lmkit.neural.arrays import Array
 from lmkit.neural.files import PLACES, fill, load_log, load_tensors, tensor_sizes
 from lmkit.neural.model import NeuralModel
 from lmkit.neural.network import Network
 from lmkit.neural.parameters import Parameters
+from lmkit.neural.tree import State, named, restored
 from lmkit.store.damage import damage
 from lmkit.store.facts import (
     NOTES,
@@ -105,17 +108,16 @@ def stored_network(architecture: Mapping[str, Any], sizes: Mapping[str, int]) ->
     return network
 
 
-def start_states(network: Network, tensors: Mapping[str, Array]) -> list[Any]:
-    """The learnt states of fresh streams, a tuple a layer. Raises `ValueError` where one has
-    another shape than its layer."""
-    states = []
-    for k, cell in enumerate(network.cells):
-        if f"start.{k}.0" not in tensors:
-            continue
-        state = tuple(tensors[f"start.{k}.{i}"].copy() for i in range(cell.states))
-        if any(part.shape != (cell.hidden, 1) or part.dtype.kind != "f" for part in state):
-            raise ValueError(f"the state that layer {k} begins with has another shape")
-        states.append(state)
-    if states and len(states) != len(network.cells):
-        raise ValueError("only some layers have a state to begin with")
-    return states
+def start_states(network: Network, tensors: Mapping[str, Array]) -> State:
+    """The learnt state of a fresh stream; () where there is none. Raises `ValueError` where an
+    array of it is missing, or has another shape than its layer."""
+    state = network.start(1, np.float32)
+    arrays = named(state, "start")
+    if not any(name in tensors for name in arrays):
+        return ()
+    for name, array in arrays.items():
+        if name not in tensors:
+            raise ValueError("only some layers have a state to begin with")
+        if tensors[name].shape != array.shape or tensors[name].dtype.kind != "f":
+            raise ValueError(f"the state {name!r} that a layer begins with has another shape")
+    return restored(state, "start", tensors)

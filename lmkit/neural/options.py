@@ -8,8 +8,8 @@ from typing import Any
 
 from lmkit.cores import available_cores
 from lmkit.errors import UsageError
-from lmkit.neural.dropout import Dropout
 from lmkit.neural.network import Objective
+from lmkit.neural.noise import Dropout
 from lmkit.registry import resolve
 
 

@@ -17,9 +17,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from lmkit.neural.network import States
 from lmkit.neural.scoring import Scorer
-from lmkit.neural.team import Team
+from lmkit.neural.tree import State, join, leaves, repeat, select
+from lmkit.threads import Team
 
 LOOK_BACK = 256
 """Tokens before a part that are read at first."""
@@ -39,11 +39,11 @@ def read_in_parts(
     scorer: Scorer,
     ids: NDArray[np.int32],
     token: int,
-    layers: States,
-    fresh: States,
+    layers: State,
+    fresh: State,
     team: Team,
     tell: Callable[[int], None],
-) -> tuple[NDArray[np.float64], States] | None:
+) -> tuple[NDArray[np.float64], State] | None:
     """log p of the first tokens of ``ids``, all but fewer than `MOST`, and the states [H, 1] after
     them; None where the text is short or the network does not forget.
 
@@ -77,17 +77,17 @@ def read_in_parts(
     for step in range(0, length, WINDOW):
         team.share([partial(window, group, step) for group in range(len(groups))])
         tell(count * (min(step + WINDOW, length) - step))
-    return log_probs, _columns(states[-1], slice(-1, None))
+    return log_probs, select(states[-1], slice(-1, None))
 
 
 def _entry(
     scorer: Scorer,
     before: NDArray[np.int32],
     starts: NDArray[np.int64],
-    layers: States,
-    fresh: States,
+    layers: State,
+    fresh: State,
     length: int,
-) -> States | None:
+) -> State | None:
     """The states in which the parts that begin at ``starts`` read their first token; ``layers``
     for one at 0. None where looking back a whole part is not enough."""
     behind = starts[starts > 0]
@@ -96,7 +96,7 @@ def _entry(
     while distance <= length:
         farther = _look_back(scorer, before, behind, fresh, distance)
         if _same(found, farther):
-            return farther if len(behind) == len(starts) else _beside(layers, farther)
+            return farther if len(behind) == len(starts) else join(layers, farther)
         found, distance = farther, 2 * distance
     return None
 
@@ -105,31 +105,19 @@ def _look_back(
     scorer: Scorer,
     before: NDArray[np.int32],
     starts: NDArray[np.int64],
-    fresh: States,
+    fresh: State,
     distance: int,
-) -> States:
+) -> State:
     scorer = scorer.in_room()
-    states = tuple(tuple(part.repeat(len(starts), axis=1) for part in layer) for layer in fresh)
+    states = repeat(fresh, len(starts))
     for step in range(-distance, 0, WINDOW):
         steps = np.arange(step, min(step + WINDOW, 0))
         _, states = scorer.advance(before[starts + steps[:, None]], states)
     return states
 
 
-def _same(some: States, others: States) -> bool:
+def _same(some: State, others: State) -> bool:
     return all(
         bool((np.abs(a - b) <= TOLERANCE * np.maximum(np.abs(b), 1)).all())
-        for one, other in zip(some, others, strict=True)
-        for a, b in zip(one, other, strict=True)
+        for a, b in zip(leaves(some), leaves(others), strict=True)
     )
-
-
-def _beside(some: States, others: States) -> States:
-    return tuple(
-        tuple(np.concatenate(pair, axis=1) for pair in zip(one, other, strict=True))
-        for one, other in zip(some, others, strict=True)
-    )
-
-
-def _columns(states: States, which: slice) -> States:
-    return tuple(tuple(np.ascontiguousarray(part[:, which]) for part in s) for s in states)

@@ -51,7 +51,7 @@ class QuickScorer(Scorer):
         softmax = network.softmax
         assert isinstance(softmax, FullSoftmax)
         self._w, self._b = weights[softmax.embedding], weights["output.b"]
-        self._sum = Unnormalised(None, network.xp)
+        self._sum = Unnormalised()
         likely = np.argsort(-self._likeliness(start), kind="stable")
         head = np.sort(likely[:HEAD])
         self._in_rest = np.ones(len(likely), bool)

@@ -19,14 +19,15 @@ from numpy.typing import NDArray
 
 from lmkit.errors import UnsupportedError, UsageError
 from lmkit.model import EOS, Batch, LanguageModel, State
+from lmkit.neural import tree
 from lmkit.neural.blas import one_thread
 from lmkit.neural.cache import FLATNESS, WEIGHT, Cache
-from lmkit.neural.network import States, Stretch
+from lmkit.neural.network import Stretch
 from lmkit.neural.parallel import read_in_parts
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.scoring import Scorer
 from lmkit.neural.state import NeuralState
-from lmkit.neural.team import Team
+from lmkit.threads import Team
 
 if TYPE_CHECKING:
     from lmkit.neural.model import NeuralModel
@@ -74,14 +75,15 @@ class RunningModel(LanguageModel):
             self._parameters = Parameters(model.network.shapes(), model.parameters.flat.dtype)
             self._parameters.flat[...] = model.parameters.flat
             self._gradient = self._parameters.empty_like()
-            self._views = self._parameters.views_of(self._gradient)
+            self._views = self._parameters.gradients_of(self._gradient)
+            self._pull = self._parameters.empty_like()
             self._generator = np.random.default_rng(0)
             self._unlearnt = np.empty(0, np.int32)
         self._scorer = model.scorer
         self._progress = progress
         self._done = 0
         # Where the text stands: one token, and the states before it is read.
-        self._layers: States = model.before_start
+        self._layers: tree.State = model.before_start
         self._token = EOS
 
     def score(
@@ -163,9 +165,10 @@ class RunningModel(LanguageModel):
         norm = float(np.sqrt(gradient @ gradient))
         gradient *= self._rate * min(1.0, 1.0 / max(norm, 1e-12))
         weights.flat -= gradient
-        np.subtract(self.model.parameters.flat, weights.flat, out=gradient)
-        gradient *= self._decay
-        weights.flat += gradient
+        # Not in the gradient's memory: of that a pass blanks only the rows that it has written.
+        np.subtract(self.model.parameters.flat, weights.flat, out=self._pull)
+        self._pull *= self._decay
+        weights.flat += self._pull
         self._scorer = Scorer(network, weights.views)
         self._unlearnt = self._unlearnt[:0]
 

@@ -6,9 +6,7 @@ that carries its state is read as one stream.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from copy import copy
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -17,9 +15,10 @@ from numpy.typing import NDArray
 from lmkit.model import EOS
 from lmkit.neural.arrays import Array, Room, Weights
 from lmkit.neural.batches import Streams
-from lmkit.neural.cells.base import Prepared
-from lmkit.neural.network import Network, States
-from lmkit.neural.team import Team
+from lmkit.neural.layer import FRESH, Pass
+from lmkit.neural.network import Network
+from lmkit.neural.tree import State, kept, repeat, select
+from lmkit.threads import Team
 
 SIDE_BY_SIDE = 64
 """Sentences that are scored at once: the gates of a step stay in the cache."""
@@ -40,29 +39,31 @@ class Scorer:
     def __init__(self, network: Network, weights: Weights) -> None:
         self.network = network
         self.weights = weights
-        self.prepared: Sequence[Prepared] = network.prepare(weights)
+        self._ready = network.ready(weights)
+        self._room: Room = FRESH
         self._dtype = next(iter(weights.values())).dtype
 
-    def in_room(self) -> Scorer:
-        """The same network with memory of its own that every `read` uses again: what it returns,
-        but for the states, lasts until the next one."""
-        twin, room = copy(self), Room(self.network.xp)
-        twin.prepared = [replace(prepared, room=room) for prepared in self.prepared]
+    def in_room(self, room: Room | None = None) -> Scorer:
+        """The same network with memory, ``room`` or its own, that every `read` uses again: what it
+        returns, but for the states, lasts until the next one."""
+        twin = copy(self)
+        twin._room = Room() if room is None else room
         return twin
 
-    def zero(self, batch: int) -> States:
+    def zero(self, batch: int) -> State:
         """The states of streams that have read nothing."""
-        return self.network.zero_states(batch, self._dtype)
+        return self.network.start(batch, self._dtype)
 
-    def read(self, inputs: Array, states: States) -> tuple[Array, States]:
+    def read(self, inputs: Array, states: State) -> tuple[Array, State]:
         """What the softmax reads [H, N] after each of ``inputs`` [T, B], and the last states."""
         h, last = self.advance(inputs, states)
-        return self.network.project(self.weights, h), last
+        return self.network.project(self._ready, h), last
 
-    def advance(self, inputs: Array, states: States) -> tuple[Array, States]:
+    def advance(self, inputs: Array, states: State) -> tuple[Array, State]:
         """As `read`, but for the states alone: the columns are not projected."""
-        h, last, _ = self.network.forward(self.weights, self.prepared, inputs, states)
-        return h, tuple(tuple(part.copy() for part in layer) for layer in last)
+        pass_ = Pass(len(inputs), room=self._room)
+        h, last, _ = self.network.forward(self._ready, inputs, states, pass_)
+        return h, kept(last)
 
     def log_prob(self, h: Array, targets: Array, team: Team | None = None) -> NDArray[np.float64]:
         """log p of ``targets`` [N] after ``h`` [H, N]; the columns are shared by ``team``."""
@@ -88,8 +89,8 @@ class Scorer:
         return self.network.softmax.log_probs_of(self.weights, h, tokens)
 
     def stream(
-        self, inputs: NDArray[np.int32], targets: NDArray[np.int32], states: States
-    ) -> tuple[NDArray[np.float64], States, Array]:
+        self, inputs: NDArray[np.int32], targets: NDArray[np.int32], states: State
+    ) -> tuple[NDArray[np.float64], State, Array]:
         """log p [N] of one text read as one stream, the states after it, and the last column
         [H, 1] that the softmax read."""
         log_probs = np.empty(len(targets))
@@ -105,7 +106,7 @@ class Scorer:
         self,
         ids: NDArray[np.int32],
         offsets: NDArray[np.int64],
-        start: States,
+        start: State,
         workers: int = 1,
     ) -> NDArray[np.float64]:
         """log p [T] of the tokens of sentences that each begin in the states ``start`` (of one
@@ -129,12 +130,12 @@ class Scorer:
         ids: NDArray[np.int32],
         starts: NDArray[np.int64],
         lengths: NDArray[np.int64],
-        start: States,
+        start: State,
         log_probs: NDArray[np.float64],
     ) -> None:
         """Sentences of ``lengths`` [B], longest first; fills their places of ``log_probs``."""
         scorer = self.in_room()
-        states = tuple(tuple(part.repeat(len(starts), axis=1) for part in s) for s in start)
+        states = repeat(start, len(starts))
         for begin in range(0, int(lengths[0]), WINDOW):
             active = int((lengths > begin).sum())
             steps = min(WINDOW, int(lengths[0]) - begin)
@@ -143,10 +144,7 @@ class Scorer:
             inputs = ids[np.minimum(np.maximum(places - 1, 0), len(ids) - 1)]
             if begin == 0:
                 inputs[0] = EOS
-            states = tuple(
-                tuple(np.ascontiguousarray(part[:, :active]) for part in s) for s in states
-            )
-            h, states = scorer.read(inputs, states)
+            h, states = scorer.read(inputs, select(states, slice(active)))
             wanted = places[inside]
             log_probs[wanted] = self.log_prob(h[:, inside.reshape(-1)], ids[wanted])
 

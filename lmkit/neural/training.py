@@ -27,17 +27,19 @@ from lmkit.neural.distillation import Teacher
 from lmkit.neural.feed import SentenceFeed, StreamFeed
 from lmkit.neural.glance import glance
 from lmkit.neural.interruption import Interruption
-from lmkit.neural.network import Network, States
+from lmkit.neural.network import Network
 from lmkit.neural.optimizers.asgd import ASGD
 from lmkit.neural.optimizers.base import Optimizer
 from lmkit.neural.options import Options
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.schedules import Schedule
 from lmkit.neural.scoring import Scorer
-from lmkit.neural.team import Stepper, Team, parts
+from lmkit.neural.stepper import Stepper
+from lmkit.neural.tree import State, named, select
 from lmkit.registry import resolve
 from lmkit.store.damage import damage
 from lmkit.store.facts import check
+from lmkit.threads import Team, parts
 
 LOG_ROWS = 200
 """About how many rows the log of a training has, beside those of validations."""
@@ -76,7 +78,7 @@ class Trainer:
         self.feed: StreamFeed | SentenceFeed = feed(ids, options)
         self.team = Team(min(options.workers, self.feed.batch))
         self.optimizer: Optimizer = resolve("optimizer", options.optimizer)(
-            options.weight_decay, network.xp, **options.optimizer_options
+            options.weight_decay, **options.optimizer_options
         )
         self.optimizer.start(parameters.flat)
         self.schedule: Schedule = resolve("schedule", options.schedule)(
@@ -97,29 +99,28 @@ class Trainer:
         )
         self.rate = options.learning_rate or self.optimizer.default_rate
         self.best: Array | None = None
-        self.states: list[States] = self._fresh_states()
+        self.states: list[State] = self._fresh_states()
         self._sums = [0.0, 0.0, 0.0]
         self._session = time.monotonic()
         self._saved = self._session
         self._latest = (math.nan, math.nan, 0.0)
 
-    def _fresh_states(self) -> list[States]:
+    def _fresh_states(self) -> list[State]:
         widths = [part.stop - part.start for part in parts(self.feed.batch, self.team.workers)]
         if self.stepper.teacher is not None:
             self.stepper.teacher.begin(widths)
         dtype = self.parameters.flat.dtype
-        return [self.network.zero_states(width, dtype) for width in widths]
+        return [self.network.start(width, dtype) for width in widths]
 
     def _stored_states(self) -> dict[str, Array]:
         """The carried states, the teacher's too, under the names that a checkpoint has them by."""
         teacher = self.stepper.teacher
         sets = {"state": self.states, "teacher": [] if teacher is None else teacher.states}
         return {
-            f"{name}.{w}.{k}.{i}": part
+            full_name: part
             for name, workers in sets.items()
             for w, worker in enumerate(workers)
-            for k, layer in enumerate(worker)
-            for i, part in enumerate(layer)
+            for full_name, part in named(worker, f"{name}.{w}").items()
         }
 
     # -- the course -----------------------------------------------------------------------
@@ -391,9 +392,9 @@ class Trainer:
         )
 
 
-def _narrow(states: list[States], shares: list[slice]) -> list[States]:
+def _narrow(states: list[State], shares: list[slice]) -> list[State]:
     """Fresh states for a last batch that is smaller than the others."""
     return [
-        tuple(tuple(part[:, : share.stop - share.start] for part in layer) for layer in worker)
+        select(worker, slice(share.stop - share.start))
         for worker, share in zip(states, shares, strict=False)
     ]

@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 
 from lmkit.model import BOS
+from lmkit.neural import tree
 from lmkit.neural.architecture import Architecture
-from lmkit.neural.dropout import Dropout, Noise
+from lmkit.neural.layer import Pass
 from lmkit.neural.network import Network, Objective, Stretch
-from lmkit.neural.parameters import Parameters
+from lmkit.neural.noise import Dropout, Noise
+from lmkit.neural.parameters import Gradients, Parameters
+from lmkit.neural.softmax.targets import Targets
 from lmkit.registry import resolve
 
 V, D, H, LAYERS, STEPS, BATCH = 23, 7, 9, 2, 6, 4
@@ -90,11 +93,11 @@ def test_five_steps_of_training_with_carried_state(torch: ModuleType, cell: str)
     optimizer = resolve("optimizer", "adam")()
     optimizer.start(twin.parameters.flat)
     other = torch.optim.Adam(twin.modules.parameters(), 0.01)
-    states = twin.network.zero_states(BATCH, np.float64)
+    states = twin.network.start(BATCH, np.float64)
     other_state = None
     for ids in twin.ids:
         flat = twin.parameters.empty_like()
-        views = twin.parameters.views_of(flat)
+        views = twin.parameters.gradients_of(flat)
         total, states = twin.network.train(
             twin.parameters.views,
             Stretch(ids[:-1], ids[1:]),
@@ -113,7 +116,8 @@ def test_five_steps_of_training_with_carried_state(torch: ModuleType, cell: str)
         for name, mine in twin.translated(views).items():
             np.testing.assert_allclose(mine, theirs[name], atol=1e-5, err_msg=name)
         outputs = other_state[0] if cell == "lstm" else other_state
-        np.testing.assert_allclose(states[-1][0], outputs[-1].numpy().T, atol=1e-5)
+        top = list(tree.leaves(states))[-2 if cell == "lstm" else -1]
+        np.testing.assert_allclose(top, outputs[-1].numpy().T, atol=1e-5)
         optimizer.step(twin.parameters.flat, flat, 0.01)
         other.step()
     parameters = dict(twin.modules.named_parameters())
@@ -175,9 +179,9 @@ def test_the_adaptive_softmax_is_theirs(torch: ModuleType) -> None:
     h = rng.standard_normal((H, 40))
     ranks = rng.integers(0, V, 40)
     tokens = np.where(ranks >= BOS, ranks + 1, ranks)  # <s> is no outcome here
-    gradients = parameters.views_of(parameters.empty_like())
+    gradients = parameters.gradients_of(parameters.empty_like())
     losses, dh = softmax.train(
-        parameters.views, h, tokens, 1 / 40, gradients, np.random.default_rng(0)
+        parameters.views, h, Targets(tokens, 1 / 40), gradients, np.random.default_rng(0)
     )
     x = torch.from_numpy(h.T.copy()).requires_grad_()
     output, loss = theirs(x, torch.from_numpy(ranks))
@@ -198,9 +202,9 @@ def test_label_smoothing_and_layer_norm_are_theirs(torch: ModuleType) -> None:
     softmax.initialise(parameters.views, rng.integers(1, 9, V), rng)
     h = rng.standard_normal((H, 40))
     targets = rng.integers(2, V, 40)
-    gradients = parameters.views_of(parameters.empty_like())
+    gradients = parameters.gradients_of(parameters.empty_like())
     losses, dh = softmax.train(
-        parameters.views, h, targets, 1 / 40, gradients, np.random.default_rng(0), 0.2
+        parameters.views, h, Targets(targets, 1 / 40, 0.2), gradients, np.random.default_rng(0)
     )
     x = torch.from_numpy(h.T.copy()).requires_grad_()
     keep = [k for k in range(V) if k != BOS]
@@ -213,13 +217,13 @@ def test_label_smoothing_and_layer_norm_are_theirs(torch: ModuleType) -> None:
     assert losses.mean() == pytest.approx(loss.item(), abs=1e-9)
     np.testing.assert_allclose(dh.T, x.grad.numpy(), atol=1e-9)
 
-    from lmkit.neural.normalisation import LayerNorm
+    from lmkit.neural.layers.normalisation import LayerNorm
 
     norm = LayerNorm(H, "n.")
     weights = {"n.gain": rng.standard_normal(H), "n.shift": rng.standard_normal(H)}
-    y, backward = norm.forward(weights, h)
+    y, _, backward = norm.forward(weights, h, Pass())
     dy = rng.standard_normal((H, 40))
-    dx = backward(dy, {name: np.empty(H) for name in weights})
+    dx = backward(dy, Gradients({name: np.empty(H) for name in weights}))
     z = torch.from_numpy(h.T.copy()).requires_grad_()
     theirs = torch.nn.functional.layer_norm(
         z, (H,), torch.from_numpy(weights["n.gain"]), torch.from_numpy(weights["n.shift"])

@@ -9,9 +9,12 @@ import pytest
 
 import lmkit
 from lmkit.errors import ModelFileError, UsageError
+from lmkit.neural import tree
 from lmkit.neural.compression import pruned, quantized, to_int8
 from lmkit.neural.inspection import gates, neighbours
 from lmkit.neural.model import NeuralModel
+from lmkit.neural.parameters import Gradients
+from lmkit.neural.softmax.targets import Targets
 
 from ..fuzz.sealing import change
 
@@ -112,9 +115,9 @@ def test_the_teachers_gradient_is_that_of_its_cross_entropy() -> None:
         hard = log_probs[np.arange(4), targets]
         return -float((0.7 * hard + 0.3 * (soft.T * log_probs).sum(axis=1)).sum())
 
-    _, dh = Unnormalised().train(
-        w, b, h, targets, 1.0, np.empty_like(w), np.empty_like(b), 0.0, (soft, 0.3)
-    )
+    gradients = Gradients({"w": np.empty_like(w), "b": np.empty_like(b)})
+    mixed = Targets(targets, soft=(soft, 0.3))
+    _, dh = Unnormalised().train(w, b, h, mixed, gradients, ("w", "b"))
     for place in np.ndindex(h.shape):
         change = np.zeros_like(h)
         change[place] = 1e-6
@@ -148,7 +151,7 @@ def test_gates_are_what_the_equations_say(text: Path, cell: str, count: int) -> 
         z = (
             views["layer0.w"] @ x
             + views["layer0.b"]
-            + views["layer0.u"] @ (model.before_start[0][0][:, 0])
+            + views["layer0.u"] @ next(tree.leaves(model.before_start))[:, 0]
         )
         assert first["i"][0] == pytest.approx(1 / (1 + np.exp(-z[24:48])), abs=1e-5)
         assert first["g"][0] == pytest.approx(np.tanh(z[72:]), abs=1e-5)

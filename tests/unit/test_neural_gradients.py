@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 
 from lmkit.model import BOS
+from lmkit.neural import tree
 from lmkit.neural.architecture import Architecture
-from lmkit.neural.dropout import Dropout, Noise
+from lmkit.neural.layer import Pass
 from lmkit.neural.network import Network, Objective, Stretch
+from lmkit.neural.noise import Dropout, Noise
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.softmax import base, unnormalised
+from lmkit.neural.softmax.targets import Targets
 from lmkit.registry import names
 
 STEPS, BATCH = 5, 3
@@ -50,9 +53,8 @@ class Check:
         if not objective.activation:
             weights[3:, 1] = 0  # padding
         self.stretch = Stretch(ids[:-1], ids[1:], weights)
-        self.states = tuple(
-            tuple(0.5 * rng.standard_normal((6, BATCH)) for _ in range(c.states))
-            for c in self.network.cells
+        self.states = tree.mapped(
+            lambda leaf: 0.5 * rng.standard_normal(leaf.shape), self.network.start(BATCH, float)
         )
         self.scale = 1 / ids[1:].size
 
@@ -61,24 +63,23 @@ class Check:
 
     def loss(self) -> float:
         views, noise = self.parameters.views, self.noise()
-        prepared = self.network.prepare(views, noise, training=True)
-        h, _, _ = self.network.forward(views, prepared, self.stretch.inputs, self.states, noise)
+        pass_ = Pass(STEPS, True, noise)
+        ready = self.network.ready(views, pass_)
+        h, _, _ = self.network.forward(ready, self.stretch.inputs, self.states, pass_)
         assert self.stretch.weights is not None
         losses, _ = self.network.softmax.train(
             views,
             self.network.project(views, h),
-            self.stretch.targets.reshape(-1),
-            self.scale,
-            self.parameters.views_of(self.parameters.empty_like()),
+            Targets(self.stretch.targets.reshape(-1), self.scale, self.objective.smoothing),
+            self.parameters.gradients_of(self.parameters.empty_like()),
             np.random.default_rng(0),
-            self.objective.smoothing,
         )
         penalty = self.network.penalty(h, STEPS, self.objective, self.scale)
         return float((losses * self.stretch.weights.reshape(-1)).sum() * self.scale + penalty)
 
     def gradients(self) -> dict[str, np.ndarray]:
         flat = self.parameters.empty_like()
-        views = self.parameters.views_of(flat)
+        views = self.parameters.gradients_of(flat)
         for view in views.values():
             view[...] = np.nan  # whatever a layer forgets to write stays visible
         self.network.train(
@@ -178,10 +179,10 @@ def test_every_softmax_sums_to_one(name: str, size: float, monkeypatch: pytest.M
 def test_the_loss_is_right_where_exp_overflows() -> None:
     network, parameters, h = softmax_of("full")
     views = parameters.views
-    gradients = parameters.views_of(parameters.empty_like())
+    gradients = parameters.gradients_of(parameters.empty_like())
     targets = np.arange(17) + 3
     losses, dh = network.softmax.train(
-        views, 3000 * h, targets, 1.0, gradients, np.random.default_rng(0)
+        views, 3000 * h, Targets(targets), gradients, np.random.default_rng(0)
     )
     expected = -network.softmax.log_probs(views, 3000 * h)[np.arange(17), targets]
     assert losses == pytest.approx(expected, rel=1e-9)
@@ -200,11 +201,9 @@ def test_the_softmax_in_several_stretches_is_the_softmax_in_one(
         losses, dh = network.softmax.train(
             parameters.views,
             h,
-            targets,
-            np.linspace(0, 1, 17),
-            parameters.views_of(flat),
+            Targets(targets, np.linspace(0, 1, 17), 0.1),
+            parameters.gradients_of(flat),
             np.random.default_rng(0),
-            0.1,
         )
         results.append(np.concatenate((losses, dh.reshape(-1), flat)))
     assert results[0] == pytest.approx(results[1], abs=1e-12)
@@ -214,9 +213,9 @@ def test_sampling_every_word_is_the_full_softmax() -> None:
     # With so many samples every token is among them, and log p(among them) is nearly 0.
     network, parameters, h = softmax_of("sampled", samples=100_000)
     targets = np.arange(17) + 3
-    gradients = parameters.views_of(parameters.empty_like())
+    gradients = parameters.gradients_of(parameters.empty_like())
     losses, _ = network.softmax.train(
-        parameters.views, h, targets, 1.0, gradients, np.random.default_rng(0)
+        parameters.views, h, Targets(targets), gradients, np.random.default_rng(0)
     )
     exact = -network.softmax.log_prob(parameters.views, h, targets)
     assert losses == pytest.approx(exact, abs=1e-6)

@@ -13,6 +13,9 @@ from lmkit.errors import LmkitError, ModelFileError, UnsupportedError, UsageErro
 from lmkit.model import BOS, EOS
 from lmkit.neural.batches import Sentences, Streams, all_ids
 from lmkit.neural.model import NeuralModel
+from lmkit.neural.network import Stretch
+from lmkit.neural.parameters import Parameters
+from lmkit.neural.scoring import Scorer
 from lmkit.registry import names
 from lmkit.text.settings import TextSettings
 
@@ -258,6 +261,32 @@ def test_dynamic_evaluation_learns_a_text_that_repeats(text: Path) -> None:
     dynamic, _ = model.running(dynamic=0.5).score(lines)
     assert dynamic.sum() > static.sum() + 10
     assert (model.parameters.flat == before).all()
+
+
+@pytest.mark.parametrize("softmax", ["full", "adaptive"])
+def test_dynamic_evaluation_is_what_its_equation_says(text: Path, softmax: str) -> None:
+    model = train(text, tied=False, softmax=softmax)
+    batch = model.batch(["w9 w8 w7", "w30 w9 w31 w2", "w1 w1 w40 w8"] * 3)
+    found, _ = model.running(dynamic=0.5, dynamic_decay=0.3, dynamic_steps=4).score(batch)
+    network, expected = model.network, []
+    parameters = Parameters(network.shapes())
+    parameters.flat[...] = model.parameters.flat
+    token, state = EOS, model.before_start
+    for start in range(0, len(batch.ids), 4):
+        targets = batch.ids[start : start + 4]
+        inputs = np.concatenate(([token], targets[:-1]))[:, None]
+        scorer = Scorer(network, parameters.views)
+        h, after = scorer.read(inputs, state)
+        expected += scorer.log_prob(h, targets).tolist()
+        gradient = parameters.empty_like()  # nothing is left of the update before
+        gradients = parameters.gradients_of(gradient)
+        stretch = Stretch(inputs, targets[:, None])
+        network.train(parameters.views, stretch, state, gradients, np.random.default_rng(0))
+        norm = float(np.linalg.norm(gradient))
+        parameters.flat -= 0.5 * min(1, 1 / norm) * gradient
+        parameters.flat += 0.3 * (model.parameters.flat - parameters.flat)
+        token, state = targets[-1], after
+    assert found == pytest.approx(expected, abs=1e-5)
 
 
 def test_streams_cover_the_text_once() -> None:

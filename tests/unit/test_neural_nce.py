@@ -10,7 +10,9 @@ import pytest
 import lmkit
 from lmkit.errors import UsageError
 from lmkit.model import BOS
+from lmkit.neural.parameters import Gradients
 from lmkit.neural.softmax.nce import NoiseContrastive
+from lmkit.neural.softmax.targets import Targets
 
 
 class Fixed(NoiseContrastive):
@@ -30,14 +32,16 @@ def test_the_loss_by_hand() -> None:
     # <unk>, <s>, </s>, a, b; counts 0, -, 1, 2, 1, each plus a half: q = 1, 0, 3, 5, 3 of 12.
     softmax = Fixed(5, 1, samples=2, counts=[0, 0, 1, 2, 1])
     softmax.drawn = (np.array([3]), np.array([2]))
-    weights, gradients = weights_of(5, 1), weights_of(5, 1)
+    weights, gradients = weights_of(5, 1), Gradients(weights_of(5, 1))
     weights["output.w"][:, 0] = [0, 9, 0, np.log(5), np.log(3)]
     weights["output.b"][3] = np.log(1 / 6)
     h = np.array([[1.0]])
     # s(b) = log 3, k q(b) = 2 * 3/12 = 1/2: sigma(log 3 - log 1/2) = 3 / 3.5 = 6/7.
     # s(a) = log 5/6, k q(a) = 2 * 5/12 = 5/6: each of the two draws of a is as likely text as
     # noise, so sigma = 1/2.
-    losses, dh = softmax.train(weights, h, np.array([4]), 1.0, gradients, np.random.default_rng(0))
+    losses, dh = softmax.train(
+        weights, h, Targets(np.array([4])), gradients, np.random.default_rng(0)
+    )
     assert losses == pytest.approx([-np.log(6 / 7) - 2 * np.log(1 / 2)])
     # d loss / d s(b) = 6/7 - 1, d loss / d s(a) = 2 * 1/2.
     assert gradients["output.b"] == pytest.approx([0, 0, 0, 1, -1 / 7])
@@ -59,28 +63,25 @@ def test_the_right_probabilities_are_a_minimum() -> None:
     """With scores that are the log-probabilities of the text the expected gradient is zero."""
     p = np.array([0.1, 0, 0.2, 0.4, 0.25, 0.05])
     softmax = NoiseContrastive(6, 1, samples=500_000, counts=[1, 0, 1, 3, 2, 5])
-    weights, gradients = weights_of(6, 1), weights_of(6, 1)
+    weights, gradients = weights_of(6, 1), Gradients(weights_of(6, 1))
     weights["output.b"][p > 0] = np.log(p[p > 0])
-    targets = np.repeat(np.arange(6), (p * 100).astype(int))
-    softmax.train(
-        weights, np.zeros((1, 100)), targets, 1 / 100, gradients, np.random.default_rng(2)
-    )
+    targets = Targets(np.repeat(np.arange(6), (p * 100).astype(int)), 1 / 100)
+    softmax.train(weights, np.zeros((1, 100)), targets, gradients, np.random.default_rng(2))
     assert gradients["output.b"] == pytest.approx(np.zeros(6), abs=0.005)
     weights["output.b"][3] += 1
-    softmax.train(
-        weights, np.zeros((1, 100)), targets, 1 / 100, gradients, np.random.default_rng(2)
-    )
+    gradients.begin()
+    softmax.train(weights, np.zeros((1, 100)), targets, gradients, np.random.default_rng(2))
     assert gradients["output.b"][3] > 0.05
 
 
 def test_far_scores_overflow_nowhere() -> None:
     softmax = NoiseContrastive(5, 1, samples=8)
-    weights, gradients = weights_of(5, 1), weights_of(5, 1)
+    weights, gradients = weights_of(5, 1), Gradients(weights_of(5, 1))
     weights["output.w"][:, 0] = [1, 0, -1, 1, -1]
-    targets = np.array([2, 3])
+    targets = Targets(np.array([2, 3]))
     with np.errstate(all="raise", under="ignore"):
         losses, dh = softmax.train(
-            weights, np.full((1, 2), 1e4), targets, 1.0, gradients, np.random.default_rng(0)
+            weights, np.full((1, 2), 1e4), targets, gradients, np.random.default_rng(0)
         )
     assert np.isfinite(losses).all() and np.isfinite(dh).all()
 
@@ -103,6 +104,6 @@ def test_what_it_cannot_do() -> None:
         NoiseContrastive(5, 1, samples=0)
     with pytest.raises(UsageError, match="neither label smoothing nor a teacher"):
         NoiseContrastive(5, 1).train(
-            weights_of(5, 1), np.zeros((1, 1)), np.array([2]), 1.0, weights_of(5, 1),
-            np.random.default_rng(0), 0.1,
+            weights_of(5, 1), np.zeros((1, 1)), Targets(np.array([2]), smoothing=0.1),
+            Gradients(weights_of(5, 1)), np.random.default_rng(0),
         )  # fmt: skip

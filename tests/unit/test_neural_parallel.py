@@ -12,8 +12,8 @@ import lmkit
 from lmkit.model import EOS
 from lmkit.neural import blas, parallel
 from lmkit.neural.model import NeuralModel
-from lmkit.neural.team import Team
 from lmkit.registry import names
+from lmkit.threads import Team
 
 
 def train(path: Path, cell: str) -> NeuralModel:

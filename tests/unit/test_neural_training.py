@@ -248,7 +248,7 @@ def test_nan_keeps_the_last_good_weights(
     corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoint = tmp_path / "m.lm.checkpoint"
-    from lmkit.neural.team import Stepper
+    from lmkit.neural.stepper import Stepper
 
     calls, real = 0, Stepper.loss
 
@@ -330,6 +330,20 @@ def test_training_on_with_more_words(corpus: Corpus, tmp_path: Path, text: Path)
     adaptive = train(corpus, softmax="adaptive")
     with pytest.raises(UnsupportedError, match="cannot grow"):
         LSTMBackend.train(more, base=adaptive)
+
+
+@pytest.mark.parametrize("softmax", ["sampled", "nce"])
+def test_a_softmax_that_draws_grows_too(corpus: Corpus, tmp_path: Path, softmax: str) -> None:
+    base = train(corpus, softmax=softmax, softmax_options={"samples": 30})
+    path = tmp_path / "more.txt"
+    path.write_text("".join(f"w1 new{k} w2 new{k}\n" for k in range(60)), encoding="utf-8")
+    more = build_corpus([path], SETTINGS, base=base.vocabulary)
+    model = LSTMBackend.train(more, base=base, epochs=1, batch_size=6, bptt=8)
+    assert len(model.vocabulary) == len(base.vocabulary) + 60
+    options = model.network.architecture.softmax_options
+    assert len(options["counts"]) == len(model.vocabulary)
+    assert options["counts"][-1] == 2
+    assert np.isfinite(model.score("w1 new59 w2")[0]).all()
 
 
 def test_what_is_grown_is_what_was_there(corpus: Corpus) -> None:

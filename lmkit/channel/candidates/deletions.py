@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from lmkit.channel.candidates.wordtable import WordTable
 from lmkit.channel.groups import stretches
-from lmkit.channel.threads import shared
+from lmkit.threads import shared
 
 PREFIX = 7
 BITS = 9

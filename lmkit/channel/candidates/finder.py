@@ -28,7 +28,7 @@ from lmkit.channel.candidates.search import BEAM, TrieSearch
 from lmkit.channel.candidates.trie import WordTrie
 from lmkit.channel.candidates.wordtable import WordTable
 from lmkit.channel.groups import best_of_groups
-from lmkit.channel.threads import shared
+from lmkit.threads import shared
 
 MOST_INDEXED = 500_000
 """Words of the lexicon beyond these, by prior, are known but never candidates."""

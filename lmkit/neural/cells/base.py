@@ -4,62 +4,45 @@ A cell of ``H`` hidden units and ``D`` inputs has ``k`` blocks of H rows, its ga
 
 - ``w`` [k * H, D] reads the input, ``b`` [k * H] is its bias, ``u`` [k * H, H] reads the state.
 
-`project` makes the input's part of all steps at once, `unroll` runs the recurrence over it.
-A layer's ``forward`` gives its result and a function ``backward``, which takes the gradient of
-the result, writes the gradients of the weights (over what was there) and returns the gradient
-of the input.
+`project` makes the input's part of all steps at once, `unroll` runs the recurrence over it. Passes
+read the weights in another form than they are trained in: `Cell.prepare` adds to the weights
+
+- ``w:read``, ``u:read``, ``b:read`` [k * H, 1], with the rows of logistic gates halved,
+- ``u:back``, in training: ``u`` transposed, for the backward pass,
+- ``u:mask``, where one was drawn: what ``u`` is multiplied with entry by entry.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
-from types import ModuleType
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from lmkit.neural.arrays import Array, Fresh, Room, Weights, by_feature, by_step, check_options
+from lmkit.neural.arrays import Array, Room, Weights, by_feature, by_step, check_options
 from lmkit.neural.blas import block_rows, product
 from lmkit.neural.initialisation import glorot, orthogonal
+from lmkit.neural.layer import Backward, Pass
+from lmkit.neural.parameters import Gradients
+from lmkit.neural.tree import State
 
 LEAST_COLUMNS = 16
 """From so many streams on, the products of single steps are as fast as one of all steps, and need
 no transposing afterwards."""
 
-FRESH = Fresh()
-
-CellState = tuple[Array, ...]
-"""Arrays [H, B]; the first is the output of the step before."""
-
-Backward = Callable[[Array, Weights], Array]
-"""(gradient of the result, gradients of the weights to fill) -> gradient of the input."""
-
-
-@dataclass(slots=True)
-class Prepared:
-    """Copies of a cell's weights in the form that the steps want, made once a sequence (or,
-    for a model in use, once): ``w``, ``u``, ``b`` as the forward pass reads them, ``u_t`` the
-    transposed ``u`` for the backward pass, ``drop`` the mask on ``u`` where one was drawn.
-    ``room`` is where the arrays of a pass go."""
-
-    w: Array
-    u: Array
-    b: Array
-    u_t: Array | None
-    drop: Array | None
-    weights: Weights
-    room: Room = FRESH
-
 
 class Cell(ABC):
-    """A recurrent layer; ``options`` are the cell's own."""
+    """The equations of a recurrent layer; ``options`` are the cell's own. Its state are arrays
+    [H, B], of which the first is the output of the step before."""
 
     name: ClassVar[str]
     options: ClassVar[tuple[str, ...]] = ()
     gates: ClassVar[tuple[str, ...]]
     """Names of the blocks of rows of ``w``, in their order."""
+    state_gates: ClassVar[tuple[str, ...]] = ()
+    """The same of ``u``, where their order is another one."""
     half: ClassVar[tuple[str, ...]] = ()
     """Gates that are logistic: sigma(x) = tanh(x / 2) / 2 + 1 / 2, so that with their weights
     halved one tanh serves all gates."""
@@ -68,14 +51,11 @@ class Cell(ABC):
     states: ClassVar[int] = 1
     """How many arrays [H, B] a state is."""
 
-    def __init__(
-        self, inputs: int, hidden: int, prefix: str = "", xp: ModuleType = np, **options: Any
-    ) -> None:
+    def __init__(self, inputs: int, hidden: int, prefix: str = "", **options: Any) -> None:
         check_options("cell", self.name, options, self.options)
         self.inputs = inputs
         self.hidden = hidden
         self.prefix = prefix
-        self.xp = xp
 
     @property
     def rows(self) -> int:
@@ -91,113 +71,104 @@ class Cell(ABC):
         }
 
     def initialise(self, weights: Weights, generator: np.random.Generator) -> None:
-        """Set the first weights: Glorot's for the input, orthogonal for the state, no bias."""
+        """Glorot's range for the input, orthogonal matrices for the state, no bias."""
         glorot(weights[f"{self.prefix}w"], generator, len(self.gates))
         orthogonal(weights[f"{self.prefix}u"], generator)
         weights[f"{self.prefix}b"][...] = 0
 
-    def zero_state(self, batch_size: int, dtype: Any = np.float32) -> CellState:
-        """The state of ``batch_size`` streams that have read nothing."""
-        return tuple(self.xp.zeros((self.hidden, batch_size), dtype) for _ in range(self.states))
+    def start(self, streams: int, dtype: DTypeLike) -> State:
+        """The state of ``streams`` that have read nothing."""
+        return tuple(np.zeros((self.hidden, streams), dtype) for _ in range(self.states))
 
-    def prepare(
-        self,
-        weights: Weights,
-        drop: Array | None = None,
-        training: bool = True,
-        room: Room = FRESH,
-    ) -> Prepared:
-        """``drop`` [k * H, H] multiplies ``u`` (weight dropping, Merity et al. 2018)."""
-        w, u, b = (weights[f"{self.prefix}{name}"] for name in "wub")
-        if drop is not None:
-            u = u * drop
-        scale = self._scale(w.dtype)
-        u_t = self.xp.ascontiguousarray(u.T) if training else None
-        return Prepared(w * scale, u * scale, b * scale[:, 0], u_t, drop, weights, room)
+    def prepare(self, weights: Weights, pass_: Pass) -> Weights:
+        """See `Layer.prepare` and above. Masks on ``u`` are those of weight dropping (Merity et al.
+        2018)."""
+        p, empty = self.prefix, pass_.room.empty
+        w, u, b = weights[f"{p}w"], weights[f"{p}u"], weights[f"{p}b"]
+        made: Weights = {}
+        mask = pass_.noise.recurrent_matrix(u)
+        if mask is not None:
+            made[f"{p}u:mask"] = mask
+            u = u * mask
+        for name, value, gates in (
+            ("w:read", w, self.gates),
+            ("u:read", u, self.state_gates or self.gates),
+            ("b:read", b[:, None], self.gates),
+        ):
+            out = empty(f"{p}{name}", value.shape, value.dtype)
+            halves = halved(gates, self.half, self.hidden, value.dtype)
+            made[f"{p}{name}"] = np.multiply(value, halves, out=out)
+        if pass_.training:
+            back = made[f"{p}u:back"] = empty(f"{p}u:back", u.shape[::-1], u.dtype)
+            back[...] = u.T
+        return made
 
-    def _scale(self, dtype: Any) -> Array:
-        """[k * H, 1]: a half for the rows of logistic gates."""
-        scale = np.ones((len(self.gates), self.hidden), dtype)
-        for i, gate in enumerate(self.gates):
-            if gate in self.half:
-                scale[i] = 0.5
-        return self.xp.asarray(scale.reshape(-1, 1))
-
-    def project(self, prepared: Prepared, x: Array, steps: int) -> tuple[Array, Backward]:
+    def project(self, weights: Weights, x: Array, pass_: Pass) -> tuple[Array, Backward]:
         """The input's part of the gates, of ``x`` [D, N]: [T, rows, B], with room for the
         cell's scratch behind; its backward takes the gradients of the gates as [k * H, N]."""
-        xp = self.xp
+        steps, room = pass_.steps, pass_.room
+        w, b = weights[f"{self.prefix}w:read"], weights[f"{self.prefix}b:read"]
         batch = x.shape[1] // steps
         rows = self.rows + self.scratch * self.hidden
-        z = self._empty(prepared, "z", (steps, rows, batch), x.dtype)
+        z = room.empty(f"{self.prefix}z", (steps, rows, batch), x.dtype)
         gates = z[:, : self.rows]
-        if batch >= LEAST_COLUMNS and block_rows(*prepared.w.shape, batch) < self.rows:
-            room = self._empty(prepared, "x", (steps, len(x), batch), x.dtype)
-            steps_of_x = by_step(x, steps, xp, room)
-            bias = xp.repeat(prepared.b[:, None], batch, axis=1)
+        if batch >= LEAST_COLUMNS and block_rows(*w.shape, batch) < self.rows:
+            steps_of_x = room.empty(f"{self.prefix}x", (steps, len(x), batch), x.dtype)
+            by_step(x, steps, steps_of_x)
+            bias = np.repeat(b, batch, axis=1)
             for now, read in zip(gates, steps_of_x, strict=True):
-                product(prepared.w, now, xp)(read)
+                product(w, now)(read)
                 now += bias
         else:
-            whole = xp.matmul(prepared.w, x).reshape(self.rows, steps, batch)
-            xp.add(whole.transpose(1, 0, 2), prepared.b[:, None], out=gates)
+            whole = np.matmul(w, x).reshape(self.rows, steps, batch)
+            np.add(whole.transpose(1, 0, 2), b, out=gates)
 
-        def backward(dz: Array, gradients: Weights) -> Array:
-            xp.matmul(dz, x.T, out=gradients[f"{self.prefix}w"])
-            ones = xp.ones(dz.shape[1], dz.dtype)
-            xp.matmul(dz, ones, out=gradients[f"{self.prefix}b"])
-            return xp.matmul(prepared.weights[f"{self.prefix}w"].T, dz)
+        def backward(dz: Array, gradients: Gradients) -> Array:
+            gradients.product(f"{self.prefix}w", dz, x.T)
+            gradients.product(f"{self.prefix}b", dz, np.ones(dz.shape[1], dz.dtype))
+            return np.matmul(weights[f"{self.prefix}w"].T, dz)
 
         return z, backward
 
     @abstractmethod
     def unroll(
-        self, prepared: Prepared, z: Array, state: CellState, mask: Array | None = None
-    ) -> tuple[Array, CellState, Backward]:
+        self, weights: Weights, z: Array, state: State, mask: Array | None, room: Room
+    ) -> tuple[Array, State, Backward]:
         """Run the recurrence over the projected input ``z`` [T, rows, B], which is overwritten by
         the gates.
 
-        ``mask`` [H, B] multiplies the state that each step reads (Gal and Ghahramani 2016).
-        Returns the outputs [H, N], the last state, and a backward from the gradient of the
-        outputs [H, N] to that of ``z``, as [k * H, N]. The first state counts as given: no
-        gradient flows into it (truncated backpropagation through time).
+        ``mask`` [H, B] multiplies the state that each step reads (Gal and Ghahramani 2016);
+        ``room`` is memory to work in. Returns the outputs [H, N], the last state, and a backward
+        from the gradient of the outputs [H, N] to that of ``z``, as [k * H, N].
         """
 
-    def forward(
-        self,
-        prepared: Prepared,
-        x: Array,
-        state: CellState,
-        mask: Array | None = None,
-    ) -> tuple[Array, CellState, Backward]:
-        """Outputs [H, N] for the inputs ``x`` [D, N], the state after the last step, and the
-        backward pass."""
-        steps = x.shape[1] // state[0].shape[1]
-        z, project_backward = self.project(prepared, x, steps)
-        y, last, unroll_backward = self.unroll(prepared, z, state, mask)
+    def gates_in(self, room: Room, steps: int, streams: int, dtype: DTypeLike) -> Array:
+        """The gates [T, k * H, B] of the last pass, one in use, that worked in ``room``."""
+        rows = self.rows + self.scratch * self.hidden
+        return room.empty(f"{self.prefix}z", (steps, rows, streams), dtype)[:, : self.rows]
 
-        def backward(dy: Array, gradients: Weights) -> Array:
-            return project_backward(unroll_backward(dy, gradients), gradients)
-
-        return y, last, backward
-
-    def _empty(
-        self, prepared: Prepared, name: str, shape: tuple[int, ...], dtype: np.dtype
-    ) -> Array:
-        return prepared.room.empty(self.prefix + name, shape, dtype)
-
-    def _by_feature(self, prepared: Prepared, name: str, steps: Array) -> Array:
+    def _by_feature(self, room: Room, name: str, steps: Array) -> Array:
         """``steps`` [T, F, B] as [F, N]."""
         shape = (steps.shape[1], len(steps) * steps.shape[2])
-        room = self._empty(prepared, f"{name} by feature", shape, steps.dtype)
-        return by_feature(steps, self.xp, room)
+        return by_feature(steps, room.empty(f"{self.prefix}{name} by feature", shape, steps.dtype))
+
+    def _read(self, room: Room, h: Array, outputs: Array, mask: Array | None) -> Array:
+        """What the steps have read [H, N] of the states ``h`` [T + 1, H, B], which as [H, N + B]
+        are ``outputs``."""
+        if mask is None:
+            return outputs[:, : -h.shape[2]]
+        return self._by_feature(room, "read", h[:-1] * mask)
 
     def _recurrent_gradient(
-        self, prepared: Prepared, dz: Array, read: Array, gradients: Weights
+        self, weights: Weights, dz: Array, read: Array, gradients: Gradients
     ) -> None:
-        """Write the gradient of ``u`` from those of the gates [k * H, N] and the states that
-        each step has read [H, N]."""
-        du = gradients[f"{self.prefix}u"]
-        self.xp.matmul(dz, read.T, out=du)
-        if prepared.drop is not None:
-            du *= prepared.drop
+        """Add the gradient of ``u`` from those of the gates [k * H, N] and the states that each
+        step has read [H, N]."""
+        gradients.product(f"{self.prefix}u", dz, read.T, weights.get(f"{self.prefix}u:mask"))
+
+
+@cache
+def halved(gates: tuple[str, ...], half: tuple[str, ...], size: int, dtype: np.dtype) -> Array:
+    """[k * H, 1]: a half for the rows of the ``gates`` that are among ``half``, one for others."""
+    factors = [0.5 if gate in half else 1 for gate in gates]
+    return np.repeat(np.array(factors, dtype), size)[:, None]

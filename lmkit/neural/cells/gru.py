@@ -17,7 +17,10 @@ import numpy as np
 
 from lmkit.neural.arrays import Array, Room, Weights, by_step
 from lmkit.neural.blas import product
-from lmkit.neural.cells.base import FRESH, Backward, Cell, CellState, Prepared
+from lmkit.neural.cells.base import Cell
+from lmkit.neural.layer import Backward
+from lmkit.neural.parameters import Gradients
+from lmkit.neural.tree import State
 
 
 class GRU(Cell):
@@ -25,6 +28,7 @@ class GRU(Cell):
 
     name = "gru"
     gates = ("n", "r", "z")
+    state_gates = ("r", "z", "n")
     half = ("r", "z")
     scratch = 1
 
@@ -35,34 +39,19 @@ class GRU(Cell):
         super().initialise(weights, generator)
         weights[f"{self.prefix}b_m"][...] = 0
 
-    def prepare(
-        self,
-        weights: Weights,
-        drop: Array | None = None,
-        training: bool = True,
-        room: Room = FRESH,
-    ) -> Prepared:
-        prepared = super().prepare(weights, drop, training, room)
-        # The rows of u are ordered r, z, n, those of w n, r, z: other ones are halved.
-        size = self.hidden
-        u = weights[f"{self.prefix}u"]
-        prepared.u = u.copy() if drop is None else u * drop
-        prepared.u[: 2 * size] *= 0.5
-        return prepared
-
     def unroll(
-        self, prepared: Prepared, z: Array, state: CellState, mask: Array | None = None
-    ) -> tuple[Array, CellState, Backward]:
+        self, weights: Weights, z: Array, state: State, mask: Array | None, room: Room
+    ) -> tuple[Array, State, Backward]:
         """See `Cell.unroll`."""
-        xp, size = self.xp, self.hidden
+        size = self.hidden
         steps, _, batch = z.shape
-        h = self._empty(prepared, "h", (steps + 1, size, batch), z.dtype)
+        h = room.empty(f"{self.prefix}h", (steps + 1, size, batch), z.dtype)
         h[0] = state[0]
         # Blocks n, r, z and m of each step: the gradients of the first three are those of the
         # projected input, of the last three those of what u gives.
-        part = xp.empty((3 * size, batch), z.dtype)
-        multiply = product(prepared.u, part, xp)
-        bias = prepared.weights[f"{self.prefix}b_m"][:, None]
+        part = np.empty((3 * size, batch), z.dtype)
+        multiply = product(weights[f"{self.prefix}u:read"], part)
+        bias = weights[f"{self.prefix}b_m"][:, None]
         for t in range(steps):
             now = z[t]
             n, r, update, m = now.reshape(4, size, batch)
@@ -70,25 +59,24 @@ class GRU(Cell):
             read = h[t] if mask is None else h[t] * mask
             multiply(read)
             logistic += part[: 2 * size]
-            xp.tanh(logistic, out=logistic)
+            np.tanh(logistic, out=logistic)
             logistic *= 0.5
             logistic += 0.5
-            xp.add(part[2 * size :], bias, out=m)
+            np.add(part[2 * size :], bias, out=m)
             n += r * m
-            xp.tanh(n, out=n)
-            xp.subtract(h[t], n, out=h[t + 1])
+            np.tanh(n, out=n)
+            np.subtract(h[t], n, out=h[t + 1])
             h[t + 1] *= update
             h[t + 1] += n
-        outputs = self._by_feature(prepared, "h", h)
+        outputs = self._by_feature(room, "h", h)
 
-        def backward(dy: Array, gradients: Weights) -> Array:
-            room = self._empty(prepared, "dy", (steps, size, batch), dy.dtype)
-            gradient = by_step(dy, steps, xp, room)
+        def backward(dy: Array, gradients: Gradients) -> Array:
+            gradient = room.empty(f"{self.prefix}dy", (steps, size, batch), dy.dtype)
+            by_step(dy, steps, gradient)
             update = self._derivatives(z, h)
-            dh = xp.zeros_like(h[0])
-            back = xp.empty_like(dh)
-            assert prepared.u_t is not None
-            multiply = product(prepared.u_t, back, xp)
+            dh = np.zeros_like(h[0])
+            back = np.empty_like(dh)
+            multiply = product(weights[f"{self.prefix}u:back"], back)
             for t in range(steps - 1, -1, -1):
                 dh += gradient[t]
                 z[t].reshape(4, size, batch)[...] *= dh
@@ -97,14 +85,10 @@ class GRU(Cell):
                 if mask is not None:
                     back *= mask
                 dh += back
-            read = (
-                outputs[:, :-batch]
-                if mask is None
-                else self._by_feature(prepared, "read", h[:-1] * mask)
-            )
-            whole = self._by_feature(prepared, "z", z)
-            self._recurrent_gradient(prepared, whole[size:], read, gradients)
-            xp.sum(whole[3 * size :], axis=1, out=gradients[f"{self.prefix}b_m"])
+            read = self._read(room, h, outputs, mask)
+            whole = self._by_feature(room, "z", z)
+            self._recurrent_gradient(weights, whole[size:], read, gradients)
+            gradients.add(f"{self.prefix}b_m", whole[3 * size :].sum(axis=1))
             return whole[: 3 * size]
 
         return outputs[:, batch:], (h[-1],), backward
@@ -121,7 +105,7 @@ class GRU(Cell):
         a_n = (1 - z) * (1 - n * n)
         z *= (1 - z) * (h[:-1] - n)
         a_r = a_n * m * r * (1 - r)
-        self.xp.multiply(a_n, r, out=m)
+        np.multiply(a_n, r, out=m)
         n[...] = a_n
         r[...] = a_r
         return update

@@ -15,14 +15,16 @@ order o, i, f.
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from lmkit.neural.arrays import Array, Weights, by_step
+from lmkit.neural.arrays import Array, Room, Weights, by_step
 from lmkit.neural.blas import product
-from lmkit.neural.cells.base import Backward, Cell, CellState, Prepared
+from lmkit.neural.cells.base import Cell
+from lmkit.neural.layer import Backward
+from lmkit.neural.parameters import Gradients
+from lmkit.neural.tree import State
 
 BLOCK = 1 << 17
 """Entries of gates whose derivatives are formed at once: few calls where a step is small, and
@@ -43,12 +45,11 @@ class LSTM(Cell):
         inputs: int,
         hidden: int,
         prefix: str = "",
-        xp: ModuleType = np,
         *,
         peepholes: bool = False,
         **options: Any,
     ) -> None:
-        super().__init__(inputs, hidden, prefix, xp, **options)
+        super().__init__(inputs, hidden, prefix, **options)
         self.peepholes = peepholes
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -62,69 +63,65 @@ class LSTM(Cell):
         if self.peepholes:
             weights[f"{self.prefix}p"][...] = 0
 
-    def _peepholes(self, prepared: Prepared) -> Array | None:
+    def _peepholes(self, weights: Weights) -> Array | None:
         """[3, H, 1], or None without them."""
-        return prepared.weights[f"{self.prefix}p"][:, :, None] if self.peepholes else None
+        return weights[f"{self.prefix}p"][:, :, None] if self.peepholes else None
 
     def unroll(
-        self, prepared: Prepared, z: Array, state: CellState, mask: Array | None = None
-    ) -> tuple[Array, CellState, Backward]:
+        self, weights: Weights, z: Array, state: State, mask: Array | None, room: Room
+    ) -> tuple[Array, State, Backward]:
         """See `Cell.unroll`."""
-        xp, size = self.xp, self.hidden
+        size = self.hidden
         steps, _, batch = z.shape
-        h = self._empty(prepared, "h", (steps + 1, size, batch), z.dtype)
-        c = self._empty(prepared, "c", h.shape, z.dtype)
-        squashed = self._empty(prepared, "tanh c", (steps, size, batch), z.dtype)
+        h = room.empty(f"{self.prefix}h", (steps + 1, size, batch), z.dtype)
+        c = room.empty(f"{self.prefix}c", h.shape, z.dtype)
+        squashed = room.empty(f"{self.prefix}tanh c", (steps, size, batch), z.dtype)
         h[0], c[0] = state
-        part = xp.empty_like(z[0])
-        multiply = product(prepared.u, part, xp)
-        term = xp.empty_like(h[0])
-        p = self._peepholes(prepared)
+        part = np.empty_like(z[0])
+        multiply = product(weights[f"{self.prefix}u:read"], part)
+        term = np.empty_like(h[0])
+        p = self._peepholes(weights)
         for t in range(steps):
             gates, now = z[t], c[t + 1]
             read = h[t] if mask is None else h[t] * mask
             gates += multiply(read)
             if p is not None:
                 gates[size : 3 * size].reshape(2, size, batch)[...] += 0.5 * p[1:] * c[t]
-                xp.tanh(gates[size:], out=gates[size:])
+                np.tanh(gates[size:], out=gates[size:])
                 logistic = gates[size : 3 * size]
             else:
-                xp.tanh(gates, out=gates)
+                np.tanh(gates, out=gates)
                 logistic = gates[: 3 * size]
             logistic *= 0.5
             logistic += 0.5
-            xp.multiply(gates[2 * size : 3 * size], c[t], out=now)
-            xp.multiply(gates[size : 2 * size], gates[3 * size :], out=term)
+            np.multiply(gates[2 * size : 3 * size], c[t], out=now)
+            np.multiply(gates[size : 2 * size], gates[3 * size :], out=term)
             now += term
             if p is not None:
-                gates[:size] = 0.5 + 0.5 * xp.tanh(gates[:size] + 0.5 * p[0] * now)
-            xp.tanh(now, out=squashed[t])
-            xp.multiply(gates[:size], squashed[t], out=h[t + 1])
-        outputs = self._by_feature(prepared, "h", h)
+                gates[:size] = 0.5 + 0.5 * np.tanh(gates[:size] + 0.5 * p[0] * now)
+            np.tanh(now, out=squashed[t])
+            np.multiply(gates[:size], squashed[t], out=h[t + 1])
+        outputs = self._by_feature(room, "h", h)
 
-        def backward(dy: Array, gradients: Weights) -> Array:
-            room = self._empty(prepared, "dy", (steps, size, batch), dy.dtype)
-            gradient = by_step(dy, steps, xp, room)
-            self._unroll_backward(prepared, z, c, squashed, gradient, mask)
-            read = (
-                outputs[:, :-batch]
-                if mask is None
-                else self._by_feature(prepared, "read", h[:-1] * mask)
-            )
-            dz = self._by_feature(prepared, "z", z)
-            self._recurrent_gradient(prepared, dz, read, gradients)
+        def backward(dy: Array, gradients: Gradients) -> Array:
+            gradient = room.empty(f"{self.prefix}dy", (steps, size, batch), dy.dtype)
+            by_step(dy, steps, gradient)
+            self._unroll_backward(weights, z, c, squashed, gradient, mask)
+            read = self._read(room, h, outputs, mask)
+            dz = self._by_feature(room, "z", z)
+            self._recurrent_gradient(weights, dz, read, gradients)
             if self.peepholes:
-                dp = gradients[f"{self.prefix}p"]
                 blocks = z.reshape(steps, 4, size, batch)
-                dp[0] = (blocks[:, 0] * c[1:]).sum(axis=(0, 2))
-                dp[1:] = (blocks[:, 1:3] * c[:-1, None]).sum(axis=(0, 3))
+                after = (blocks[:, 0] * c[1:]).sum(axis=(0, 2))
+                before = (blocks[:, 1:3] * c[:-1, None]).sum(axis=(0, 3))
+                gradients.add(f"{self.prefix}p", np.concatenate((after[None], before)))
             return dz
 
         return outputs[:, batch:], (h[-1], c[-1]), backward
 
     def _unroll_backward(
         self,
-        prepared: Prepared,
+        weights: Weights,
         z: Array,
         c: Array,
         squashed: Array,
@@ -136,21 +133,19 @@ class LSTM(Cell):
 
         dc_t += dh_t a_c,  dz_o = dh_t a_o,  dz_{i,f,g} = dc_t a_{i,f,g},  dc_{t-1} = dc_t a_k.
         """
-        xp = self.xp
         steps, _, batch = z.shape
-        dh, dc = xp.zeros_like(c[0]), xp.zeros_like(c[0])
-        term = xp.empty_like(dh)
-        assert prepared.u_t is not None
-        multiply = product(prepared.u_t, dh, xp)
+        dh, dc = np.zeros_like(c[0]), np.zeros_like(c[0])
+        term = np.empty_like(dh)
+        multiply = product(weights[f"{self.prefix}u:back"], dh)
         stride = max(1, BLOCK // (z.shape[1] * batch))
         for stop in range(steps, 0, -stride):
             start = max(stop - stride, 0)
             here = slice(start, stop)
-            keep = self._derivatives(prepared, z[here], c[start : stop + 1], squashed[here])
+            keep = self._derivatives(weights, z[here], c[start : stop + 1], squashed[here])
             for t in range(stop - 1, start - 1, -1):
                 gates = z[t].reshape(4, self.hidden, batch)
                 dh += gradient[t]
-                xp.multiply(dh, squashed[t], out=term)
+                np.multiply(dh, squashed[t], out=term)
                 dc += term
                 gates[0] *= dh
                 gates[1:] *= dc
@@ -159,7 +154,7 @@ class LSTM(Cell):
                 if mask is not None:
                     dh *= mask
 
-    def _derivatives(self, prepared: Prepared, z: Array, c: Array, squashed: Array) -> Array:
+    def _derivatives(self, weights: Weights, z: Array, c: Array, squashed: Array) -> Array:
         """Overwrite the gates of some steps by the factors that turn dh and dc into their
         gradients, and tanh(c) by a_c; return a_k:
 
@@ -172,13 +167,13 @@ class LSTM(Cell):
         keep = f.copy()
         a_c = squashed * squashed
         a_c *= o
-        self.xp.subtract(o, a_c, out=a_c)
+        np.subtract(o, a_c, out=a_c)
         o *= (1 - o) * squashed
         f *= (1 - f) * c[:-1]
         a_g = i - i * g * g
         i *= (1 - i) * g
         g[...] = a_g
-        p = self._peepholes(prepared)
+        p = self._peepholes(weights)
         if p is not None:
             a_c += o * p[0]
             keep += i * p[1] + f * p[2]

@@ -7,9 +7,14 @@ Shapes: x_t [D, B], h_t [H, B], w [H, D], u [H, H], b [H].
 
 from __future__ import annotations
 
-from lmkit.neural.arrays import Array, Weights, by_step
+import numpy as np
+
+from lmkit.neural.arrays import Array, Room, Weights, by_step
 from lmkit.neural.blas import product
-from lmkit.neural.cells.base import Backward, Cell, CellState, Prepared
+from lmkit.neural.cells.base import Cell
+from lmkit.neural.layer import Backward
+from lmkit.neural.parameters import Gradients
+from lmkit.neural.tree import State
 
 
 class RNN(Cell):
@@ -19,47 +24,42 @@ class RNN(Cell):
     gates = ("h",)
 
     def unroll(
-        self, prepared: Prepared, z: Array, state: CellState, mask: Array | None = None
-    ) -> tuple[Array, CellState, Backward]:
+        self, weights: Weights, z: Array, state: State, mask: Array | None, room: Room
+    ) -> tuple[Array, State, Backward]:
         """See `Cell.unroll`. With a_t the argument of tanh and g_t the gradient of h_t:
 
         da_t = (1 - h_t^2) g_t,  g_{t-1} = dy_{t-1} + u' da_t,  du = sum_t da_t h_{t-1}'.
         """
-        xp, size = self.xp, self.hidden
+        size = self.hidden
         steps, _, batch = z.shape
-        h = self._empty(prepared, "h", (steps + 1, size, batch), z.dtype)
+        h = room.empty(f"{self.prefix}h", (steps + 1, size, batch), z.dtype)
         h[0] = state[0]
-        part = xp.empty_like(h[0])
-        multiply = product(prepared.u, part, xp)
+        part = np.empty_like(h[0])
+        multiply = product(weights[f"{self.prefix}u:read"], part)
         for t in range(steps):
             read = h[t] if mask is None else h[t] * mask
             multiply(read)
             part += z[t]
-            xp.tanh(part, out=z[t])
+            np.tanh(part, out=z[t])
             h[t + 1] = z[t]
-        outputs = self._by_feature(prepared, "h", h)
+        outputs = self._by_feature(room, "h", h)
 
-        def backward(dy: Array, gradients: Weights) -> Array:
-            room = self._empty(prepared, "dy", (steps, size, batch), dy.dtype)
-            gradient = by_step(dy, steps, xp, room)
+        def backward(dy: Array, gradients: Gradients) -> Array:
+            gradient = room.empty(f"{self.prefix}dy", (steps, size, batch), dy.dtype)
+            by_step(dy, steps, gradient)
             slope = 1 - h[1:] * h[1:]
             dz = slope
-            back = xp.zeros_like(h[0])
-            assert prepared.u_t is not None
-            multiply = product(prepared.u_t, back, xp)
+            back = np.zeros_like(h[0])
+            multiply = product(weights[f"{self.prefix}u:back"], back)
             for t in range(steps - 1, -1, -1):
                 gradient[t] += back
-                xp.multiply(slope[t], gradient[t], out=dz[t])
+                np.multiply(slope[t], gradient[t], out=dz[t])
                 multiply(dz[t])
                 if mask is not None:
                     back *= mask
-            read = (
-                outputs[:, :-batch]
-                if mask is None
-                else self._by_feature(prepared, "read", h[:-1] * mask)
-            )
-            whole = self._by_feature(prepared, "z", dz)
-            self._recurrent_gradient(prepared, whole, read, gradients)
+            read = self._read(room, h, outputs, mask)
+            whole = self._by_feature(room, "z", dz)
+            self._recurrent_gradient(weights, whole, read, gradients)
             return whole
 
         return outputs[:, batch:], (h[-1],), backward

@@ -5,7 +5,6 @@ s = s + g^2        w = w - rate g / (sqrt(s) + epsilon)
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -25,12 +24,11 @@ class AdaGrad(Optimizer):
     def __init__(
         self,
         weight_decay: float = 0.0,
-        xp: ModuleType = np,
         *,
         epsilon: float = 1e-10,
         **options: Any,
     ) -> None:
-        super().__init__(weight_decay, xp, **options)
+        super().__init__(weight_decay, **options)
         self.epsilon = epsilon
 
     def _chunk(self, w: Array, g: Array, rate: float, here: slice) -> None:
@@ -39,5 +37,5 @@ class AdaGrad(Optimizer):
             g += self.weight_decay * w
         total += g * g
         g *= rate
-        g /= self.xp.sqrt(total) + self.epsilon
+        g /= np.sqrt(total) + self.epsilon
         w -= g

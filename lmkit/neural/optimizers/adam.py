@@ -9,7 +9,6 @@ Weight decay is added to the gradient (L2); `lmkit.neural.optimizers.adamw` has 
 from __future__ import annotations
 
 import math
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -31,21 +30,19 @@ class Adam(Optimizer):
     def __init__(
         self,
         weight_decay: float = 0.0,
-        xp: ModuleType = np,
         *,
         beta1: float = 0.9,
         beta2: float = 0.999,
         epsilon: float = 1e-8,
         **options: Any,
     ) -> None:
-        super().__init__(weight_decay, xp, **options)
+        super().__init__(weight_decay, **options)
         for name, beta in (("beta1", beta1), ("beta2", beta2)):
             if not 0 <= beta < 1:
                 raise UsageError(f"{name} must be at least 0 and below 1, not {beta}")
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
 
     def _chunk(self, w: Array, g: Array, rate: float, here: slice) -> None:
-        xp = self.xp
         m, v = self.slots["m"][here], self.slots["v"][here]
         if self.weight_decay:
             if self.decoupled:
@@ -60,8 +57,8 @@ class Adam(Optimizer):
         g *= g
         g *= 1 - self.beta2
         v += g
-        xp.sqrt(v, out=g)
+        np.sqrt(v, out=g)
         g += self.epsilon * correction
-        xp.divide(m, g, out=g)
+        np.divide(m, g, out=g)
         g *= step
         w -= g

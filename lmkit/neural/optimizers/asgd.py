@@ -5,10 +5,7 @@ when the validation loss has not improved for some epochs.
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import Any
-
-import numpy as np
 
 from lmkit.errors import UsageError
 from lmkit.neural.arrays import Array
@@ -27,12 +24,11 @@ class ASGD(Optimizer):
     def __init__(
         self,
         weight_decay: float = 0.0,
-        xp: ModuleType = np,
         *,
         average_after: int | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(weight_decay, xp, **options)
+        super().__init__(weight_decay, **options)
         if average_after is not None and average_after < 0:
             raise UsageError(f"average-after must be at least 0, not {average_after}")
         self.average_after = average_after

@@ -7,7 +7,6 @@ by itself, so that worker threads share the work.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -32,18 +31,17 @@ class Optimizer(ABC):
     default_rate: ClassVar[float]
     """A learning rate to begin with."""
 
-    def __init__(self, weight_decay: float = 0.0, xp: ModuleType = np, **options: Any) -> None:
+    def __init__(self, weight_decay: float = 0.0, **options: Any) -> None:
         check_options("optimizer", self.name, options, self.options)
         if weight_decay < 0:
             raise UsageError(f"weight decay must be at least 0, not {weight_decay}")
         self.weight_decay = weight_decay
-        self.xp = xp
         self.count = 0
         self.slots: dict[str, Array] = {}
 
     def start(self, weights: Array) -> None:
         """Make the slots for ``weights`` [P]."""
-        self.slots = {name: self.xp.zeros_like(weights) for name in self.slot_names}
+        self.slots = {name: np.zeros_like(weights) for name in self.slot_names}
 
     def step(self, weights: Array, gradient: Array, rate: float) -> None:
         """One update of all ``weights`` [P], in place, from the ``gradient`` [P]."""
@@ -64,10 +62,10 @@ class Optimizer(ABC):
         factor: float = 1.0,
     ) -> None:
         """Update the entries from ``start`` up to ``stop``, from ``factor`` times the gradient."""
-        room = self.xp.empty(min(CHUNK, stop - start), gradient.dtype)
+        room = np.empty(min(CHUNK, stop - start), gradient.dtype)
         for low in range(start, stop, CHUNK):
             here = slice(low, min(low + CHUNK, stop))
-            g = self.xp.multiply(gradient[here], factor, out=room[: here.stop - low])
+            g = np.multiply(gradient[here], factor, out=room[: here.stop - low])
             self._chunk(weights[here], g, rate, here)
 
     @abstractmethod

@@ -5,7 +5,6 @@ v = momentum v + (g + decay w)        w = w - rate v
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -25,18 +24,17 @@ class SGD(Optimizer):
     def __init__(
         self,
         weight_decay: float = 0.0,
-        xp: ModuleType = np,
         *,
         momentum: float = 0.0,
         **options: Any,
     ) -> None:
-        super().__init__(weight_decay, xp, **options)
+        super().__init__(weight_decay, **options)
         if not 0 <= momentum < 1:
             raise UsageError(f"momentum must be at least 0 and below 1, not {momentum}")
         self.momentum = momentum
 
     def start(self, weights: Array) -> None:
-        self.slots = {"velocity": self.xp.zeros_like(weights)} if self.momentum else {}
+        self.slots = {"velocity": np.zeros_like(weights)} if self.momentum else {}
 
     def _chunk(self, w: Array, g: Array, rate: float, here: slice) -> None:
         if self.weight_decay:

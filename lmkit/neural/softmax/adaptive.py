@@ -19,7 +19,9 @@ from lmkit.errors import UsageError
 from lmkit.model import BOS
 from lmkit.neural.arrays import Array, Weights
 from lmkit.neural.initialisation import glorot, uniform
+from lmkit.neural.parameters import Gradients
 from lmkit.neural.softmax.base import Softmax
+from lmkit.neural.softmax.targets import Targets
 from lmkit.neural.softmax.unnormalised import Unnormalised
 
 
@@ -65,8 +67,8 @@ class AdaptiveSoftmax(Softmax):
         self._ranks = np.full(self.vocabulary, -1)
         self._ranks[self._order] = np.arange(count)
         self._cluster = np.searchsorted(edges, np.arange(count), side="right")
-        self._head = Unnormalised(xp=self.xp)
-        self._tails = [Unnormalised(xp=self.xp) for _ in range(self.clusters)]
+        self._head = Unnormalised()
+        self._tails = [Unnormalised() for _ in range(self.clusters)]
 
     @classmethod
     def fit_options(cls, counts: Array, options: dict[str, Any]) -> dict[str, Any]:
@@ -111,39 +113,33 @@ class AdaptiveSoftmax(Softmax):
         self,
         weights: Weights,
         h: Array,
-        targets: Array,
-        scale: Array | float,
-        gradients: Weights,
+        targets: Targets,
+        gradients: Gradients,
         generator: np.random.Generator,
-        smoothing: float = 0.0,
-        soft: tuple[Array, float] | None = None,
     ) -> tuple[Array, Array]:
         """See `Softmax.train`. No label smoothing."""
-        if smoothing or soft is not None:
+        if not targets.hard:
             raise UsageError(
                 "an adaptive softmax has neither label smoothing nor a teacher", "the full softmax"
             )
-        xp = self.xp
-        ranks, rows, clusters = self._places(targets)
-        scales = xp.broadcast_to(xp.asarray(scale, h.dtype), targets.shape)
+        ranks, rows, clusters = self._places(targets.ids)
+        scales = targets.scales_as(h.dtype)
         losses, dh = self._head.train(
-            *(weights["head.w"], weights["head.b"], h, rows, scales),
-            *(gradients["head.w"], gradients["head.b"]),
+            *(weights["head.w"], weights["head.b"], h, Targets(rows, scales)),
+            *(gradients, ("head.w", "head.b")),
         )
         for k, tail in enumerate(self._tails):
             here = np.flatnonzero(clusters == k + 1)
-            p, w, b = (f"tail{k}.{name}" for name in "pwb")
             if not len(here):
-                for name in (p, w, b):
-                    gradients[name][...] = 0
                 continue
+            p, w, b = (f"tail{k}.{name}" for name in "pwb")
             columns = h[:, here]
+            mine = Targets(ranks[here] - self._edges[k], scales[here])
             part, dpart = tail.train(
-                *(weights[w], weights[b], weights[p] @ columns, ranks[here] - self._edges[k]),
-                *(scales[here], gradients[w], gradients[b]),
+                *(weights[w], weights[b], weights[p] @ columns, mine, gradients, (w, b))
             )
             losses[here] += part
-            xp.matmul(dpart, columns.T, out=gradients[p])
+            gradients.product(p, dpart, columns.T)
             dh[:, here] += weights[p].T @ dpart
         return losses, dh
 
@@ -160,7 +156,7 @@ class AdaptiveSoftmax(Softmax):
 
     def log_probs(self, weights: Weights, h: Array) -> Array:
         head = self._head.log_probs(weights["head.w"], weights["head.b"], h)
-        result = self.xp.full((h.shape[1], self.vocabulary), -np.inf, h.dtype)
+        result = np.full((h.shape[1], self.vocabulary), -np.inf, h.dtype)
         first = self._edges[0]
         result[:, self._order[:first]] = head[:, :first]
         for k, tail in enumerate(self._tails):

@@ -1,18 +1,19 @@
 """What an output layer is: from the last hidden vectors to probabilities and gradients.
 
-``h`` is [H, N], ``targets`` [N]. ``<s>`` is never predicted: its probability is zero. Whatever a
+``h`` is [H, N], ``targets`` are N. ``<s>`` is never predicted: its probability is zero. Whatever a
 layer does in training, `log_prob` and `log_probs` are the exact, normalised distribution.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
 
 from lmkit.neural.arrays import Array, Weights, check_options
+from lmkit.neural.parameters import Gradients
+from lmkit.neural.softmax.targets import Targets
 from lmkit.neural.softmax.unnormalised import WHOLE
 
 
@@ -32,14 +33,12 @@ class Softmax(ABC):
         vocabulary: int,
         features: int,
         embedding: str = "output.w",
-        xp: ModuleType = np,
         **options: Any,
     ) -> None:
         check_options("softmax", self.name, options, self.options)
         self.vocabulary = vocabulary
         self.features = features
         self.embedding = embedding
-        self.xp = xp
 
     @classmethod
     def fit_options(cls, counts: Array, options: dict[str, Any]) -> dict[str, Any]:
@@ -59,19 +58,15 @@ class Softmax(ABC):
         self,
         weights: Weights,
         h: Array,
-        targets: Array,
-        scale: Array | float,
-        gradients: Weights,
+        targets: Targets,
+        gradients: Gradients,
         generator: np.random.Generator,
-        smoothing: float = 0.0,
-        soft: tuple[Array, float] | None = None,
     ) -> tuple[Array, Array]:
-        """Losses [N] in nats, and the gradient [H, N] of ``sum(scale * losses)``; the gradients of
-        the weights are written over what was there.
+        """Losses [N] in nats, and the gradient [H, N] of ``sum(scales * losses)``; those of the
+        weights are added to ``gradients``.
 
-        ``smoothing`` is the part of each target that is spread over all tokens (Szegedy et al.
-        2016); the losses are those of the smoothed targets. ``soft`` is a distribution [V, N] and
-        the part of each target that it stands for; the losses leave it out.
+        The losses are those of smoothed targets, and leave soft ones out. Raises `UsageError` for
+        targets that the layer cannot learn from.
         """
 
     @abstractmethod
@@ -84,10 +79,10 @@ class Softmax(ABC):
 
     def log_probs_of(self, weights: Weights, h: Array, tokens: Array) -> Array:
         """log p of the ``tokens`` [N, K]: [N, K]."""
-        found = self.xp.empty(tokens.shape, h.dtype)
+        found = np.empty(tokens.shape, h.dtype)
         columns = max(1, WHOLE // self.vocabulary)
         for start in range(0, len(tokens), columns):
             here = slice(start, start + columns)
             every = self.log_probs(weights, h[:, here])
-            found[here] = self.xp.take_along_axis(every, tokens[here], axis=1)
+            found[here] = np.take_along_axis(every, tokens[here], axis=1)
         return found

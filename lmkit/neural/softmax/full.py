@@ -9,7 +9,9 @@ import numpy as np
 from lmkit.model import BOS
 from lmkit.neural.arrays import Array, Weights
 from lmkit.neural.initialisation import uniform, unigram_log_counts
+from lmkit.neural.parameters import Gradients
 from lmkit.neural.softmax.base import Softmax
+from lmkit.neural.softmax.targets import Targets
 from lmkit.neural.softmax.unnormalised import Unnormalised
 
 
@@ -20,7 +22,7 @@ class FullSoftmax(Softmax):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.exact = Unnormalised(BOS, self.xp)
+        self.exact = Unnormalised(BOS)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         return {self.embedding: (self.vocabulary, self.features), "output.b": (self.vocabulary,)}
@@ -34,23 +36,17 @@ class FullSoftmax(Softmax):
         self,
         weights: Weights,
         h: Array,
-        targets: Array,
-        scale: Array | float,
-        gradients: Weights,
+        targets: Targets,
+        gradients: Gradients,
         generator: np.random.Generator,
-        smoothing: float = 0.0,
-        soft: tuple[Array, float] | None = None,
     ) -> tuple[Array, Array]:
         return self.exact.train(
             weights[self.embedding],
             weights["output.b"],
             h,
             targets,
-            scale,
-            gradients[self.embedding],
-            gradients["output.b"],
-            smoothing,
-            soft,
+            gradients,
+            (self.embedding, "output.b"),
         )
 
     def log_prob(self, weights: Weights, h: Array, targets: Array) -> Array:

@@ -21,8 +21,9 @@ import numpy as np
 
 from lmkit.errors import UsageError
 from lmkit.neural.arrays import Array, Weights
-from lmkit.neural.parameters import blank, touch
+from lmkit.neural.parameters import Gradients, summed
 from lmkit.neural.softmax.drawing import DrawingSoftmax
+from lmkit.neural.softmax.targets import Targets
 
 
 class NoiseContrastive(DrawingSoftmax):
@@ -43,16 +44,12 @@ class NoiseContrastive(DrawingSoftmax):
         self,
         weights: Weights,
         h: Array,
-        targets: Array,
-        scale: Array | float,
-        gradients: Weights,
+        targets: Targets,
+        gradients: Gradients,
         generator: np.random.Generator,
-        smoothing: float = 0.0,
-        soft: tuple[Array, float] | None = None,
     ) -> tuple[Array, Array]:
         """See `Softmax.train`; the losses are those above. No label smoothing."""
-        xp = self.xp
-        if smoothing or soft is not None:
+        if not targets.hard:
             raise UsageError(
                 "noise-contrastive estimation has neither label smoothing nor a teacher",
                 "the full softmax",
@@ -60,54 +57,46 @@ class NoiseContrastive(DrawingSoftmax):
         noise, times = self.noise(generator)
         w, b = weights[self.embedding], weights["output.b"]
         log_kq = self._log_kq.astype(h.dtype)
-        scales = xp.broadcast_to(xp.asarray(scale, h.dtype), targets.shape)
+        ids, scales = targets.ids, targets.scales_as(h.dtype)
         # Log odds of being noise, not text: of each target, of the noise at each position.
-        own, w_own = log_kq[targets] - b[targets], w[targets].T
+        own, w_own = log_kq[ids] - b[ids], w[ids].T
         own -= (w_own * h).sum(axis=0)
         w_noise = w[noise]
-        others = xp.matmul(w_noise, h)
+        others = np.matmul(w_noise, h)
         others += (b - log_kq)[noise, None]
         times = times.astype(h.dtype)
-        losses = _softplus(own, xp) + times @ _softplus(others, xp)
-        d_own = -scales * _sigmoid(own, xp)
-        d_others = _sigmoid(others, xp)
+        losses = _softplus(own) + times @ _softplus(others)
+        d_own = -scales * _sigmoid(own)
+        d_others = _sigmoid(others)
         d_others *= times[:, None]
         d_others *= scales
-        self._write(gradients, noise, d_others, targets, d_own, h)
-        return losses, w_own * d_own + xp.matmul(w_noise.T, d_others)
+        self._add(gradients, noise, d_others, ids, d_own, h)
+        return losses, w_own * d_own + np.matmul(w_noise.T, d_others)
 
-    def _write(
+    def _add(
         self,
-        gradients: Weights,
+        gradients: Gradients,
         noise: Array,
         d_others: Array,
-        targets: Array,
+        ids: Array,
         d_own: Array,
         h: Array,
     ) -> None:
         """The gradients of the output vectors and of the bias, from those of the scores."""
-        xp = self.xp
-        dw, db = blank(gradients, self.embedding), gradients["output.b"]
-        db[...] = 0
-        dw[noise] = xp.matmul(d_others, h.T)
-        db[noise] = d_others.sum(axis=1)
-        order = xp.argsort(targets, kind="stable")
-        ranked = targets[order]
-        starts = xp.flatnonzero(xp.concatenate((xp.ones(1, bool), ranked[1:] != ranked[:-1])))
-        rows = (h * d_own).T[order]
-        dw[ranked[starts]] += xp.add.reduceat(rows, starts, axis=0)
-        db[ranked[starts]] += xp.add.reduceat(d_own[order], starts)
-        touch(gradients, self.embedding, np.union1d(noise, ranked[starts]))
+        gradients.add_rows(self.embedding, noise, np.matmul(d_others, h.T))
+        gradients.add_rows("output.b", noise, d_others.sum(axis=1))
+        gradients.add_rows(self.embedding, *summed(ids, (h * d_own).T))
+        gradients.add_rows("output.b", *summed(ids, d_own))
 
 
-def _sigmoid(x: Array, xp: Any) -> Array:
+def _sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)), from tanh, which overflows nowhere."""
-    result = xp.tanh(x * x.dtype.type(0.5))
+    result = np.tanh(x * x.dtype.type(0.5))
     result += 1
     result *= x.dtype.type(0.5)
     return result
 
 
-def _softplus(x: Array, xp: Any) -> Array:
+def _softplus(x: Array) -> Array:
     """log(1 + exp(x)) = -log sigma(-x)."""
-    return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))

@@ -14,8 +14,9 @@ import numpy as np
 
 from lmkit.errors import UsageError
 from lmkit.neural.arrays import Array, Weights
-from lmkit.neural.parameters import blank, touch
+from lmkit.neural.parameters import Gradients
 from lmkit.neural.softmax.drawing import DrawingSoftmax
+from lmkit.neural.softmax.targets import Targets
 
 FLATTENED = 0.75
 """Exponent of the unigram counts (Mikolov et al. 2013)."""
@@ -41,40 +42,34 @@ class SampledSoftmax(DrawingSoftmax):
         self,
         weights: Weights,
         h: Array,
-        targets: Array,
-        scale: Array | float,
-        gradients: Weights,
+        targets: Targets,
+        gradients: Gradients,
         generator: np.random.Generator,
-        smoothing: float = 0.0,
-        soft: tuple[Array, float] | None = None,
     ) -> tuple[Array, Array]:
         """See `Softmax.train`; the losses are those of the estimate. No label smoothing."""
-        xp = self.xp
-        if smoothing or soft is not None:
+        if not targets.hard:
             raise UsageError(
                 "a sampled softmax has neither label smoothing nor a teacher", "the full softmax"
             )
         drawn = self.drawn(generator)
-        rows, places = np.unique(np.concatenate((targets, drawn)), return_inverse=True)
+        rows, places = np.unique(np.concatenate((targets.ids, drawn)), return_inverse=True)
         ids, columns = places[: len(targets)], np.arange(len(targets))
         is_drawn = np.zeros(len(rows), bool)
         is_drawn[places[len(targets) :]] = True
         w = weights[self.embedding][rows]
         b = weights["output.b"][rows] - self._log_expected[rows].astype(h.dtype)
-        e = xp.matmul(w, h) + b[:, None]
+        e = np.matmul(w, h) + b[:, None]
         logits = e[ids, columns]
         # What is only a target counts for the positions that it is the target of.
         e[~is_drawn] = -np.inf
         e[ids, columns] = logits
         shift = e.max(axis=0)
         e -= shift
-        xp.exp(e, out=e)
+        np.exp(e, out=e)
         sums = e.sum(axis=0)
-        losses = xp.log(sums) + shift - logits
+        losses = np.log(sums) + shift - logits
         e[ids, columns] -= sums
-        e *= xp.broadcast_to(xp.asarray(scale, h.dtype), targets.shape) / sums
-        gradients["output.b"][...] = 0
-        gradients["output.b"][rows] = e.sum(axis=1)
-        blank(gradients, self.embedding)[rows] = xp.matmul(e, h.T)
-        touch(gradients, self.embedding, rows)
-        return losses, xp.matmul(w.T, e)
+        e *= targets.scales_as(h.dtype) / sums
+        gradients.add_rows("output.b", rows, e.sum(axis=1))
+        gradients.add_rows(self.embedding, rows, np.matmul(e, h.T))
+        return losses, np.matmul(w.T, e)

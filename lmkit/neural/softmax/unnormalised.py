@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from types import ModuleType
 
 import numpy as np
 
 from lmkit.neural.arrays import Array
+from lmkit.neural.parameters import Gradients
+from lmkit.neural.softmax.targets import Targets
 
 PIECE = 1 << 18
 """Entries of e that are formed at once: 1 MiB of float32."""
@@ -29,9 +30,8 @@ WHOLE = 1 << 23
 class Unnormalised:
     """The computation; ``excluded`` is a row whose probability is zero, if any."""
 
-    def __init__(self, excluded: int | None = None, xp: ModuleType = np) -> None:
+    def __init__(self, excluded: int | None = None) -> None:
         self.excluded = excluded
-        self.xp = xp
         self._room = threading.local()
 
     def train(
@@ -39,23 +39,20 @@ class Unnormalised:
         w: Array,
         b: Array,
         h: Array,
-        targets: Array,
-        scale: Array | float,
-        dw: Array,
-        db: Array,
-        smoothing: float = 0.0,
-        soft: tuple[Array, float] | None = None,
+        targets: Targets,
+        gradients: Gradients,
+        names: tuple[str, str],
     ) -> tuple[Array, Array]:
-        """Losses [N] and the gradient [H, N] of ``sum(scale * losses)``; ``dw`` and ``db`` are
-        overwritten by those of w and b. See `lmkit.neural.softmax.base.Softmax.train`."""
-        losses = self.xp.empty(len(targets), h.dtype)
-        dh = self.xp.empty_like(h)
-        scales = self.xp.broadcast_to(self.xp.asarray(scale, h.dtype), targets.shape)
+        """Losses [N] and the gradient [H, N] of ``sum(scales * losses)``; those of w and b are
+        added to ``gradients`` under their ``names``. See `Softmax.train`."""
+        losses = np.empty(len(targets), h.dtype)
+        dh = np.empty_like(h)
+        scales, smoothing, soft = targets.scales_as(h.dtype), targets.smoothing, targets.soft
         for here in self._columns(len(targets), len(w)):
-            columns, ids = self.xp.ascontiguousarray(h[:, here]), targets[here]
+            columns, ids = np.ascontiguousarray(h[:, here]), targets.ids[here]
             e = self._scratch((len(w), len(ids)), h.dtype)
             sums, shift, logits = self._fill(w, b, columns, e, ids)
-            losses[here] = self.xp.log(sums) + shift - logits
+            losses[here] = np.log(sums) + shift - logits
             if smoothing:
                 losses[here] += smoothing * (logits - self._mean_logits(w, b, columns))
                 e -= sums * (smoothing / self._choices(len(w)))
@@ -65,46 +62,36 @@ class Unnormalised:
             if soft is not None:
                 share = soft[1]
                 e -= soft[0][:, here] * (share * sums)
-            e[ids, self.xp.arange(len(ids))] -= (1 - smoothing - share) * sums
+            e[ids, np.arange(len(ids))] -= (1 - smoothing - share) * sums
             factors = scales[here] / sums
-            self.xp.matmul(w.T, e, out=dh[:, here])
+            np.matmul(w.T, e, out=dh[:, here])
             dh[:, here] *= factors
             rows = (columns * factors).T
-            if here.start == 0:
-                self.xp.matmul(e, rows, out=dw)
-                self.xp.matmul(e, factors, out=db)
-            else:
-                self._add_product(dw, e, rows)
-                db += self.xp.matmul(e, factors)
+            gradients.product(names[0], e, rows)
+            gradients.product(names[1], e, factors)
         return losses, dh
-
-    def _add_product(self, total: Array, e: Array, rows: Array) -> None:
-        """``total += e @ rows``, some rows at a time: the product never exists whole either."""
-        height = max(16, PIECE // max(1, rows.shape[1]))
-        for start in range(0, len(e), height):
-            total[start : start + height] += self.xp.matmul(e[start : start + height], rows)
 
     def log_prob(self, w: Array, b: Array, h: Array, targets: Array) -> Array:
         """log p of ``targets`` [N]: [N]."""
-        result = self.xp.empty(len(targets), h.dtype)
+        result = np.empty(len(targets), h.dtype)
         for start in range(0, len(targets), 512):
             here = slice(start, start + 512)
-            columns, ids = self.xp.ascontiguousarray(h[:, here]), targets[here]
+            columns, ids = np.ascontiguousarray(h[:, here]), targets[here]
             sums, shift, logits = self._fill(w, b, columns, None, ids)
-            result[here] = logits - shift - self.xp.log(sums)
+            result[here] = logits - shift - np.log(sums)
         if self.excluded is not None:
             result[targets == self.excluded] = -np.inf
         return result
 
     def log_probs_of(self, w: Array, b: Array, h: Array, rows: Array) -> Array:
         """log p of the ``rows`` [N, K]: [N, K]; no distribution exists whole."""
-        result = self.xp.empty(rows.shape, h.dtype)
+        result = np.empty(rows.shape, h.dtype)
         if not rows.size:
             return result
         width = max(1, min(512, WHOLE // max(1, rows.shape[1] * len(h))))
         for start in range(0, len(rows), width):
             here = slice(start, start + width)
-            columns, ids = self.xp.ascontiguousarray(h[:, here]), rows[here]
+            columns, ids = np.ascontiguousarray(h[:, here]), rows[here]
             log_sums = self.log_sums(w, b, columns)
             result[here] = self.logits_of(w, b, columns, ids) - log_sums[:, None]
         if self.excluded is not None:
@@ -113,22 +100,22 @@ class Unnormalised:
 
     def logits_of(self, w: Array, b: Array, h: Array, rows: Array) -> Array:
         """l of the ``rows`` [N, K]: [N, K]."""
-        return self.xp.matmul(w[rows], h.T[:, :, None])[:, :, 0] + b[rows]
+        return np.matmul(w[rows], h.T[:, :, None])[:, :, 0] + b[rows]
 
     def log_sums(self, w: Array, b: Array, h: Array) -> Array:
         """log of the sum of e over the rows: [N]."""
         sums, shift = self._exponentials(w, b, h, None)
-        return shift + self.xp.log(sums)
+        return shift + np.log(sums)
 
     def log_probs(self, w: Array, b: Array, h: Array) -> Array:
         """log p of every row: [N, R]."""
-        logits = self.xp.matmul(w, h)
+        logits = np.matmul(w, h)
         logits += b[:, None]
         if self.excluded is not None:
             logits[self.excluded] = -np.inf
-        logits = self.xp.ascontiguousarray(logits.T)
+        logits = np.ascontiguousarray(logits.T)
         logits -= logits.max(axis=1, keepdims=True)
-        logits -= self.xp.log(self.xp.exp(logits).sum(axis=1, keepdims=True))
+        logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
         return logits
 
     def _choices(self, rows: int) -> int:
@@ -153,7 +140,7 @@ class Unnormalised:
         size = shape[0] * shape[1]
         room = getattr(self._room, "array", None)
         if room is None or len(room) < size or room.dtype != dtype:
-            room = self._room.array = self.xp.empty(size, dtype)
+            room = self._room.array = np.empty(size, dtype)
         return room[:size].reshape(shape)
 
     def _fill(
@@ -161,7 +148,7 @@ class Unnormalised:
     ) -> tuple[Array, Array | float, Array]:
         """The sums [n] of e over the rows, what was taken off l before, and l of the rows ``ids``
         [n]; e is kept where room for it is given."""
-        logits = self.xp.empty(len(ids), h.dtype)
+        logits = np.empty(len(ids), h.dtype)
         few = len(w) * len(ids) <= FEW * PIECE
         if not few:
             logits = (w[ids].T * h).sum(axis=0) + b[ids]
@@ -177,9 +164,9 @@ class Unnormalised:
             sums = self._sums(w, b, h, e, None, pick)
             if self._sound(sums):
                 return sums, 0.0
-            shift = self.xp.full(h.shape[1], -np.inf, h.dtype)
+            shift = np.full(h.shape[1], -np.inf, h.dtype)
             for _, piece in self._pieces(w, b, h, None):
-                self.xp.maximum(shift, piece.max(axis=0), out=shift)
+                np.maximum(shift, piece.max(axis=0), out=shift)
             return self._sums(w, b, h, e, shift), shift
 
     def _sound(self, sums: Array) -> bool:
@@ -196,15 +183,15 @@ class Unnormalised:
         pick: tuple[Array, Array] | None = None,
     ) -> Array:
         """``pick`` are rows [n], and where their l goes."""
-        sums = self.xp.zeros(h.shape[1], h.dtype)
+        sums = np.zeros(h.shape[1], h.dtype)
         for start, piece in self._pieces(w, b, h, e):
             if pick is not None:
                 ids, logits = pick
-                here = self.xp.flatnonzero((ids >= start) & (ids < start + len(piece)))
+                here = np.flatnonzero((ids >= start) & (ids < start + len(piece)))
                 logits[here] = piece[ids[here] - start, here]
             if shift is not None:
                 piece -= shift
-            self.xp.exp(piece, out=piece)
+            np.exp(piece, out=piece)
             sums += piece.sum(axis=0)
         return sums
 
@@ -212,11 +199,11 @@ class Unnormalised:
         """The logits, some rows at a time, each with the first row's number, in ``e`` or in room
         that is used again."""
         height = max(16, PIECE // max(1, h.shape[1]))
-        room = self.xp.empty((height, h.shape[1]), h.dtype) if e is None else e
+        room = np.empty((height, h.shape[1]), h.dtype) if e is None else e
         for start in range(0, len(w), height):
             stop = min(start + height, len(w))
             piece = room[: stop - start] if e is None else room[start:stop]
-            self.xp.matmul(w[start:stop], h, out=piece)
+            np.matmul(w[start:stop], h, out=piece)
             piece += b[start:stop, None]
             if self.excluded is not None and start <= self.excluded < stop:
                 piece[self.excluded - start] = -np.inf

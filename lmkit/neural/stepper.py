@@ -1,4 +1,4 @@
-"""Worker threads that share the streams of a batch, or any other tasks.
+"""One update of the weights, by worker threads that share the streams of a batch.
 
 Each has a gradient vector and random numbers of its own; the vectors are added up in a fixed
 order, so that a seed and a number of workers determine every weight.
@@ -6,29 +6,19 @@ order, so that a seed and a number of workers determine every weight.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
 from lmkit.neural.arrays import Array, Room
 from lmkit.neural.distillation import Teacher
-from lmkit.neural.dropout import Dropout, Noise
-from lmkit.neural.network import Network, Objective, States, Stretch
+from lmkit.neural.network import Network, Objective, Stretch
+from lmkit.neural.noise import Dropout, Noise
 from lmkit.neural.optimizers.base import Optimizer
 from lmkit.neural.parameters import ALIGNMENT, Parameters
-
-Result = TypeVar("Result")
-
-
-def parts(count: int, shares: int, unit: int = 1) -> list[slice]:
-    """``count`` things in at most ``shares`` stretches of nearly equal length, each but the last
-    a multiple of ``unit``."""
-    width = -(-count // max(shares, 1))
-    width = -(-width // unit) * unit
-    return [slice(k, min(k + width, count)) for k in range(0, count, max(width, 1))]
+from lmkit.neural.tree import State
+from lmkit.threads import Team, parts
 
 
 def without(here: slice, holes: Sequence[slice]) -> list[slice]:
@@ -39,54 +29,6 @@ def without(here: slice, holes: Sequence[slice]) -> list[slice]:
         low = max(low, hole.stop)
     pieces.append(slice(low, here.stop))
     return [piece for piece in pieces if piece.start < piece.stop]
-
-
-class Team:
-    """Runs a list of tasks, the first in the calling thread."""
-
-    def __init__(self, workers: int) -> None:
-        self.workers = workers
-        self._pool = ThreadPoolExecutor(workers - 1) if workers > 1 else None
-
-    def run(self, tasks: Sequence[Callable[[], Result]]) -> list[Result]:
-        """The results of ``tasks``, in their order."""
-        if self._pool is None:
-            return [task() for task in tasks]
-        futures = [self._pool.submit(task) for task in tasks[1:]]
-        try:
-            first = tasks[0]()
-        finally:
-            rest = [future.result() for future in futures]
-        return [first, *rest]
-
-    def share(self, tasks: Sequence[Callable[[], Result]]) -> list[Result]:
-        """The results of any number of ``tasks``, in their order; each thread takes the next one
-        as soon as it is free."""
-        if self._pool is None or len(tasks) < 2:
-            return [task() for task in tasks]
-        results: dict[int, Result] = {}
-        waiting, lock = iter(enumerate(tasks)), threading.Lock()
-
-        def work() -> None:
-            while True:
-                with lock:
-                    k, task = next(waiting, (-1, None))
-                if task is None:
-                    return
-                results[k] = task()
-
-        self.run([work] * min(self.workers, len(tasks)))
-        return [results[k] for k in range(len(tasks))]
-
-    def __enter__(self) -> Team:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown()
 
 
 class Stepper:
@@ -119,18 +61,18 @@ class Stepper:
         self._clip = clip
         self.teacher = teacher
         self._flat = [parameters.empty_like() for _ in range(team.workers)]
-        self._views = [parameters.views_of(flat) for flat in self._flat]
-        self._rooms = [Room(network.xp) for _ in range(team.workers)]
+        self._views = [parameters.gradients_of(flat) for flat in self._flat]
+        self._rooms = [Room() for _ in range(team.workers)]
         self._ranges = parts(len(parameters.flat), team.workers, ALIGNMENT)
 
-    def loss(self, stretch: Stretch, states: Sequence[States]) -> tuple[float, list[States]]:
+    def loss(self, stretch: Stretch, states: Sequence[State]) -> tuple[float, list[State]]:
         """Form the gradient of the mean loss over ``stretch``, each worker over its streams,
         whose ``states`` it has; the summed loss in nats and the states after."""
         shares = parts(stretch.inputs.shape[1], self.team.workers)
         count = stretch.inputs.size if stretch.weights is None else stretch.weights.sum()
         scale = 1 / float(count)
 
-        def task(k: int, columns: slice) -> tuple[float, States]:
+        def task(k: int, columns: slice) -> tuple[float, State]:
             mine = stretch.columns(columns)
             return self.network.train(
                 self.parameters.views,
@@ -138,14 +80,14 @@ class Stepper:
                 states[k],
                 self._views[k],
                 self.generators[k],
-                Noise(self._dropout, self.generators[k], self.network.xp),
+                Noise(self._dropout, self.generators[k]),
                 self._objective,
                 scale,
                 None if self.teacher is None else self.teacher.targets(k, mine.inputs),
                 self._rooms[k],
             )
 
-        results = self.team.run([_bind(task, k, part) for k, part in enumerate(shares)])
+        results = self.team.run([partial(task, k, part) for k, part in enumerate(shares)])
         self._used = len(shares)
         return sum(loss for loss, _ in results), [last for _, last in results]
 
@@ -155,6 +97,7 @@ class Stepper:
         rows = {
             name: np.unique(np.concatenate([views.rows[name] for views in used]))
             for name in used[0].rows
+            if all(name in views.rows for views in used)
         }
         holes = sorted((self.parameters.place(name) for name in rows), key=lambda s: int(s.start))
 
@@ -167,8 +110,8 @@ class Stepper:
                 square += float(total @ total)
             return square + sum(self._add_rows(name, rows[name], k) for name in rows)
 
-        squares = self.team.run([_bind(task, k, part) for k, part in enumerate(self._ranges)])
-        used[0].rows.update(rows)
+        squares = self.team.run([partial(task, k, part) for k, part in enumerate(self._ranges)])
+        used[0].rows = rows
         return float(np.sqrt(sum(squares)))
 
     def _add_rows(self, name: str, rows: Array, worker: int) -> float:
@@ -196,13 +139,9 @@ class Stepper:
                 *(self.parameters.flat, self._flat[0], rate, here.start, here.stop, factor)
             )
 
-        self.team.run([_bind(task, k, part) for k, part in enumerate(self._ranges)])
+        self.team.run([partial(task, k, part) for k, part in enumerate(self._ranges)])
 
     @property
     def gradient(self) -> Array:
         """The summed gradient [P], after `norm`; not clipped."""
         return self._flat[0]
-
-
-def _bind(task: Callable[[int, slice], Any], index: int, part: slice) -> Callable[[], Any]:
-    return lambda: task(index, part)

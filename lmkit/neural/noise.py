@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import ModuleType
 
 import numpy as np
 
@@ -26,12 +25,11 @@ def mask(
     rate: float,
     generator: np.random.Generator,
     dtype: np.dtype,
-    xp: ModuleType = np,
 ) -> Array:
     """Zeros at ``rate``, elsewhere 1 / (1 - rate)."""
     limit = round(rate * LEVELS)
     kept = generator.integers(0, LEVELS, shape, np.uint16) >= limit
-    return xp.asarray(kept * dtype.type(LEVELS / (LEVELS - limit)))
+    return kept * dtype.type(LEVELS / (LEVELS - limit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +61,9 @@ class Dropout:
 class Noise:
     """Draws the masks of one worker's share of one update."""
 
-    def __init__(self, rates: Dropout, generator: np.random.Generator, xp: ModuleType = np) -> None:
+    def __init__(self, rates: Dropout, generator: np.random.Generator) -> None:
         self.rates = rates
         self._generator = generator
-        self._xp = xp
 
     def activations(self, x: Array, steps: int, rate: float | None = None) -> Array | None:
         """A mask for ``x`` [features, N], of ``x``'s shape or, locked, [features, 1, B]."""
@@ -96,7 +93,7 @@ class Noise:
         return self._draw(u.shape, self.rates.weight, u.dtype) if self.rates.weight else None
 
     def _draw(self, shape: tuple[int, ...], rate: float, dtype: np.dtype) -> Array:
-        return mask(shape, rate, self._generator, dtype, self._xp)
+        return mask(shape, rate, self._generator, dtype)
 
 
 SILENT = Noise(Dropout(), np.random.default_rng(0))

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from lmkit.channel import threads as threads_module
-from lmkit.channel.threads import shared
+from lmkit import threads as threads_module
 from lmkit.cores import MOST_THREADS, available_cores
+from lmkit.threads import Team, parts, shared
 
 
 def stop_of(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
@@ -72,6 +72,24 @@ def test_an_interruption_comes_through(monkeypatch: pytest.MonkeyPatch) -> None:
         shared(task, range(1000), 2)
     # The other thread ends what it has begun, and no more.
     assert len(ended) <= 1
+
+
+def test_a_team_goes_on_after_a_task_that_failed() -> None:
+    def bad() -> int:
+        raise ValueError("bad")
+
+    with Team(3) as team:
+        with pytest.raises(ValueError, match="bad"):
+            team.run([lambda: 1, bad, lambda: 2])
+        assert team.share([lambda k=k: k for k in range(9)]) == list(range(9))  # type: ignore[misc]
+        assert team.run([lambda: 1, lambda: 2]) == [1, 2]
+
+
+def test_parts_are_nearly_equal_and_end_at_whole_units() -> None:
+    assert parts(10, 3) == [slice(0, 4), slice(4, 8), slice(8, 10)]
+    assert parts(10, 2, unit=4) == [slice(0, 8), slice(8, 10)]
+    assert parts(2, 5) == [slice(0, 1), slice(1, 2)]
+    assert parts(0, 3) == []
 
 
 def test_as_many_threads_as_there_are_cores_but_not_too_many() -> None:
