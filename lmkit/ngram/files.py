@@ -61,6 +61,9 @@ def open_ngram_model(path: str | Path) -> NgramModel:
         sizes = meta["sizes"]
         if len(sizes) != meta["order"] or sizes[0] != meta["vocabulary_size"]:
             raise ValueError("the sizes of its orders do not fit together")
+        parameters = meta["smoothing"]["parameters"]
+        if parameters["form"] == "constant" and "weight" not in parameters:
+            raise ValueError("it lacks the weight of shorter contexts")
         levels = [_level(reader, order, sizes) for order in range(1, len(sizes) + 1)]
         facts = {key: meta[key] for key in ("smoothing", "pruned", "normalised", "unit", "text")}
         encoder = TextEncoder(

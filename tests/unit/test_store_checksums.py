@@ -233,6 +233,13 @@ def test_numbers_that_lead_nowhere_are_damage(whole: Path, tmp_path: Path, name:
             getattr(model.trie[int(order)], field).array()
 
 
+def test_a_form_comes_with_what_it_needs(whole: Path, tmp_path: Path) -> None:
+    path = copied(whole, tmp_path)
+    to = "json_set(value, '$.parameters.form', 'constant')"
+    sealed(path, f"UPDATE meta SET value = {to} WHERE key = 'smoothing'")
+    refused(path, "it lacks the weight of shorter contexts")
+
+
 # -- edits: rows for people ----------------------------------------------------------------------
 
 
