@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -69,7 +70,13 @@ def place(tmp_path, small_text, small_model):
         ("train text.txt --order 2 -o model.lm", signal.SIGHUP),
         ("train text.txt --order 2 --tables -o model.lm", signal.SIGTERM),
         ("export model.lm -o model.arpa", signal.SIGHUP),
-        ("compare text.txt --model ngram:order=1 --report r.html", signal.SIGTERM),
+        pytest.param(
+            "compare text.txt --model ngram:order=1 --report r.html",
+            signal.SIGTERM,
+            marks=pytest.mark.skipif(
+                find_spec("matplotlib") is None, reason="reports need matplotlib: make report"
+            ),
+        ),
     ],
 )
 def test_a_signal_cleans_up_and_is_what_the_process_dies_of(place, line, number):
