@@ -53,6 +53,7 @@ def test_scores_go_over_the_limits_of_small_integers(order: int, text: Path) -> 
     assert orders[-1] == min(order, 152)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [
@@ -85,6 +86,7 @@ def test_explain(model: Path, run) -> None:
     assert run("explain", str(model), "a b w1").status == 0
 
 
+@pytest.mark.slow
 def test_arpa_and_counts_there_and_back(text: Path, run, tmp_path: Path) -> None:
     model = tmp_path / "m.lm"
     assert run("train", text, "--order", "200", "-o", model).status == 0
@@ -100,6 +102,7 @@ def test_arpa_and_counts_there_and_back(text: Path, run, tmp_path: Path) -> None
         np.testing.assert_allclose(load(made).score(line)[0], expected, atol=close)
 
 
+@pytest.mark.slow
 def test_tables(model: Path, tmp_path: Path, run) -> None:
     import sqlite3
 
@@ -111,6 +114,7 @@ def test_tables(model: Path, tmp_path: Path, run) -> None:
     assert sqlite3.connect(copy).execute("select count(*) from ngrams_1000").fetchone() == (0,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("smoothing", [n for n in names("smoothing") if n != "jelinek-mercer"])
 def test_every_smoothing_scores_and_draws(smoothing: str, text: Path, run, tmp_path) -> None:
     made = str(tmp_path / "m.lm")
@@ -124,6 +128,7 @@ def test_every_smoothing_scores_and_draws(smoothing: str, text: Path, run, tmp_p
     assert drawn.status == 0, drawn.err
 
 
+@pytest.mark.slow
 def test_drawing_backs_off_through_more_orders_than_python_has_frames(tmp_path, run) -> None:
     (tmp_path / "t.txt").write_text("a b\n")
     assert run("train", f"{tmp_path}/t.txt", "--order", "1000", "-o", f"{tmp_path}/m").status == 0

@@ -13,11 +13,8 @@ from .support import ROOT, load_script
 examples = load_script("docs/examples.py")
 
 
-README, *OTHERS = examples.PAGES
-PAGES = [README, *(pytest.param(page, marks=pytest.mark.slow) for page in OTHERS)]
-
-
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.slow
+@pytest.mark.parametrize("page", examples.PAGES)
 def test_the_outputs_on_the_page_are_what_its_commands_say(page, tmp_path):
     path = ROOT / page
     blocks = examples.blocks_of(path.read_text(encoding="utf-8"))
