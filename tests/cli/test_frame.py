@@ -40,6 +40,10 @@ def named(request) -> tuple[str, click.Command]:
     return request.param, COMMANDS[request.param]
 
 
+UNMEASURED = {"COVERAGE_PROCESS_CONFIG": ""}
+"""What measures coverage imports modules of its own into every process that is told of it."""
+
+
 def imported_by(*words: str) -> set[str]:
     """Which of the heavy packages a command line imports."""
     program = (
@@ -48,7 +52,7 @@ def imported_by(*words: str) -> set[str]:
         "main(sys.argv[1:])\n"
         f"print('imported', *[name for name in {HEAVY!r} if name in sys.modules])"
     )
-    result = run_python("-c", program, *words)
+    result = run_python("-c", program, *words, env=UNMEASURED)
     last = result.stdout.splitlines()[-1].split()
     assert last[0] == "imported", result.stderr
     return set(last[1:])
@@ -164,6 +168,11 @@ def test_completing_a_command_lists_those_that_fit_and_imports_none_of_them():
     result = run_python(
         "-c",
         program,
-        env={"_LMKIT_COMPLETE": "bash_complete", "COMP_WORDS": "lmkit per", "COMP_CWORD": "1"},
+        env={
+            **UNMEASURED,
+            "_LMKIT_COMPLETE": "bash_complete",
+            "COMP_WORDS": "lmkit per",
+            "COMP_CWORD": "1",
+        },
     )
     assert result.stdout == "plain,perplexity\nimported\n"
