@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from lmkit.model import EOS
 from lmkit.neural.arrays import Array, Room, Weights
-from lmkit.neural.batches import Streams
 from lmkit.neural.layer import FRESH, Pass
 from lmkit.neural.network import Network
 from lmkit.neural.tree import State, kept, repeat, select
@@ -24,8 +23,6 @@ SIDE_BY_SIDE = 64
 """Sentences that are scored at once: the gates of a step stay in the cache."""
 WINDOW = 32
 """Steps of one pass."""
-LONG = 256
-"""Streams that begin in the zero state are not shorter, so that it hardly matters."""
 COLUMNS = 512
 """Positions whose softmax is formed at once."""
 
@@ -147,15 +144,3 @@ class Scorer:
             h, states = scorer.read(inputs, select(states, slice(active)))
             wanted = places[inside]
             log_probs[wanted] = self.log_prob(h[:, inside.reshape(-1)], ids[wanted])
-
-    def loss(self, ids: NDArray[np.int32], batch: int = SIDE_BY_SIDE, window: int = 16) -> float:
-        """Mean loss in nats a token over ``ids``, read as a few long streams side by side: what
-        training looks at, not a score of the text. ``window`` bounds the memory."""
-        streams = Streams(ids, max(1, min(batch, len(ids) // LONG)), window)
-        states, total, count = self.zero(streams.batch), 0.0, 0
-        for position in range(0, streams.length, window):
-            stretch = streams.stretch(0, position, min(window, streams.length - position))
-            h, states = self.read(stretch.inputs, states)
-            total -= float(self.log_prob(h, stretch.targets.reshape(-1)).sum())
-            count += stretch.inputs.size
-        return total / count

@@ -36,6 +36,7 @@ from lmkit.neural.schedules import Schedule
 from lmkit.neural.scoring import Scorer
 from lmkit.neural.stepper import Stepper
 from lmkit.neural.tree import State, named, select
+from lmkit.neural.validation import mean_loss
 from lmkit.registry import resolve
 from lmkit.store.damage import damage
 from lmkit.store.facts import check
@@ -331,7 +332,7 @@ class Trainer:
         shares = self.team.workers if len(self.valid) >= 1000 else 1
         pieces = [self.valid[part] for part in parts(len(self.valid), shares)]
         scorer = Scorer(self.network, views)
-        losses = self.team.run([partial(scorer.loss, ids) for ids in pieces])
+        losses = self.team.run([partial(mean_loss, scorer, ids) for ids in pieces])
         sizes = [len(ids) for ids in pieces]
         return float(np.average(losses, weights=sizes))
 
