@@ -39,10 +39,10 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "lstm": "lmkit.neural.cells.lstm:LSTM",
     },
     "softmax": {
-        "full": "lmkit.neural.softmax.full:FullSoftmax",
-        "adaptive": "lmkit.neural.softmax.adaptive:AdaptiveSoftmax",
-        "sampled": "lmkit.neural.softmax.sampled:SampledSoftmax",
-        "nce": "lmkit.neural.softmax.nce:NoiseContrastive",
+        "full": "lmkit.neural.losses.full:FullSoftmax",
+        "adaptive": "lmkit.neural.losses.adaptive:AdaptiveSoftmax",
+        "sampled": "lmkit.neural.losses.sampled:SampledSoftmax",
+        "nce": "lmkit.neural.losses.nce:NoiseContrastive",
     },
     "optimizer": {
         "sgd": "lmkit.neural.optimizers.sgd:SGD",

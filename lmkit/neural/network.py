@@ -21,10 +21,10 @@ from lmkit.neural.layers.embedding import Embedding
 from lmkit.neural.layers.normalisation import LayerNorm
 from lmkit.neural.layers.projection import Projection
 from lmkit.neural.layers.recurrent import Recurrent
+from lmkit.neural.losses.base import Softmax
+from lmkit.neural.losses.targets import Targets
 from lmkit.neural.noise import SILENT, Noise
 from lmkit.neural.parameters import Gradients
-from lmkit.neural.softmax.base import Softmax
-from lmkit.neural.softmax.targets import Targets
 from lmkit.neural.tree import State, kept
 from lmkit.registry import resolve
 

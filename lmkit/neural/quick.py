@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from lmkit.model import BOS, EOS
 from lmkit.neural.arrays import Array, Weights
+from lmkit.neural.losses.base import Softmax
+from lmkit.neural.losses.full import FullSoftmax
+from lmkit.neural.losses.unnormalised import WHOLE, Unnormalised
 from lmkit.neural.network import Network
 from lmkit.neural.scoring import Scorer
-from lmkit.neural.softmax.base import Softmax
-from lmkit.neural.softmax.full import FullSoftmax
-from lmkit.neural.softmax.unnormalised import WHOLE, Unnormalised
 from lmkit.neural.state import NeuralState
 
 HEAD = 4000

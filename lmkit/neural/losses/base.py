@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lmkit.neural.arrays import Array, Weights, check_options
+from lmkit.neural.losses.targets import Targets
+from lmkit.neural.losses.unnormalised import WHOLE
 from lmkit.neural.parameters import Gradients
-from lmkit.neural.softmax.targets import Targets
-from lmkit.neural.softmax.unnormalised import WHOLE
 
 
 class Softmax(ABC):

@@ -21,9 +21,9 @@ import numpy as np
 
 from lmkit.errors import UsageError
 from lmkit.neural.arrays import Array, Weights
+from lmkit.neural.losses.drawing import DrawingSoftmax
+from lmkit.neural.losses.targets import Targets
 from lmkit.neural.parameters import Gradients, summed
-from lmkit.neural.softmax.drawing import DrawingSoftmax
-from lmkit.neural.softmax.targets import Targets
 
 
 class NoiseContrastive(DrawingSoftmax):

@@ -9,10 +9,10 @@ import numpy as np
 from lmkit.model import BOS
 from lmkit.neural.arrays import Array, Weights
 from lmkit.neural.initialisation import uniform, unigram_log_counts
+from lmkit.neural.losses.base import Softmax
+from lmkit.neural.losses.targets import Targets
+from lmkit.neural.losses.unnormalised import Unnormalised
 from lmkit.neural.parameters import Gradients
-from lmkit.neural.softmax.base import Softmax
-from lmkit.neural.softmax.targets import Targets
-from lmkit.neural.softmax.unnormalised import Unnormalised
 
 
 class FullSoftmax(Softmax):

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from lmkit.neural.arrays import Array
+from lmkit.neural.losses.targets import Targets
 from lmkit.neural.parameters import Gradients
-from lmkit.neural.softmax.targets import Targets
 
 PIECE = 1 << 18
 """Entries of e that are formed at once: 1 MiB of float32."""

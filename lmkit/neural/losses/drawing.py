@@ -13,7 +13,7 @@ import numpy as np
 from lmkit.errors import UsageError
 from lmkit.model import BOS
 from lmkit.neural.arrays import Array
-from lmkit.neural.softmax.full import FullSoftmax
+from lmkit.neural.losses.full import FullSoftmax
 
 
 class DrawingSoftmax(FullSoftmax):

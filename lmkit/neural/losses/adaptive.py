@@ -19,10 +19,10 @@ from lmkit.errors import UsageError
 from lmkit.model import BOS
 from lmkit.neural.arrays import Array, Weights
 from lmkit.neural.initialisation import glorot, uniform
+from lmkit.neural.losses.base import Softmax
+from lmkit.neural.losses.targets import Targets
+from lmkit.neural.losses.unnormalised import Unnormalised
 from lmkit.neural.parameters import Gradients
-from lmkit.neural.softmax.base import Softmax
-from lmkit.neural.softmax.targets import Targets
-from lmkit.neural.softmax.unnormalised import Unnormalised
 
 
 class AdaptiveSoftmax(Softmax):
