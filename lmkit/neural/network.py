@@ -18,8 +18,8 @@ from lmkit.neural.layer import FRESH, Backward, Layer, Pass
 from lmkit.neural.layers.compose import Prenorm, Residual, Serial
 from lmkit.neural.layers.dropout import Drop
 from lmkit.neural.layers.embedding import Embedding
+from lmkit.neural.layers.linear import Projection
 from lmkit.neural.layers.normalisation import LayerNorm
-from lmkit.neural.layers.projection import Projection
 from lmkit.neural.layers.recurrent import Recurrent
 from lmkit.neural.losses.base import Softmax
 from lmkit.neural.losses.targets import Targets
