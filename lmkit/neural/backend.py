@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from lmkit.errors import UsageError
 from lmkit.model import EOS, UNK
-from lmkit.neural.architecture import Architecture
 from lmkit.neural.arrays import Array
 from lmkit.neural.batches import Streams, all_ids
 from lmkit.neural.blas import one_thread
 from lmkit.neural.course import Report, Watch
 from lmkit.neural.distillation import Teacher
 from lmkit.neural.model import NeuralModel
-from lmkit.neural.network import Network
+from lmkit.neural.networks.architecture import Architecture
+from lmkit.neural.networks.language import Network
 from lmkit.neural.opening import open_neural_model
 from lmkit.neural.options import Options, make_options, suitable_preset
 from lmkit.neural.parameters import Parameters

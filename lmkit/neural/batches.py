@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lmkit.errors import TextError
 from lmkit.model import EOS
-from lmkit.neural.network import Stretch
+from lmkit.neural.networks.language import Stretch
 
 SHORTEST = 5
 """No stretch of random length is shorter."""

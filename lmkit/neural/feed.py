@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from lmkit.model import UNK
 from lmkit.neural.batches import Sentences, Streams
-from lmkit.neural.network import Stretch
+from lmkit.neural.networks.language import Stretch
 from lmkit.neural.options import Options
 
 LONGEST_SENTENCE = 200

@@ -9,7 +9,7 @@ import numpy as np
 
 from lmkit.errors import UnsupportedError
 from lmkit.neural.arrays import Array
-from lmkit.neural.network import EMBEDDING, Network
+from lmkit.neural.networks.language import EMBEDDING, Network
 from lmkit.neural.parameters import Parameters
 from lmkit.registry import resolve
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lmkit.errors import UsageError
 from lmkit.model import EOS, UNK
 from lmkit.neural.arrays import Room
-from lmkit.neural.network import EMBEDDING
+from lmkit.neural.networks.language import EMBEDDING
 
 if TYPE_CHECKING:
     from lmkit.neural.model import NeuralModel

@@ -20,7 +20,7 @@ from lmkit.cores import available_cores
 from lmkit.model import EOS, UNK, Batch, Encoder, Generated, LanguageModel
 from lmkit.neural.arrays import Array
 from lmkit.neural.blas import one_thread
-from lmkit.neural.network import Network
+from lmkit.neural.networks.language import Network
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.scoring import Scorer
 from lmkit.neural.state import NeuralState

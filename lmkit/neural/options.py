@@ -8,7 +8,7 @@ from typing import Any
 
 from lmkit.cores import available_cores
 from lmkit.errors import UsageError
-from lmkit.neural.network import Objective
+from lmkit.neural.networks.language import Objective
 from lmkit.neural.noise import Dropout
 from lmkit.registry import resolve
 

@@ -22,7 +22,7 @@ from lmkit.neural.arrays import Array, Weights
 from lmkit.neural.losses.base import Softmax
 from lmkit.neural.losses.full import FullSoftmax
 from lmkit.neural.losses.unnormalised import WHOLE, Unnormalised
-from lmkit.neural.network import Network
+from lmkit.neural.networks.language import Network
 from lmkit.neural.scoring import Scorer
 from lmkit.neural.state import NeuralState
 

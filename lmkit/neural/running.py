@@ -22,7 +22,7 @@ from lmkit.model import EOS, Batch, LanguageModel, State
 from lmkit.neural import tree
 from lmkit.neural.blas import one_thread
 from lmkit.neural.cache import FLATNESS, WEIGHT, Cache
-from lmkit.neural.network import Stretch
+from lmkit.neural.networks.language import Stretch
 from lmkit.neural.parallel import read_in_parts
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.scoring import Scorer

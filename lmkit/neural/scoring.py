@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from lmkit.model import EOS
 from lmkit.neural.arrays import Array, Room, Weights
 from lmkit.neural.layer import FRESH, Pass
-from lmkit.neural.network import Network
+from lmkit.neural.networks.language import Network
 from lmkit.neural.tree import State, kept, repeat, select
 from lmkit.threads import Team
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from lmkit.neural.arrays import Array, Room
 from lmkit.neural.distillation import Teacher
-from lmkit.neural.network import Network, Objective, Stretch
+from lmkit.neural.networks.language import Network, Objective, Stretch
 from lmkit.neural.noise import Dropout, Noise
 from lmkit.neural.optimizers.base import Optimizer
 from lmkit.neural.parameters import ALIGNMENT, Parameters

@@ -27,7 +27,7 @@ from lmkit.neural.distillation import Teacher
 from lmkit.neural.feed import SentenceFeed, StreamFeed
 from lmkit.neural.glance import glance
 from lmkit.neural.interruption import Interruption
-from lmkit.neural.network import Network
+from lmkit.neural.networks.language import Network
 from lmkit.neural.optimizers.asgd import ASGD
 from lmkit.neural.optimizers.base import Optimizer
 from lmkit.neural.options import Options

@@ -13,7 +13,7 @@ from lmkit.errors import LmkitError, ModelFileError, UnsupportedError, UsageErro
 from lmkit.model import BOS, EOS
 from lmkit.neural.batches import Sentences, Streams, all_ids
 from lmkit.neural.model import NeuralModel
-from lmkit.neural.network import Stretch
+from lmkit.neural.networks.language import Stretch
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.scoring import Scorer
 from lmkit.registry import names

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lmkit.neural.architecture import Architecture
-from lmkit.neural.network import Network, Objective, Stretch
+from lmkit.neural.networks.architecture import Architecture
+from lmkit.neural.networks.language import Network, Objective, Stretch
 from lmkit.neural.noise import Dropout
 from lmkit.neural.optimizers.adam import Adam
 from lmkit.neural.parameters import Gradients, Parameters, summed

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import DTypeLike
 
-from lmkit.neural.architecture import Architecture
 from lmkit.neural.arrays import Array, Room, Weights
 from lmkit.neural.cells.base import Cell
 from lmkit.neural.layer import FRESH, Backward, Layer, Pass
@@ -23,6 +22,7 @@ from lmkit.neural.layers.normalisation import LayerNorm
 from lmkit.neural.layers.recurrent import Recurrent
 from lmkit.neural.losses.base import Softmax
 from lmkit.neural.losses.targets import Targets
+from lmkit.neural.networks.architecture import Architecture
 from lmkit.neural.noise import SILENT, Noise
 from lmkit.neural.parameters import Gradients
 from lmkit.neural.tree import State, kept
