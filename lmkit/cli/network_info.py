@@ -9,7 +9,7 @@ from lmkit.cli.console import Console
 from lmkit.errors import UnsupportedError
 
 if TYPE_CHECKING:
-    from lmkit.neural.model import NeuralModel
+    from lmkit.neural.use.model import NeuralModel
 
 SHADES = " ░▒▓█"
 ROWS = 12
@@ -17,7 +17,7 @@ ROWS = 12
 
 def require_network(model: Any, option: str) -> NeuralModel:
     """``model``, which must be a network. Raises `UnsupportedError`."""
-    from lmkit.neural.model import NeuralModel
+    from lmkit.neural.use.model import NeuralModel
 
     if not isinstance(model, NeuralModel):
         raise UnsupportedError(f"{option} shows networks only, and this is an n-gram model", None)

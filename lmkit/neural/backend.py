@@ -16,13 +16,13 @@ from lmkit.neural.batches import Streams, all_ids
 from lmkit.neural.blas import one_thread
 from lmkit.neural.course import Report, Watch
 from lmkit.neural.distillation import Teacher
-from lmkit.neural.model import NeuralModel
 from lmkit.neural.networks.architecture import Architecture
 from lmkit.neural.networks.language import Network
-from lmkit.neural.opening import open_neural_model
 from lmkit.neural.options import Options, make_options, suitable_preset
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.tree import State, leaves, mapped
+from lmkit.neural.use.model import NeuralModel
+from lmkit.neural.use.opening import open_neural_model
 from lmkit.registry import resolve
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ import numpy as np
 
 from lmkit.errors import LmkitError, ModelFileError
 from lmkit.neural.arrays import Array
-from lmkit.neural.files import load_log, load_tensors, save_log, save_tensors
 from lmkit.neural.networks.architecture import Architecture
+from lmkit.neural.use.files import load_log, load_tensors, save_log, save_tensors
 from lmkit.store.damage import damage
 from lmkit.store.modelfile import ModelReader, ModelWriter
 

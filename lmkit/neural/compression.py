@@ -8,8 +8,8 @@ import numpy as np
 
 from lmkit.errors import UsageError
 from lmkit.neural.arrays import Array
-from lmkit.neural.model import NeuralModel
 from lmkit.neural.parameters import Parameters
+from lmkit.neural.use.model import NeuralModel
 
 HIGHEST = 127
 """Largest int8 value that is used: the range is symmetric."""

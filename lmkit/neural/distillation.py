@@ -11,7 +11,7 @@ from lmkit.neural.arrays import Array
 from lmkit.neural.tree import State, select, streams
 
 if TYPE_CHECKING:
-    from lmkit.neural.model import NeuralModel
+    from lmkit.neural.use.model import NeuralModel
 
 
 class Teacher:

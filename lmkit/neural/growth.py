@@ -14,7 +14,7 @@ from lmkit.neural.parameters import Parameters
 from lmkit.registry import resolve
 
 if TYPE_CHECKING:
-    from lmkit.neural.model import NeuralModel
+    from lmkit.neural.use.model import NeuralModel
 
 
 def grown(

@@ -14,7 +14,7 @@ from lmkit.neural.arrays import Room
 from lmkit.neural.networks.language import EMBEDDING
 
 if TYPE_CHECKING:
-    from lmkit.neural.model import NeuralModel
+    from lmkit.neural.use.model import NeuralModel
 
 
 def neighbours(model: NeuralModel, word: str, count: int = 10) -> list[tuple[str, float]]:

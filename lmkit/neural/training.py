@@ -33,9 +33,9 @@ from lmkit.neural.optimizers.base import Optimizer
 from lmkit.neural.options import Options
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.schedules import Schedule
-from lmkit.neural.scoring import Scorer
 from lmkit.neural.stepper import Stepper
 from lmkit.neural.tree import State, named, select
+from lmkit.neural.use.scoring import Scorer
 from lmkit.neural.validation import mean_loss
 from lmkit.registry import resolve
 from lmkit.store.damage import damage

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.neural.batches import Streams
-from lmkit.neural.scoring import Scorer
+from lmkit.neural.use.scoring import Scorer
 
 STREAMS = 64
 """Streams that are read side by side: the gates of a step stay in the cache."""

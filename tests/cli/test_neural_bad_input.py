@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import lmkit
-from lmkit.neural.model import NeuralModel
+from lmkit.neural.use.model import NeuralModel
 
 from .support import Result
 

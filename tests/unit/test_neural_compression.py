@@ -13,8 +13,8 @@ from lmkit.neural import tree
 from lmkit.neural.compression import pruned, quantized, to_int8
 from lmkit.neural.inspection import gates, neighbours
 from lmkit.neural.losses.targets import Targets
-from lmkit.neural.model import NeuralModel
 from lmkit.neural.parameters import Gradients
+from lmkit.neural.use.model import NeuralModel
 
 from ..fuzz.sealing import change
 

@@ -23,9 +23,9 @@ from lmkit.neural.backend import LSTMBackend
 from lmkit.neural.course import Diverged, Interrupted, Report
 from lmkit.neural.feed import Unknowns
 from lmkit.neural.glance import glance
-from lmkit.neural.model import NeuralModel
 from lmkit.neural.options import PRESETS, Options, make_options, suitable_preset
 from lmkit.neural.schedules import Cosine, OneCycle, Plateau
+from lmkit.neural.use.model import NeuralModel
 from lmkit.registry import names, resolve
 from lmkit.text.corpus import Corpus, build_corpus
 from lmkit.text.settings import TextSettings

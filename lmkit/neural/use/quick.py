@@ -23,8 +23,8 @@ from lmkit.neural.losses.base import Softmax
 from lmkit.neural.losses.full import FullSoftmax
 from lmkit.neural.losses.unnormalised import WHOLE, Unnormalised
 from lmkit.neural.networks.language import Network
-from lmkit.neural.scoring import Scorer
-from lmkit.neural.state import NeuralState
+from lmkit.neural.use.scoring import Scorer
+from lmkit.neural.use.state import NeuralState
 
 HEAD = 4000
 """So many tokens, the likeliest ones, are summed one by one."""

@@ -17,8 +17,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from lmkit.neural.scoring import Scorer
 from lmkit.neural.tree import State, join, leaves, repeat, select
+from lmkit.neural.use.scoring import Scorer
 from lmkit.threads import Team
 
 LOOK_BACK = 256

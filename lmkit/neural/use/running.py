@@ -1,8 +1,8 @@
 """A neural model that reads a running text: its state is carried over sentences and batches, as
 the literature measures perplexity, and by option it learns on the way.
 
-- A long stretch without such options is read in parts side by side (`lmkit.neural.parallel`).
-- ``cache``: a continuous cache (`lmkit.neural.cache`).
+- A long stretch without such options is read in parts side by side (`lmkit.neural.use.parallel`).
+- ``cache``: a continuous cache (`lmkit.neural.use.cache`).
 - ``dynamic``: dynamic evaluation (Krause et al. 2018): after each ``dynamic_steps`` tokens, which
   were scored first, the weights take a step down their gradient and a little back:
   w += -rate g + decay (w_0 - w).
@@ -21,16 +21,16 @@ from lmkit.errors import UnsupportedError, UsageError
 from lmkit.model import EOS, Batch, LanguageModel, State
 from lmkit.neural import tree
 from lmkit.neural.blas import one_thread
-from lmkit.neural.cache import FLATNESS, WEIGHT, Cache
 from lmkit.neural.networks.language import Stretch
-from lmkit.neural.parallel import read_in_parts
 from lmkit.neural.parameters import Parameters
-from lmkit.neural.scoring import Scorer
-from lmkit.neural.state import NeuralState
+from lmkit.neural.use.cache import FLATNESS, WEIGHT, Cache
+from lmkit.neural.use.parallel import read_in_parts
+from lmkit.neural.use.scoring import Scorer
+from lmkit.neural.use.state import NeuralState
 from lmkit.threads import Team
 
 if TYPE_CHECKING:
-    from lmkit.neural.model import NeuralModel
+    from lmkit.neural.use.model import NeuralModel
 
 WINDOW = 2048
 """Tokens that are read before their softmax is formed, by all threads."""

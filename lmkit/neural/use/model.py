@@ -22,9 +22,9 @@ from lmkit.neural.arrays import Array
 from lmkit.neural.blas import one_thread
 from lmkit.neural.networks.language import Network
 from lmkit.neural.parameters import Parameters
-from lmkit.neural.scoring import Scorer
-from lmkit.neural.state import NeuralState
 from lmkit.neural.tree import State, named, replace
+from lmkit.neural.use.scoring import Scorer
+from lmkit.neural.use.state import NeuralState
 from lmkit.sampling import Sampling, draw
 
 
@@ -70,9 +70,9 @@ class NeuralModel(LanguageModel):
 
     @cached_property
     def quick(self) -> LanguageModel:
-        """See `LanguageModel.quick` and `lmkit.neural.quick`; of the weights as they are when it
+        """See `LanguageModel.quick` and `lmkit.neural.use.quick`; of the weights as they are when it
         is first asked for."""
-        from lmkit.neural.quick import QuickScorer, is_slow
+        from lmkit.neural.use.quick import QuickScorer, is_slow
 
         if not is_slow(self.network.softmax):
             return self
@@ -97,7 +97,7 @@ class NeuralModel(LanguageModel):
     def score(
         self, batch: Batch | str | Sequence[str], state: Any = None
     ) -> tuple[NDArray[np.float64], NeuralState]:
-        """See `LanguageModel.score`. Sentences start anew; `lmkit.neural.running` carries the
+        """See `LanguageModel.score`. Sentences start anew; `lmkit.neural.use.running` carries the
         state over them."""
         batch = self.batch(batch)
         ids, offsets = batch.ids, batch.offsets
@@ -139,15 +139,15 @@ class NeuralModel(LanguageModel):
 
     def running(self, **options: Any) -> Any:
         """This model reading a running text, its state carried over sentences and batches; see
-        `lmkit.neural.running.RunningModel` for the ``options``."""
-        from lmkit.neural.running import RunningModel
+        `lmkit.neural.use.running.RunningModel` for the ``options``."""
+        from lmkit.neural.use.running import RunningModel
 
         return RunningModel(self, **options)
 
     def fit_cache(self, ids: NDArray[np.int32], **options: Any) -> Any:
         """A continuous cache fitted to the running text ``ids`` [N]; see
-        `lmkit.neural.cache_fitting.fit_cache` for the ``options``."""
-        from lmkit.neural.cache_fitting import fit_cache
+        `lmkit.neural.use.cache_fitting.fit_cache` for the ``options``."""
+        from lmkit.neural.use.cache_fitting import fit_cache
 
         return fit_cache(self, ids, **options)
 
@@ -224,7 +224,7 @@ class NeuralModel(LanguageModel):
 
     def stored_tensors(self) -> dict[str, Array]:
         """What the file keeps: the weights (some as int8 with scales) and the start states."""
-        from lmkit.neural.files import SCALES, packed
+        from lmkit.neural.use.files import SCALES, packed
 
         tensors: dict[str, Array] = {}
         for name, view in self.parameters.views.items():
@@ -236,7 +236,7 @@ class NeuralModel(LanguageModel):
         return tensors | named(self.start_states, "start")
 
     def save(self, path: str | Path) -> None:
-        from lmkit.neural.files import save_neural_model
+        from lmkit.neural.use.files import save_neural_model
 
         save_neural_model(self, path)
         if self.checkpoint is not None:

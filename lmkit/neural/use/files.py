@@ -19,7 +19,7 @@ from lmkit.store.modelfile import ModelReader, ModelWriter, number_type
 from lmkit.store.spelling import save_spelling
 
 if TYPE_CHECKING:
-    from lmkit.neural.model import NeuralModel
+    from lmkit.neural.use.model import NeuralModel
 
 LOG = (
     "updates",

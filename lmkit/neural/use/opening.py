@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from lmkit.neural.arrays import Array
-from lmkit.neural.files import PLACES, fill, load_log, load_tensors, tensor_sizes
-from lmkit.neural.model import NeuralModel
 from lmkit.neural.networks.architecture import Architecture
 from lmkit.neural.networks.language import Network
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.tree import State, named, restored
+from lmkit.neural.use.files import PLACES, fill, load_log, load_tensors, tensor_sizes
+from lmkit.neural.use.model import NeuralModel
 from lmkit.store.damage import damage
 from lmkit.store.facts import (
     NOTES,

@@ -1,4 +1,4 @@
-"""Fitting a continuous cache (`lmkit.neural.cache`) to held-out text.
+"""Fitting a continuous cache (`lmkit.neural.use.cache`) to held-out text.
 
 The network reads the text once. What the cache says of each token is found for every flatness on
 a grid; the weight that mixes it with what the network says is then the maximum of a concave
@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from lmkit.errors import TextError
 from lmkit.model import EOS
 from lmkit.neural.blas import one_thread
-from lmkit.neural.cache import Cache
+from lmkit.neural.use.cache import Cache
 
 if TYPE_CHECKING:
-    from lmkit.neural.model import NeuralModel
+    from lmkit.neural.use.model import NeuralModel
 
 FLATNESSES = tuple(float(f) for f in np.geomspace(3, 48, 13).round(1))
 READ = 50_000
