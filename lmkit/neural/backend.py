@@ -179,7 +179,7 @@ def _begin(
     """The network and its first weights: drawn, or those of ``base``."""
     generator = np.random.default_rng([options.seed, 0])
     if base is not None:
-        from lmkit.neural.growth import grown
+        from lmkit.neural.tools.growth import grown
 
         if base.backend != cell:
             raise UsageError(

@@ -10,10 +10,10 @@ import pytest
 import lmkit
 from lmkit.errors import ModelFileError, UsageError
 from lmkit.neural import tree
-from lmkit.neural.compression import pruned, quantized, to_int8
-from lmkit.neural.inspection import gates, neighbours
 from lmkit.neural.losses.targets import Targets
 from lmkit.neural.parameters import Gradients
+from lmkit.neural.tools.compression import pruned, quantized, to_int8
+from lmkit.neural.tools.inspection import gates, neighbours
 from lmkit.neural.use.model import NeuralModel
 
 from ..fuzz.sealing import change

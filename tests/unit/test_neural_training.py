@@ -347,7 +347,7 @@ def test_a_softmax_that_draws_grows_too(corpus: Corpus, tmp_path: Path, softmax:
 
 
 def test_what_is_grown_is_what_was_there(corpus: Corpus) -> None:
-    from lmkit.neural.growth import grown
+    from lmkit.neural.tools.growth import grown
 
     base = train(corpus)
     size = len(corpus.vocabulary)
