@@ -26,7 +26,7 @@ from lmkit.neural.networks.architecture import Architecture
 from lmkit.neural.networks.language import Network, Objective, Stretch
 from lmkit.neural.noise import Dropout
 from lmkit.neural.parameters import Parameters
-from lmkit.neural.stepper import Stepper
+from lmkit.neural.training.stepper import Stepper
 from lmkit.registry import resolve
 from lmkit.threads import Team, parts
 

@@ -52,10 +52,10 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "asgd": "lmkit.neural.optimizers.asgd:ASGD",
     },
     "schedule": {
-        "constant": "lmkit.neural.schedules:Constant",
-        "plateau": "lmkit.neural.schedules:Plateau",
-        "cosine": "lmkit.neural.schedules:Cosine",
-        "one-cycle": "lmkit.neural.schedules:OneCycle",
+        "constant": "lmkit.neural.training.schedules:Constant",
+        "plateau": "lmkit.neural.training.schedules:Plateau",
+        "cosine": "lmkit.neural.training.schedules:Cosine",
+        "one-cycle": "lmkit.neural.training.schedules:OneCycle",
     },
     "smoothing": {
         "maximum-likelihood": "lmkit.ngram.smoothing.maximum_likelihood:MaximumLikelihood",

@@ -15,7 +15,7 @@ from lmkit.errors import UsageError
 from lmkit.registry import names
 
 if TYPE_CHECKING:
-    from lmkit.neural.course import Report
+    from lmkit.neural.training.course import Report
 
 RATE = click.FloatRange(min=0, max=1, max_open=True)
 COUNT = click.IntRange(min=1)

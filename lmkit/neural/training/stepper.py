@@ -12,11 +12,11 @@ from functools import partial
 import numpy as np
 
 from lmkit.neural.arrays import Array, Room
-from lmkit.neural.distillation import Teacher
 from lmkit.neural.networks.language import Network, Objective, Stretch
 from lmkit.neural.noise import Dropout, Noise
 from lmkit.neural.optimizers.base import Optimizer
 from lmkit.neural.parameters import ALIGNMENT, Parameters
+from lmkit.neural.training.distillation import Teacher
 from lmkit.neural.tree import State
 from lmkit.threads import Team, parts
 

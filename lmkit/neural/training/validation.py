@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lmkit.neural.batches import Streams
+from lmkit.neural.training.batches import Streams
 from lmkit.neural.use.scoring import Scorer
 
 STREAMS = 64

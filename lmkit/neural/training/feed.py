@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.model import UNK
-from lmkit.neural.batches import Sentences, Streams
 from lmkit.neural.networks.language import Stretch
-from lmkit.neural.options import Options
+from lmkit.neural.training.batches import Sentences, Streams
+from lmkit.neural.training.options import Options
 
 LONGEST_SENTENCE = 200
 """A longer sentence is cut, for the memory that its steps take."""

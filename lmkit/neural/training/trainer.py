@@ -15,28 +15,28 @@ from numpy.typing import NDArray
 from lmkit.errors import LmkitError
 from lmkit.neural.arrays import Array
 from lmkit.neural.blas import one_thread
-from lmkit.neural.checkpoint import (
+from lmkit.neural.networks.language import Network
+from lmkit.neural.optimizers.asgd import ASGD
+from lmkit.neural.optimizers.base import Optimizer
+from lmkit.neural.parameters import Parameters
+from lmkit.neural.training.checkpoint import (
     fill_from,
     generator_state,
     load_checkpoint,
     restore_generator,
     save_checkpoint,
 )
-from lmkit.neural.course import PLACE, Diverged, Interrupted, Place, Report, Watch
-from lmkit.neural.distillation import Teacher
-from lmkit.neural.feed import SentenceFeed, StreamFeed
-from lmkit.neural.glance import glance
-from lmkit.neural.interruption import Interruption
-from lmkit.neural.networks.language import Network
-from lmkit.neural.optimizers.asgd import ASGD
-from lmkit.neural.optimizers.base import Optimizer
-from lmkit.neural.options import Options
-from lmkit.neural.parameters import Parameters
-from lmkit.neural.schedules import Schedule
-from lmkit.neural.stepper import Stepper
+from lmkit.neural.training.course import PLACE, Diverged, Interrupted, Place, Report, Watch
+from lmkit.neural.training.distillation import Teacher
+from lmkit.neural.training.feed import SentenceFeed, StreamFeed
+from lmkit.neural.training.glance import glance
+from lmkit.neural.training.interruption import Interruption
+from lmkit.neural.training.options import Options
+from lmkit.neural.training.schedules import Schedule
+from lmkit.neural.training.stepper import Stepper
+from lmkit.neural.training.validation import mean_loss
 from lmkit.neural.tree import State, named, select
 from lmkit.neural.use.scoring import Scorer
-from lmkit.neural.validation import mean_loss
 from lmkit.registry import resolve
 from lmkit.store.damage import damage
 from lmkit.store.facts import check
