@@ -96,3 +96,12 @@ def resolve(kind: str, name: str) -> Any:
         raise UsageError(f"there is no {kind} named {name!r}", f"one of {', '.join(names(kind))}")
     module, _, attribute = target.partition(":")
     return getattr(import_module(module), attribute)
+
+
+def family(backend: str) -> str:
+    """What kind of model the backend of that name is, as its class declares in ``family``:
+    ``"neural"`` for every network, whatever its body. A backend that declares none is a family of
+    its own name; a name that is no backend's has none, which is ``""``."""
+    if backend not in names("backend"):
+        return ""
+    return getattr(resolve("backend", backend), "family", backend)

@@ -43,6 +43,8 @@ class NeuralBackend:
     """Recurrent networks; a subclass says with which cell."""
 
     name: ClassVar[str]
+    family: ClassVar[str] = "neural"
+    """What `lmkit.registry.family` says of a backend."""
     makes_checkpoints: ClassVar[bool] = True
     """`train` takes ``seed``, ``checkpoint`` and ``resume``."""
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from lmkit.errors import UsageError
 from lmkit.neural.arrays import Array
 from lmkit.neural.tree import State, select, streams
-
-if TYPE_CHECKING:
-    from lmkit.neural.use.model import NeuralModel
+from lmkit.neural.use.model import NeuralModel
 
 
 class Teacher:
@@ -26,7 +24,7 @@ class Teacher:
     @classmethod
     def for_vocabulary(cls, model: Any, tokens: list[str], share: float) -> Teacher:
         """Raises `UsageError` where ``model`` is no network over just these ``tokens``."""
-        if not hasattr(model, "scorer"):
+        if not isinstance(model, NeuralModel):
             raise UsageError("only a neural model can be the teacher of another", "an lstm")
         if list(model.vocabulary.tokens) != tokens:
             raise UsageError(
