@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +18,8 @@ from numpy.typing import NDArray
 from lmkit.errors import TextError
 from lmkit.model import EOS
 from lmkit.neural.blas import one_thread
+from lmkit.neural.use.base import NetworkModel
 from lmkit.neural.use.cache import Cache
-
-if TYPE_CHECKING:
-    from lmkit.neural.use.model import NeuralModel
 
 FLATNESSES = tuple(float(f) for f in np.geomspace(3, 48, 13).round(1))
 READ = 50_000
@@ -45,7 +42,7 @@ class FittedCache:
 
 
 def fit_cache(
-    model: NeuralModel,
+    model: NetworkModel,
     ids: NDArray[np.int32],
     size: int = 2000,
     progress: Callable[[int, int | None], None] | None = None,

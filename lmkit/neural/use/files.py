@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,10 +16,6 @@ from lmkit.store.checksums import tensor_crc
 from lmkit.store.damage import damage
 from lmkit.store.facts import check, integer, optional, real, record
 from lmkit.store.modelfile import ModelReader, ModelWriter, number_type
-from lmkit.store.spelling import save_spelling
-
-if TYPE_CHECKING:
-    from lmkit.neural.use.model import NeuralModel
 
 LOG = (
     "updates",
@@ -111,27 +107,6 @@ def load_log(reader: ModelReader) -> list[dict[str, Any]]:
         for row in log:
             check(row, LOGGED, "training_log")
     return log
-
-
-def save_neural_model(model: NeuralModel, path: str | Path) -> None:
-    """Write ``model`` to ``path``, atomically."""
-    with ModelWriter(path) as writer:
-        vocabulary = model.vocabulary
-        writer.meta(
-            {
-                "backend": model.backend,
-                "architecture": model.network.architecture.as_dict(),
-                "vocabulary_size": len(vocabulary),
-                "vocabulary_limited": vocabulary.limited,
-                **model.facts,
-            }
-        )
-        writer.vocabulary(vocabulary.tokens, vocabulary.counts.tolist())
-        save_spelling(writer, getattr(model.encoder, "spelling", None))
-        save_tensors(writer, model.stored_tensors())
-        save_log(writer, model.log)
-        for row in model.runs:
-            writer.run({key: value for key, value in row.items() if key != "id"})
 
 
 def fill(parameters: Parameters, tensors: Mapping[str, Array], path: Path) -> None:

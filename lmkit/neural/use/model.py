@@ -23,12 +23,12 @@ from lmkit.neural.blas import one_thread
 from lmkit.neural.networks.language import Network
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.tree import State, named, replace
-from lmkit.neural.use.scoring import Scorer
+from lmkit.neural.use.base import NetworkModel
 from lmkit.neural.use.state import NeuralState
 from lmkit.sampling import Sampling, draw
 
 
-class NeuralModel(LanguageModel):
+class NeuralModel(NetworkModel):
     """A trained network.
 
     ``facts`` is what the file keeps in ``meta`` (``unit``, ``text``, ``training``, ``notes``),
@@ -64,11 +64,6 @@ class NeuralModel(LanguageModel):
         self.backend = network.architecture.cell  # type: ignore[misc]
 
     @cached_property
-    def scorer(self) -> Scorer:
-        """The network, ready to be asked."""
-        return Scorer(self.network, self.parameters.views)
-
-    @cached_property
     def quick(self) -> LanguageModel:
         """See `LanguageModel.quick` and `lmkit.neural.use.quick`; of the weights as they are when it
         is first asked for."""
@@ -81,16 +76,6 @@ class NeuralModel(LanguageModel):
             scorer = QuickScorer(self.network, self.parameters.views, self._start)
         twin.__dict__ |= {"scorer": scorer, "quick": twin}
         return twin
-
-    @cached_property
-    def _start(self) -> NeuralState:
-        h, layers = self.scorer.read(np.array([[EOS]]), self.before_start)
-        return NeuralState(layers, h)
-
-    @property
-    def before_start(self) -> State:
-        """The states of one stream that is about to read the ``</s>`` before a text."""
-        return self.start_states or self.scorer.zero(1)
 
     # -- scoring --------------------------------------------------------------------------
 
@@ -152,9 +137,6 @@ class NeuralModel(LanguageModel):
         return fit_cache(self, ids, **options)
 
     # -- one token after the other ----------------------------------------------------------
-
-    def start(self, batch_size: int) -> NeuralState:
-        return self._start.select(np.zeros(batch_size, np.int64))
 
     def advance(self, state: Any, tokens: NDArray[np.integer] | Sequence[int]) -> NeuralState:
         """See `LanguageModel.advance`. After ``</s>`` a stream starts anew."""
@@ -236,9 +218,28 @@ class NeuralModel(LanguageModel):
         return tensors | named(self.start_states, "start")
 
     def save(self, path: str | Path) -> None:
-        from lmkit.neural.use.files import save_neural_model
+        """Write the model to ``path``, atomically. The checkpoint of its training is then over."""
+        from lmkit.neural.use.files import save_log, save_tensors
+        from lmkit.store.modelfile import ModelWriter
+        from lmkit.store.spelling import save_spelling
 
-        save_neural_model(self, path)
+        with ModelWriter(path) as writer:
+            vocabulary = self.vocabulary
+            writer.meta(
+                {
+                    "backend": self.backend,
+                    "architecture": self.network.architecture.as_dict(),
+                    "vocabulary_size": len(vocabulary),
+                    "vocabulary_limited": vocabulary.limited,
+                    **self.facts,
+                }
+            )
+            writer.vocabulary(vocabulary.tokens, vocabulary.counts.tolist())
+            save_spelling(writer, getattr(self.encoder, "spelling", None))
+            save_tensors(writer, self.stored_tensors())
+            save_log(writer, self.log)
+            for row in self.runs:
+                writer.run({key: value for key, value in row.items() if key != "id"})
         if self.checkpoint is not None:
             self.checkpoint.unlink(missing_ok=True)
             self.checkpoint = None

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,14 +23,12 @@ from lmkit.neural import tree
 from lmkit.neural.blas import one_thread
 from lmkit.neural.networks.language import Stretch
 from lmkit.neural.parameters import Parameters
+from lmkit.neural.use.base import NetworkModel
 from lmkit.neural.use.cache import FLATNESS, WEIGHT, Cache
 from lmkit.neural.use.parallel import read_in_parts
 from lmkit.neural.use.scoring import Scorer
 from lmkit.neural.use.state import NeuralState
 from lmkit.threads import Team
-
-if TYPE_CHECKING:
-    from lmkit.neural.use.model import NeuralModel
 
 WINDOW = 2048
 """Tokens that are read before their softmax is formed, by all threads."""
@@ -47,7 +45,7 @@ class RunningModel(LanguageModel):
 
     def __init__(
         self,
-        model: NeuralModel,
+        model: NetworkModel,
         *,
         cache: int = 0,
         cache_weight: float = WEIGHT,
