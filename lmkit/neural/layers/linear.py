@@ -1,4 +1,4 @@
-"""A linear map, from the width of the last layer to that of the word vectors it is tied to."""
+"""A linear map without a bias: from the width of one layer to that of another."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lmkit.neural.parameters import Gradients
 from lmkit.neural.tree import State
 
 
-class Projection(Layer):
+class Linear(Layer):
     """y = w x with ``name`` [outputs, inputs]; x [inputs, N]."""
 
     def __init__(self, name: str, inputs: int, outputs: int) -> None:

@@ -17,7 +17,7 @@ from lmkit.neural.layer import FRESH, Backward, Layer, Pass
 from lmkit.neural.layers.compose import Prenorm, Residual, Serial
 from lmkit.neural.layers.dropout import Drop
 from lmkit.neural.layers.embedding import Embedding
-from lmkit.neural.layers.linear import Projection
+from lmkit.neural.layers.linear import Linear
 from lmkit.neural.layers.normalisation import LayerNorm
 from lmkit.neural.layers.recurrent import Recurrent
 from lmkit.neural.losses.base import Softmax
@@ -89,7 +89,7 @@ class Network:
         )
         self.top = Serial()
         if tied and a.hidden != a.embedding:
-            self.top = Serial(Projection("projection", a.hidden, a.embedding))
+            self.top = Serial(Linear("projection", a.hidden, a.embedding))
         self._top_state = self.top.start(1, np.float32)
         self.softmax: Softmax = softmax(
             a.vocabulary,
