@@ -21,12 +21,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lmkit.neural.architecture import Architecture
 from lmkit.neural.blas import one_thread
-from lmkit.neural.network import Network, Objective, Stretch
+from lmkit.neural.networks.architecture import Architecture
+from lmkit.neural.networks.language import Network, Objective, Stretch
 from lmkit.neural.noise import Dropout
 from lmkit.neural.parameters import Parameters
-from lmkit.neural.stepper import Stepper
+from lmkit.neural.training.stepper import Stepper
 from lmkit.registry import resolve
 from lmkit.threads import Team, parts
 

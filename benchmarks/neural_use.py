@@ -17,11 +17,11 @@ from collections.abc import Callable
 import numpy as np
 from neural_torch import SHAPES, Shape, ours
 
-from lmkit.neural.architecture import Architecture
 from lmkit.neural.blas import one_thread
-from lmkit.neural.model import NeuralModel
-from lmkit.neural.network import Network
+from lmkit.neural.networks.architecture import Architecture
+from lmkit.neural.networks.language import Network
 from lmkit.neural.parameters import Parameters
+from lmkit.neural.use.model import NeuralModel
 from lmkit.text.encoder import TextEncoder
 from lmkit.text.settings import TextSettings
 from lmkit.text.vocabulary import Vocabulary

@@ -39,10 +39,10 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "lstm": "lmkit.neural.cells.lstm:LSTM",
     },
     "softmax": {
-        "full": "lmkit.neural.softmax.full:FullSoftmax",
-        "adaptive": "lmkit.neural.softmax.adaptive:AdaptiveSoftmax",
-        "sampled": "lmkit.neural.softmax.sampled:SampledSoftmax",
-        "nce": "lmkit.neural.softmax.nce:NoiseContrastive",
+        "full": "lmkit.neural.losses.full:FullSoftmax",
+        "adaptive": "lmkit.neural.losses.adaptive:AdaptiveSoftmax",
+        "sampled": "lmkit.neural.losses.sampled:SampledSoftmax",
+        "nce": "lmkit.neural.losses.nce:NoiseContrastive",
     },
     "optimizer": {
         "sgd": "lmkit.neural.optimizers.sgd:SGD",
@@ -52,10 +52,10 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "asgd": "lmkit.neural.optimizers.asgd:ASGD",
     },
     "schedule": {
-        "constant": "lmkit.neural.schedules:Constant",
-        "plateau": "lmkit.neural.schedules:Plateau",
-        "cosine": "lmkit.neural.schedules:Cosine",
-        "one-cycle": "lmkit.neural.schedules:OneCycle",
+        "constant": "lmkit.neural.training.schedules:Constant",
+        "plateau": "lmkit.neural.training.schedules:Plateau",
+        "cosine": "lmkit.neural.training.schedules:Cosine",
+        "one-cycle": "lmkit.neural.training.schedules:OneCycle",
     },
     "smoothing": {
         "maximum-likelihood": "lmkit.ngram.smoothing.maximum_likelihood:MaximumLikelihood",
@@ -96,3 +96,12 @@ def resolve(kind: str, name: str) -> Any:
         raise UsageError(f"there is no {kind} named {name!r}", f"one of {', '.join(names(kind))}")
     module, _, attribute = target.partition(":")
     return getattr(import_module(module), attribute)
+
+
+def family(backend: str) -> str:
+    """What kind of model the backend of that name is, as its class declares in ``family``:
+    ``"neural"`` for every network, whatever its body. A backend that declares none is a family of
+    its own name; a name that is no backend's has none, which is ``""``."""
+    if backend not in names("backend"):
+        return ""
+    return getattr(resolve("backend", backend), "family", backend)

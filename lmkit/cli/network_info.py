@@ -9,7 +9,7 @@ from lmkit.cli.console import Console
 from lmkit.errors import UnsupportedError
 
 if TYPE_CHECKING:
-    from lmkit.neural.model import NeuralModel
+    from lmkit.neural.use.model import NeuralModel
 
 SHADES = " ░▒▓█"
 ROWS = 12
@@ -17,7 +17,7 @@ ROWS = 12
 
 def require_network(model: Any, option: str) -> NeuralModel:
     """``model``, which must be a network. Raises `UnsupportedError`."""
-    from lmkit.neural.model import NeuralModel
+    from lmkit.neural.use.model import NeuralModel
 
     if not isinstance(model, NeuralModel):
         raise UnsupportedError(f"{option} shows networks only, and this is an n-gram model", None)
@@ -26,7 +26,7 @@ def require_network(model: Any, option: str) -> NeuralModel:
 
 def show_neighbours(console: Console, model: Any, word: str) -> None:
     """The words nearest to ``word``, with cosines."""
-    from lmkit.neural.inspection import neighbours
+    from lmkit.neural.tools.inspection import neighbours
 
     found = neighbours(require_network(model, "--neighbours"), word)
     width = max((len(near) for near, _ in found), default=0)
@@ -37,7 +37,7 @@ def show_neighbours(console: Console, model: Any, word: str) -> None:
 def show_gates(console: Console, model: Any, text: str) -> None:
     """A heat map: a line for each gate and layer, a column for each token, its mean activation
     as a number and a shade (of a gate from 0 to 1, of what is from -1 to 1 by its size)."""
-    from lmkit.neural.inspection import gates
+    from lmkit.neural.tools.inspection import gates
 
     tokens, found = gates(require_network(model, "--gates"), text)
     widths = [max(len(token), 6) for token in tokens]

@@ -12,10 +12,10 @@ from lmkit.cli.headings import heading
 from lmkit.cli.options import MODEL
 from lmkit.cli.progress import ProgressBars
 from lmkit.errors import UsageError
-from lmkit.registry import names
+from lmkit.registry import family, names
 
 if TYPE_CHECKING:
-    from lmkit.neural.course import Report
+    from lmkit.neural.training.course import Report
 
 RATE = click.FloatRange(min=0, max=1, max_open=True)
 COUNT = click.IntRange(min=1)
@@ -159,7 +159,7 @@ def settle_neural_options(options: dict[str, Any]) -> None:
     Raises `UsageError` where some of them are given and the backend is another.
     """
     given = sorted(NAMES & set(options))
-    if options.get("backend", "ngram") not in names("cell"):
+    if family(options.get("backend", "ngram")) != "neural":
         if given and "base" not in options:
             flags = {"hidden": "hidden-size", "embedding": "embedding-size"}
             shown = ", ".join(f"--{flags.get(name, name.replace('_', '-'))}" for name in given)

@@ -56,7 +56,7 @@ def quantize(
         lmkit quantize lstm.lm --output small.lm --valid text.txt
     """
     from lmkit.api import load
-    from lmkit.neural.compression import pruned, quantized
+    from lmkit.neural.tools.compression import pruned, quantized
     from lmkit.store.targets import writing
 
     with writing(output, {"MODEL": model, "--valid": valid}):

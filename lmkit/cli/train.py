@@ -34,7 +34,7 @@ from lmkit.cli.paths import InputPath
 from lmkit.cli.progress import ProgressBars
 from lmkit.cli.sizes import write_sizes
 from lmkit.errors import UsageError
-from lmkit.registry import names
+from lmkit.registry import family, names
 
 if TYPE_CHECKING:
     from lmkit.model import LanguageModel
@@ -142,7 +142,7 @@ def train(
     read: dict[str, Any] = {"encoding": options.get("encoding"), "errors": options["errors"]}
     with ProgressBars(console) as bars:
         progress = bars.stages()
-        if options.get("backend") in names("cell"):
+        if family(options.get("backend", "ngram")) == "neural":
             watch = live_line(bars)
             options.update({} if watch is None else {"watch": watch})
         model = _train(sources, output, options, progress, tables)

@@ -176,7 +176,7 @@ def fitted_cache(
     **options: Any,
 ) -> Any:
     """A continuous cache for ``model``, its weight and flatness fitted to the held-out text
-    ``valid`` (`lmkit.neural.cache_fitting.FittedCache`).
+    ``valid`` (`lmkit.neural.use.cache_fitting.FittedCache`).
 
     Raises `UnsupportedError` for a model that can have none.
     """

@@ -11,22 +11,22 @@ from numpy.typing import NDArray
 
 from lmkit.errors import UsageError
 from lmkit.model import EOS, UNK
-from lmkit.neural.architecture import Architecture
 from lmkit.neural.arrays import Array
-from lmkit.neural.batches import Streams, all_ids
 from lmkit.neural.blas import one_thread
-from lmkit.neural.course import Report, Watch
-from lmkit.neural.distillation import Teacher
-from lmkit.neural.model import NeuralModel
-from lmkit.neural.network import Network
-from lmkit.neural.opening import open_neural_model
-from lmkit.neural.options import Options, make_options, suitable_preset
+from lmkit.neural.networks.architecture import Architecture
+from lmkit.neural.networks.language import Network
 from lmkit.neural.parameters import Parameters
+from lmkit.neural.training.batches import Streams, all_ids
+from lmkit.neural.training.course import Report, Watch
+from lmkit.neural.training.distillation import Teacher
+from lmkit.neural.training.options import Options, make_options, suitable_preset
 from lmkit.neural.tree import State, leaves, mapped
+from lmkit.neural.use.model import NeuralModel
+from lmkit.neural.use.opening import open_neural_model
 from lmkit.registry import resolve
 
 if TYPE_CHECKING:
-    from lmkit.neural.training import Trainer
+    from lmkit.neural.training.trainer import Trainer
     from lmkit.text.corpus import Corpus
 
 Progress = Callable[[str, int, int | None], None]
@@ -43,6 +43,8 @@ class NeuralBackend:
     """Recurrent networks; a subclass says with which cell."""
 
     name: ClassVar[str]
+    family: ClassVar[str] = "neural"
+    """What `lmkit.registry.family` says of a backend."""
     makes_checkpoints: ClassVar[bool] = True
     """`train` takes ``seed``, ``checkpoint`` and ``resume``."""
 
@@ -64,8 +66,8 @@ class NeuralBackend:
     ) -> NeuralModel:
         """Train a network on ``corpus``, and keep the weights that do best on ``valid``.
 
-        ``preset`` (`lmkit.neural.options.PRESETS`; None: one that suits the text) says how,
-        ``options`` (`lmkit.neural.options.Options`) change it. With ``resume`` it goes on from
+        ``preset`` (`lmkit.neural.training.options.PRESETS`; None: one that suits the text) says how,
+        ``options`` (`lmkit.neural.training.options.Options`) change it. With ``resume`` it goes on from
         ``checkpoint``. ``base`` is a model to begin with, whose vocabulary the corpus extends;
         its shape stays. ``teacher`` is a model over the same vocabulary to learn from.
         ``memory`` bounds the reading of the text only.
@@ -74,7 +76,7 @@ class NeuralBackend:
         without tokens, and what `Trainer.run` raises.
         """
         # Not needed where a model is only opened.
-        from lmkit.neural.training import Trainer
+        from lmkit.neural.training.trainer import Trainer
 
         encoder = corpus.encoder
         tokens = corpus.tokens
@@ -166,7 +168,7 @@ def hold_out(
 
 def unigram_counts(ids: NDArray[np.int32], vocabulary: int) -> NDArray[np.float64]:
     """Counts [V]; an unknown word that the text has none of counts as the words seen once do
-    when every second one of them is taken for unknown (`lmkit.neural.feed`)."""
+    when every second one of them is taken for unknown (`lmkit.neural.training.feed`)."""
     counts = np.bincount(ids, minlength=vocabulary).astype(np.float64)
     if not counts[UNK]:
         counts[UNK] = (counts == 1).sum() / 2
@@ -179,7 +181,7 @@ def _begin(
     """The network and its first weights: drawn, or those of ``base``."""
     generator = np.random.default_rng([options.seed, 0])
     if base is not None:
-        from lmkit.neural.growth import grown
+        from lmkit.neural.tools.growth import grown
 
         if base.backend != cell:
             raise UsageError(

@@ -183,7 +183,7 @@ def test_the_longest_words_that_fit_are_shown(room, shown):
 
 def test_the_live_line_of_a_training_fits_80_columns():
     from lmkit.cli.neural_options import forms
-    from lmkit.neural.course import Report
+    from lmkit.neural.training.course import Report
 
     report = Report(0.4, 12.34, 12345.6, 4.3123, 12.345, 0.001, 4.5, 3725.0)
     longest, _, usual, *_, shortest = forms(report)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import lmkit
-from lmkit.neural.model import NeuralModel
+from lmkit.neural.use.model import NeuralModel
 
 from .support import Result
 
@@ -79,7 +79,7 @@ def test_a_checkpoint_of_another_architecture(run: Run, text: Path, tmp_path: Pa
 
 def checkpoint_of(run: Run, command: tuple[object, ...], output: Path) -> None:
     """Leave the checkpoint of an interrupted training."""
-    from lmkit.neural.training import Trainer
+    from lmkit.neural.training.trainer import Trainer
 
     def interrupted(self: Trainer) -> None:
         self._one_update()
@@ -120,7 +120,7 @@ def test_an_option_that_the_cell_has_not(
 def test_where_nothing_can_be_written_is_known_before_training(
     run: Run, text: Path, tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lmkit.neural.training import Trainer
+    from lmkit.neural.training.trainer import Trainer
 
     sealed = tmp_path / "sealed"
     sealed.mkdir()

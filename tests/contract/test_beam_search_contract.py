@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from lmkit.model import EOS, UNK, Batch, LanguageModel
-from lmkit.neural.model import NeuralModel
-from lmkit.neural.quick import is_slow
+from lmkit.neural.use.model import NeuralModel
+from lmkit.neural.use.quick import is_slow
 
 from .test_model_contract import MODELS, tolerance
 
@@ -69,7 +69,7 @@ def test_the_quick_model_is_near_the_model(
     model: LanguageModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of networks with so few words as if these were many."""
-    monkeypatch.setattr("lmkit.neural.quick.HEAD", 3)
+    monkeypatch.setattr("lmkit.neural.use.quick.HEAD", 3)
     parts = [member.model for member in getattr(model, "members", ())]
     networks = [one for one in (model, *parts) if isinstance(one, NeuralModel)]
     for network in networks:

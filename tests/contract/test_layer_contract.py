@@ -21,8 +21,8 @@ from lmkit.neural.layer import Layer, Pass
 from lmkit.neural.layers.compose import Prenorm, Residual, Serial
 from lmkit.neural.layers.dropout import Drop
 from lmkit.neural.layers.embedding import Embedding
+from lmkit.neural.layers.linear import Linear
 from lmkit.neural.layers.normalisation import LayerNorm
-from lmkit.neural.layers.projection import Projection
 from lmkit.neural.layers.recurrent import Recurrent, turned
 from lmkit.neural.noise import Dropout, Noise
 from lmkit.neural.parameters import Gradients, Parameters
@@ -44,7 +44,7 @@ LAYERS: dict[str, Callable[[], Layer]] = {
     "dropout": Drop,
     "dropout of inputs": lambda: Drop(first=True),
     "layer norm": lambda: LayerNorm(D, "n."),
-    "projection": lambda: Projection("p", D, 7),
+    "projection": lambda: Linear("p", D, 7),
     **{name: lambda name=name: Recurrent(cell(name)) for name in names("cell")},
     "lstm with peepholes": lambda: Recurrent(cell("lstm", peepholes=True)),
     "from the last step": lambda: Recurrent(cell("gru"), reverse=True),
@@ -53,10 +53,10 @@ LAYERS: dict[str, Callable[[], Layer]] = {
         Drop(first=True),
         Residual(Prenorm(LayerNorm(D, "n."), Recurrent(cell("lstm", D)))),
         Drop(),
-        Serial(Recurrent(cell("gru", 6, "d.")), Projection("p", 6, 4)),
+        Serial(Recurrent(cell("gru", 6, "d.")), Linear("p", 6, 4)),
     ),
     "from words": lambda: Serial(Embedding("e", WORDS, D), Recurrent(cell("rnn"))),
-    "weights used twice": lambda: Serial(Projection("p", D, D), Residual(Projection("p", D, D))),
+    "weights used twice": lambda: Serial(Linear("p", D, D), Residual(Linear("p", D, D))),
 }
 
 USE = Pass(T)

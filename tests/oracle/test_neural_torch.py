@@ -10,12 +10,12 @@ import pytest
 
 from lmkit.model import BOS
 from lmkit.neural import tree
-from lmkit.neural.architecture import Architecture
 from lmkit.neural.layer import Pass
-from lmkit.neural.network import Network, Objective, Stretch
+from lmkit.neural.losses.targets import Targets
+from lmkit.neural.networks.architecture import Architecture
+from lmkit.neural.networks.language import Network, Objective, Stretch
 from lmkit.neural.noise import Dropout, Noise
 from lmkit.neural.parameters import Gradients, Parameters
-from lmkit.neural.softmax.targets import Targets
 from lmkit.registry import resolve
 
 V, D, H, LAYERS, STEPS, BATCH = 23, 7, 9, 2, 6, 4

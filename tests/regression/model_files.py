@@ -22,7 +22,7 @@ import lmkit
 from lmkit.api import train_channel
 from lmkit.errors import LmkitError
 from lmkit.model import LanguageModel
-from lmkit.neural.compression import pruned, quantized
+from lmkit.neural.tools.compression import pruned, quantized
 from lmkit.store.schema import SCHEMA_VERSION
 from lmkit.text.settings import TextSettings
 

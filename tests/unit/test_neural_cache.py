@@ -8,9 +8,9 @@ import pytest
 import lmkit
 from lmkit.errors import TextError
 from lmkit.model import Batch
-from lmkit.neural.cache import Cache
-from lmkit.neural.cache_fitting import FLATNESSES, best_weight, fit_cache
-from lmkit.neural.model import NeuralModel
+from lmkit.neural.use.cache import Cache
+from lmkit.neural.use.cache_fitting import FLATNESSES, best_weight, fit_cache
+from lmkit.neural.use.model import NeuralModel
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,11 @@ import pytest
 import lmkit
 from lmkit.errors import ModelFileError, UsageError
 from lmkit.neural import tree
-from lmkit.neural.compression import pruned, quantized, to_int8
-from lmkit.neural.inspection import gates, neighbours
-from lmkit.neural.model import NeuralModel
+from lmkit.neural.losses.targets import Targets
 from lmkit.neural.parameters import Gradients
-from lmkit.neural.softmax.targets import Targets
+from lmkit.neural.tools.compression import pruned, quantized, to_int8
+from lmkit.neural.tools.inspection import gates, neighbours
+from lmkit.neural.use.model import NeuralModel
 
 from ..fuzz.sealing import change
 
@@ -103,7 +103,7 @@ def test_a_student_learns_from_its_teacher(model: NeuralModel, text: Path, tmp_p
 
 
 def test_the_teachers_gradient_is_that_of_its_cross_entropy() -> None:
-    from lmkit.neural.softmax.unnormalised import Unnormalised
+    from lmkit.neural.losses.unnormalised import Unnormalised
 
     rng = np.random.default_rng(0)
     w, b, h = rng.standard_normal((7, 5)), rng.standard_normal(7), rng.standard_normal((5, 4))

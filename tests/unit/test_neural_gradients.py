@@ -7,13 +7,13 @@ import pytest
 
 from lmkit.model import BOS
 from lmkit.neural import tree
-from lmkit.neural.architecture import Architecture
 from lmkit.neural.layer import Pass
-from lmkit.neural.network import Network, Objective, Stretch
+from lmkit.neural.losses import base, unnormalised
+from lmkit.neural.losses.targets import Targets
+from lmkit.neural.networks.architecture import Architecture
+from lmkit.neural.networks.language import Network, Objective, Stretch
 from lmkit.neural.noise import Dropout, Noise
 from lmkit.neural.parameters import Parameters
-from lmkit.neural.softmax import base, unnormalised
-from lmkit.neural.softmax.targets import Targets
 from lmkit.registry import names
 
 STEPS, BATCH = 5, 3
@@ -196,7 +196,7 @@ def test_the_softmax_in_several_stretches_is_the_softmax_in_one(
     targets = np.arange(17) + 3
     results = []
     for whole in (1 << 23, 30 * 4):
-        monkeypatch.setattr("lmkit.neural.softmax.unnormalised.WHOLE", whole)
+        monkeypatch.setattr("lmkit.neural.losses.unnormalised.WHOLE", whole)
         flat = parameters.empty_like()
         losses, dh = network.softmax.train(
             parameters.views,

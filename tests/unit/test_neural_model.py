@@ -11,11 +11,11 @@ import pytest
 import lmkit
 from lmkit.errors import LmkitError, ModelFileError, UnsupportedError, UsageError
 from lmkit.model import BOS, EOS
-from lmkit.neural.batches import Sentences, Streams, all_ids
-from lmkit.neural.model import NeuralModel
-from lmkit.neural.network import Stretch
+from lmkit.neural.networks.language import Stretch
 from lmkit.neural.parameters import Parameters
-from lmkit.neural.scoring import Scorer
+from lmkit.neural.training.batches import Sentences, Streams, all_ids
+from lmkit.neural.use.model import NeuralModel
+from lmkit.neural.use.scoring import Scorer
 from lmkit.registry import names
 from lmkit.text.settings import TextSettings
 

@@ -10,9 +10,9 @@ import pytest
 import lmkit
 from lmkit.errors import UsageError
 from lmkit.model import BOS
+from lmkit.neural.losses.nce import NoiseContrastive
+from lmkit.neural.losses.targets import Targets
 from lmkit.neural.parameters import Gradients
-from lmkit.neural.softmax.nce import NoiseContrastive
-from lmkit.neural.softmax.targets import Targets
 
 
 class Fixed(NoiseContrastive):

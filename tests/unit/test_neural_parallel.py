@@ -10,8 +10,9 @@ import pytest
 
 import lmkit
 from lmkit.model import EOS
-from lmkit.neural import blas, parallel
-from lmkit.neural.model import NeuralModel
+from lmkit.neural import blas
+from lmkit.neural.use import parallel
+from lmkit.neural.use.model import NeuralModel
 from lmkit.registry import names
 from lmkit.threads import Team
 
@@ -39,9 +40,9 @@ def model(request: pytest.FixtureRequest, text: Path) -> NeuralModel:
 def test_threads_change_no_score(
     model: NeuralModel, text: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lmkit.neural.scoring.SIDE_BY_SIDE", 30)
-    monkeypatch.setattr("lmkit.neural.parallel.GROUP", 2)
-    monkeypatch.setattr("lmkit.neural.parallel.SHORTEST", 600)
+    monkeypatch.setattr("lmkit.neural.use.scoring.SIDE_BY_SIDE", 30)
+    monkeypatch.setattr("lmkit.neural.use.parallel.GROUP", 2)
+    monkeypatch.setattr("lmkit.neural.use.parallel.SHORTEST", 600)
     lines = text.read_text(encoding="utf-8").splitlines()
     found = []
     for workers in (1, 3):
@@ -56,7 +57,7 @@ def test_threads_change_no_score(
 def test_parts_give_what_one_reading_gives(
     model: NeuralModel, text: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lmkit.neural.parallel.SHORTEST", 600)
+    monkeypatch.setattr("lmkit.neural.use.parallel.SHORTEST", 600)
     batch = model.batch(text.read_text(encoding="utf-8").splitlines())
     done: list[int] = []
     running = model.running(progress=done.append)

@@ -13,9 +13,9 @@ import lmkit
 from lmkit.channel.corrector import Corrector
 from lmkit.channel.edits.damerau import Damerau
 from lmkit.model import BOS
-from lmkit.neural import quick
-from lmkit.neural.model import NeuralModel
-from lmkit.neural.quick import Moments, QuickScorer
+from lmkit.neural.use import quick
+from lmkit.neural.use.model import NeuralModel
+from lmkit.neural.use.quick import Moments, QuickScorer
 
 FEW = 8
 

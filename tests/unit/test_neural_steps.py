@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lmkit.neural.architecture import Architecture
-from lmkit.neural.network import Network, Objective, Stretch
+from lmkit.neural.networks.architecture import Architecture
+from lmkit.neural.networks.language import Network, Objective, Stretch
 from lmkit.neural.noise import Dropout
 from lmkit.neural.optimizers.adam import Adam
 from lmkit.neural.parameters import Gradients, Parameters, summed
-from lmkit.neural.stepper import Stepper, without
+from lmkit.neural.training.stepper import Stepper, without
 from lmkit.neural.tree import named
 from lmkit.threads import Team, parts
 

@@ -20,12 +20,12 @@ import lmkit
 from lmkit.errors import ExitCode, LmkitError, ModelFileError, UnsupportedError, UsageError
 from lmkit.model import UNK
 from lmkit.neural.backend import LSTMBackend
-from lmkit.neural.course import Diverged, Interrupted, Report
-from lmkit.neural.feed import Unknowns
-from lmkit.neural.glance import glance
-from lmkit.neural.model import NeuralModel
-from lmkit.neural.options import PRESETS, Options, make_options, suitable_preset
-from lmkit.neural.schedules import Cosine, OneCycle, Plateau
+from lmkit.neural.training.course import Diverged, Interrupted, Report
+from lmkit.neural.training.feed import Unknowns
+from lmkit.neural.training.glance import glance
+from lmkit.neural.training.options import PRESETS, Options, make_options, suitable_preset
+from lmkit.neural.training.schedules import Cosine, OneCycle, Plateau
+from lmkit.neural.use.model import NeuralModel
 from lmkit.registry import names, resolve
 from lmkit.text.corpus import Corpus, build_corpus
 from lmkit.text.settings import TextSettings
@@ -248,7 +248,7 @@ def test_nan_keeps_the_last_good_weights(
     corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoint = tmp_path / "m.lm.checkpoint"
-    from lmkit.neural.stepper import Stepper
+    from lmkit.neural.training.stepper import Stepper
 
     calls, real = 0, Stepper.loss
 
@@ -267,7 +267,7 @@ def test_nan_keeps_the_last_good_weights(
 
 
 def test_a_time_budget_is_kept(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lmkit.neural import training as module
+    from lmkit.neural.training import trainer as module
 
     # By a clock that goes on a thousandth of a second whenever it is looked at.
     ticks = itertools.count()
@@ -347,7 +347,7 @@ def test_a_softmax_that_draws_grows_too(corpus: Corpus, tmp_path: Path, softmax:
 
 
 def test_what_is_grown_is_what_was_there(corpus: Corpus) -> None:
-    from lmkit.neural.growth import grown
+    from lmkit.neural.tools.growth import grown
 
     base = train(corpus)
     size = len(corpus.vocabulary)

@@ -17,7 +17,6 @@ from lmkit.errors import UnsupportedError, UsageError
 from lmkit.evaluate.comparison.specs import Spec, key_of, slug
 from lmkit.evaluate.comparison.training import Trained, Workshop, naming_options, opened
 from lmkit.evaluate.perplexity import perplexity_of
-from lmkit.registry import names
 
 CHOICES = ("best", "ngram", "all")
 
@@ -76,7 +75,7 @@ def choose(
         raise UsageError(f"there is no mixture of {which!r}", f"of={' or of='.join(CHOICES)}")
     words = [source for source in sources if source.spec.tokenizer is None]
     ngrams = [source for source in words if source.spec.backend == "ngram"]
-    networks = [source for source in words if source.spec.backend in names("cell")]
+    networks = [source for source in words if source.spec.is_network]
     if which == "all":
         chosen = [source for source in words if source.group == words[0].group]
     else:

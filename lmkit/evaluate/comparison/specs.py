@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lmkit.errors import UsageError
-from lmkit.registry import names
+from lmkit.registry import family, names
 
 MIX = "mix"
 """The backend whose models are made of those above it in the table."""
@@ -75,7 +75,7 @@ class Spec:
 
     @property
     def is_network(self) -> bool:
-        return self.backend in names("cell")
+        return family(self.backend) == "neural"
 
 
 def parse_specs(texts: Sequence[str]) -> list[Spec]:

@@ -29,7 +29,7 @@ CHECKPOINT_SECONDS = 20.0
 @dataclass
 class Watching:
     """Who is told how a training goes: of stages (`lmkit.api.Progress`), of the updates of a
-    network (`lmkit.neural.course.Watch`)."""
+    network (`lmkit.neural.training.course.Watch`)."""
 
     progress: Callable[[str, int, int | None], None] | None = None
     watch: Callable[[Any], None] | None = None
