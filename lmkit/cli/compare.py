@@ -47,7 +47,7 @@ class Shares(click.ParamType):
         try:
             shares = tuple(_share(part.strip()) for part in str(value).split(","))
         except ValueError:
-            self.fail(f"{value!r} is no list of parts; write 1%,10%,100%", param, ctx)
+            self.fail(f"{value!r} is not a list of parts; write 1%,10%,100%", param, ctx)
         if not all(0 < share <= 1 for share in shares):
             self.fail(f"{value!r}: parts are above 0 % and at most 100 %", param, ctx)
         return shares

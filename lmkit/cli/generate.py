@@ -33,7 +33,8 @@ THROUGH_TOKENS = 500
     "--prompt",
     default="",
     show_default=False,
-    help="How each sentence begins; several lines are what comes before it, too.",
+    help="How each sentence begins. Of several lines, the last one begins it, and the others"
+    " come before it.",
 )
 @click.option(
     "-n",

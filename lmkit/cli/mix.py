@@ -65,7 +65,7 @@ COLUMNS = ("source", "weight", "power", "perplexity")
 @heading(
     "A cache of recent words",
     click.option(
-        "--cache", is_flag=True, help="Mix in the words, and pairs of words, used of late."
+        "--cache", is_flag=True, help="Mix in the words, and pairs of words, used recently."
     ),
     click.option(
         "--cache-size",

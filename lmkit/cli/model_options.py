@@ -47,7 +47,7 @@ class Discounts(click.ParamType):
         try:
             return tuple(float(part) for part in str(value).split(","))
         except ValueError:
-            self.fail(f"{value!r} is no list of discounts; write 0.75 or 0.5,1,1.5", param, ctx)
+            self.fail(f"{value!r} is not a list of discounts; write 0.75 or 0.5,1,1.5", param, ctx)
 
 
 class Lowercase(click.ParamType):
@@ -63,7 +63,7 @@ class Lowercase(click.ParamType):
         if value in LANGUAGES:
             return str(value)
         return self.fail(
-            f"{value!r} is no language with a lower case of its own; write"
+            f"{value!r} is not a language with its own rules for lower case; write"
             f" --lowercase alone, or with {', '.join(LANGUAGES)}",
             param,
             ctx,

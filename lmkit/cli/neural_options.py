@@ -36,7 +36,7 @@ class Duration(click.ParamType):
         parts = [] if found is None else found.groups(default="0")
         seconds = sum(float(part) * unit for part, unit in zip(parts, (3600, 60, 1), strict=False))
         if seconds <= 0:
-            self.fail(f"{value!r} is no time; write 90s, 10m or 1h30m", param, ctx)
+            self.fail(f"{value!r} is not a time; write 90s, 10m or 1h30m", param, ctx)
         return seconds
 
 
@@ -53,7 +53,7 @@ class Cuts(click.ParamType):
         try:
             return [int(part) for part in str(value).split(",")]
         except ValueError:
-            self.fail(f"{value!r} is no list of ranks; write 2000,10000", param, ctx)
+            self.fail(f"{value!r} is not a list of ranks; write 2000,10000", param, ctx)
 
 
 def _flag(name: str, help: str) -> Any:  # noqa: A002

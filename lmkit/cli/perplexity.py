@@ -188,13 +188,13 @@ def split_files(files: Sequence[str]) -> tuple[list[str], str | None]:
         # Looking into a pipe would take its first bytes away.
         for path in filter(os.path.isfile, others):
             if (kind := kind_of_file(path)) is not None:
-                raise UsageError(f"{path} is no lmkit model but {kind.what}", kind.hint(path))
+                raise UsageError(f"{path} is not an lmkit model but {kind.what}", kind.hint(path))
         raise UsageError(
             f"no lmkit model among {', '.join(others)}", "lmkit train TEXT --output MODEL.lm"
         )
     if len(others) > 1:
         raise UsageError(
-            f"only one file can be TEXT, and these are no lmkit models: {', '.join(others)}",
+            f"only one file can be TEXT, and these are not lmkit models: {', '.join(others)}",
             "cat FILES | lmkit perplexity MODEL -, or lmkit info FILE to see what is wrong with it",
         )
     return models, others[0] if others else None
