@@ -139,7 +139,7 @@ def _files(params: Mapping[str, Any]) -> Iterator[Group]:
     "--report",
     type=OutputPath(path_type=Path),
     metavar="FILE",
-    help="Write an HTML page too; as FILE.svg the bars of it alone.",
+    help="Write an HTML page too; if FILE ends in .svg, only its bar chart.",
 )
 @text_settings_options()
 @heading("How text becomes tokens (stored in the model)", reading_options)

@@ -30,7 +30,7 @@ def word_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--lexicon",
             type=InputPath(path_type=Path),
             metavar="FILE",
-            help="More words that there are, one a line, with their counts if known: word<TAB>n.",
+            help="More words that exist, one a line, with their counts if known: word<TAB>n.",
         ),
         click.option(
             "--dictionary",

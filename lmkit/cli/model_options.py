@@ -237,8 +237,8 @@ def text_settings_options(tokenizer: str = "word") -> Decorator:
         click.option(
             "--pre-tokenizer",
             type=click.Choice(names("tokenizer")),
-            help="Read the tokens of this tokenizer with single spaces between them in place of the"
-            " text: word gives models of characters the text that models of words see.",
+            help="First cut the text into the tokens of this tokenizer, and join them with single"
+            " spaces. With word, a model of characters reads what a model of words sees.",
         ),
         click.option(
             "--lowercase",
@@ -264,7 +264,7 @@ def text_settings_options(tokenizer: str = "word") -> Decorator:
             "--special-tokens",
             type=click.Choice(["error", "word", "unknown", "drop"]),
             help="What a literal <s> or </s> in the text is; drop: a mark between sentences,"
-            " which are marked anyway.  [default: error]",
+            " which lmkit adds itself.  [default: error]",
         ),
     )
 

@@ -46,15 +46,15 @@ def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
         "--encoding",
         metavar="NAME",
         callback=_encoding,
-        help="What the text files are in: a name that Python knows, such as gbk, shift_jis,"
+        help="The encoding of the text files: a name that Python knows, such as gbk, shift_jis,"
         " koi8-r or utf-16.  [default: utf-8]",
     )
     errors = click.option(
         "--errors",
         type=click.Choice(["strict", "replace"]),
         default="strict",
-        help="Bytes that are not of the encoding: stop there, or read them as U+FFFD and count"
-        " them.",
+        help="Bytes that are not valid in the encoding: stop there, or read them as U+FFFD and"
+        " count them.",
     )
     return encoding(errors(function))
 

@@ -82,9 +82,9 @@ def perplexity(
                                  models with different vocabularies or tokens
 
     Bits are divided by the length of TEXT as it stands in the file (each line end
-    counts as one), the same for all models. What of it a model does not read, such
-    as capital letters or two spaces in a row, is said on standard error: its bits
-    leave that out.
+    counts as one), the same for all models. Some models do
+    not read all of it, such as capital letters or two spaces in a row. Standard error
+    names them: their bits leave that out.
 
     A network goes on from line to line (--state carry), which the figures say then.
     With --tune-cache or --cache it also remembers the words of the text so far.

@@ -297,7 +297,7 @@ def _refused(source: Source, label: str, partial: Partial, status: int) -> Downl
     partial.discard()
     return DownloadError(
         f"cannot fetch {label}: {_answer(status)} for {source.url}",
-        "the address in a browser, and LMKIT_DATA_MIRROR where it is set",
+        "the address in a browser, and LMKIT_DATA_MIRROR if it is set",
     )
 
 
@@ -306,7 +306,7 @@ def _led_astray(source: Source, label: str, partial: Partial, address: str) -> D
     return DownloadError(
         f"cannot fetch {label}: the server leads to {_shown(address)!r}, which is not an https"
         " address",
-        "the address in a browser, and LMKIT_DATA_MIRROR where it is set",
+        "the address in a browser, and LMKIT_DATA_MIRROR if it is set",
     )
 
 
