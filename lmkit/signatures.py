@@ -59,11 +59,11 @@ ARPA = FileKind("an ARPA file", "lmkit import {file} --output {model}")
 MODEL = FileKind("an lmkit model", "lmkit info {file}")
 _DATABASE = FileKind("an SQLite database", "sqlite3 {file} .tables")
 _PICKLE = FileKind(
-    "a Python pickle, which can run code when it is opened, so that lmkit opens none", _OTHERS
+    "a Python pickle, which lmkit does not open, since opening one can run code", _OTHERS
 )
 _SAFETENSORS = FileKind("a safetensors file", _OTHERS)
 _SENTENCEPIECE = FileKind(
-    "a sentencepiece model, which cuts text and knows nothing of sentences",
+    "a sentencepiece model, which cuts text into pieces and gives no probabilities of sentences",
     "spm_encode --model={file} TEXT, then lmkit train on that with --tokenizer whitespace",
 )
 _WORDFREQ = FileKind("a word list of wordfreq", "word<TAB>count lines, which that package can give")
@@ -76,7 +76,7 @@ _ZIPS = (
 
 KINDS = (
     FileKind(
-        "a KenLM binary file, which has no words, or only a list of them",
+        "a KenLM binary file, which holds no words, or only a list of them",
         "the ARPA file that build_binary made it from: lmkit import MODEL.arpa --output {model}",
         (b"mmap lm http://kheafield.com/code",),
     ),

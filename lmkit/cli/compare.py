@@ -47,7 +47,7 @@ class Shares(click.ParamType):
         try:
             shares = tuple(_share(part.strip()) for part in str(value).split(","))
         except ValueError:
-            self.fail(f"{value!r} is no list of parts; write 1%,10%,100%", param, ctx)
+            self.fail(f"{value!r} is not a list of parts; write 1%,10%,100%", param, ctx)
         if not all(0 < share <= 1 for share in shares):
             self.fail(f"{value!r}: parts are above 0 % and at most 100 %", param, ctx)
         return shares
@@ -139,7 +139,7 @@ def _files(params: Mapping[str, Any]) -> Iterator[Group]:
     "--report",
     type=OutputPath(path_type=Path),
     metavar="FILE",
-    help="Write an HTML page too; as FILE.svg the bars of it alone.",
+    help="Write an HTML page too; if FILE ends in .svg, only its bar chart.",
 )
 @text_settings_options()
 @heading("How text becomes tokens (stored in the model)", reading_options)

@@ -124,12 +124,12 @@ def correct(
 ) -> None:
     """Correct the spelling of text.
 
-    Lines come out as they went in but for the words that are changed: as many, with
+    Lines come out as they went in, except for the words that are changed: as many, with
     the same spaces, line ends and capitals. MODEL is a noisy channel (lmkit train
     --backend noisy-channel); any other lmkit model is taken as the source of one,
     with the errors that are common in English. Without MODEL (the first file is one
     if its name ends in .lm or it is an lmkit model) there is the English model of this
-    machine, made when it is first needed of the package wordfreq, or of data sets
+    machine, made when it is first needed from the package wordfreq, or from data sets
     that lmkit data get has fetched.
 
     What comes out is UTF-8, whatever --encoding says of TEXT; TEXT written back with

@@ -159,7 +159,7 @@ def check_tunable(model: Path | None, opened: LanguageModel | None) -> None:
         raise UsageError("--tune stores weights in MODEL, and there is none", "MODEL first")
     if opened.backend != "noisy-channel":
         raise UsageError(
-            f"{model} is no noisy channel, so that it has no weights to tune",
+            f"{model} is not a noisy channel, so it has no weights to tune",
             f"lmkit train --backend noisy-channel --source {model} --output C.lm",
         )
 

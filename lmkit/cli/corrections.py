@@ -30,7 +30,7 @@ def word_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--lexicon",
             type=InputPath(path_type=Path),
             metavar="FILE",
-            help="More words that there are, one a line, with their counts if known: word<TAB>n.",
+            help="More words that exist, one a line, with their counts if known: word<TAB>n.",
         ),
         click.option(
             "--dictionary",
@@ -87,7 +87,7 @@ def split_model(files: Sequence[str]) -> tuple[Path | None, list[str]]:
         return Path(files[0]), list(files[1:])
     for later in files[1:]:
         if is_model(later):
-            raise UsageError(f"{later} is a model, and stands behind {files[0]}", "MODEL first")
+            raise UsageError(f"{later} is a model, and comes after {files[0]}", "MODEL first")
     return None, list(files)
 
 

@@ -113,7 +113,7 @@ def _list_files(console: Console, fmt: Format) -> None:
 @data.command()
 @name_argument
 @split_option
-@click.option("--force", is_flag=True, help="Fetch or make it anew, even where it is there.")
+@click.option("--force", is_flag=True, help="Fetch or make it again, even if it is there.")
 @pass_console
 def get(console: Console, name: str, splits: tuple[str, ...], force: bool) -> None:
     """Fetch the data set NAME and print the paths of its files.

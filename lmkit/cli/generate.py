@@ -33,7 +33,8 @@ THROUGH_TOKENS = 500
     "--prompt",
     default="",
     show_default=False,
-    help="How each sentence begins; several lines are what comes before it, too.",
+    help="How each sentence begins. Of several lines, the last one begins it, and the others"
+    " come before it.",
 )
 @click.option(
     "-n",
@@ -46,7 +47,7 @@ THROUGH_TOKENS = 500
     "--max-tokens",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Where a sample is broken off that has not ended, not counting the prompt."
+    help="The most tokens of a sample, not counting the prompt."
     f"  [default: {SENTENCE_TOKENS} for each of --lines, {THROUGH_TOKENS} with --through-lines]",
 )
 @click.option(

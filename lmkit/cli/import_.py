@@ -36,7 +36,7 @@ from lmkit.cli.progress import ProgressBars
     "--years",
     type=Years(),
     metavar="FROM-TO",
-    help="Only what was printed then counts, of google-books: 1950-2000.",
+    help="Count only what was printed in these years (google-books): 1950-2000.",
 )
 @ngram_options("that of the counts")
 @valid_option
@@ -44,7 +44,7 @@ from lmkit.cli.progress import ProgressBars
 @heading("How text becomes tokens (stored in the model)", reading_options)
 @pass_console
 def import_(console: Console, file: str, output: Path, kind: str | None, **given: Any) -> None:
-    """Make a model of an ARPA file, or of n-gram counts.
+    """Make a model from an ARPA file, or from n-gram counts.
 
     FILE may be compressed (.gz, .bz2, .xz). An ARPA file from KenLM, SRILM or by hand
     keeps its probabilities. Counts are lines "n-gram TAB count", and are smoothed as

@@ -30,7 +30,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "import": (
             "lmkit.cli.import_:import_",
-            "Make a model of an ARPA file, or of n-gram counts.",
+            "Make a model from an ARPA file, or from n-gram counts.",
         ),
     },
     "Use a model": {

@@ -39,7 +39,7 @@ COLUMNS = ("source", "weight", "power", "perplexity")
     type=InputPath(path_type=Path),
     required=True,
     metavar="FILE",
-    help="Held-out text, which no MODEL was trained on: the weights come of it.",
+    help="Held-out text, which no MODEL was trained on: the weights are fitted to it.",
 )
 @click.option(
     "--kind",
@@ -65,7 +65,7 @@ COLUMNS = ("source", "weight", "power", "perplexity")
 @heading(
     "A cache of recent words",
     click.option(
-        "--cache", is_flag=True, help="Mix in the words, and pairs of words, used of late."
+        "--cache", is_flag=True, help="Mix in the words, and pairs of words, used recently."
     ),
     click.option(
         "--cache-size",
@@ -77,7 +77,7 @@ COLUMNS = ("source", "weight", "power", "perplexity")
         "--cache-decay",
         type=click.FloatRange(min=0, max=1, min_open=True),
         metavar="X",
-        help="Each word counts X times the one behind it.  [default: tuned to FILE]",
+        help="Each word counts X times as much as the word after it.  [default: tuned to FILE]",
     ),
 )
 @output_formats

@@ -47,7 +47,7 @@ class Discounts(click.ParamType):
         try:
             return tuple(float(part) for part in str(value).split(","))
         except ValueError:
-            self.fail(f"{value!r} is no list of discounts; write 0.75 or 0.5,1,1.5", param, ctx)
+            self.fail(f"{value!r} is not a list of discounts; write 0.75 or 0.5,1,1.5", param, ctx)
 
 
 class Lowercase(click.ParamType):
@@ -63,7 +63,7 @@ class Lowercase(click.ParamType):
         if value in LANGUAGES:
             return str(value)
         return self.fail(
-            f"{value!r} is no language with a lower case of its own; write"
+            f"{value!r} is not a language with its own rules for lower case; write"
             f" --lowercase alone, or with {', '.join(LANGUAGES)}",
             param,
             ctx,
@@ -237,8 +237,8 @@ def text_settings_options(tokenizer: str = "word") -> Decorator:
         click.option(
             "--pre-tokenizer",
             type=click.Choice(names("tokenizer")),
-            help="Read the tokens of this tokenizer with single spaces between them in place of the"
-            " text: word gives models of characters the text that models of words see.",
+            help="First cut the text into the tokens of this tokenizer, and join them with single"
+            " spaces. With word, a model of characters reads what a model of words sees.",
         ),
         click.option(
             "--lowercase",
@@ -264,7 +264,7 @@ def text_settings_options(tokenizer: str = "word") -> Decorator:
             "--special-tokens",
             type=click.Choice(["error", "word", "unknown", "drop"]),
             help="What a literal <s> or </s> in the text is; drop: a mark between sentences,"
-            " which are marked anyway.  [default: error]",
+            " which lmkit adds itself.  [default: error]",
         ),
     )
 

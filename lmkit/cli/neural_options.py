@@ -36,7 +36,7 @@ class Duration(click.ParamType):
         parts = [] if found is None else found.groups(default="0")
         seconds = sum(float(part) * unit for part, unit in zip(parts, (3600, 60, 1), strict=False))
         if seconds <= 0:
-            self.fail(f"{value!r} is no time; write 90s, 10m or 1h30m", param, ctx)
+            self.fail(f"{value!r} is not a time; write 90s, 10m or 1h30m", param, ctx)
         return seconds
 
 
@@ -53,7 +53,7 @@ class Cuts(click.ParamType):
         try:
             return [int(part) for part in str(value).split(",")]
         except ValueError:
-            self.fail(f"{value!r} is no list of ranks; write 2000,10000", param, ctx)
+            self.fail(f"{value!r} is not a list of ranks; write 2000,10000", param, ctx)
 
 
 def _flag(name: str, help: str) -> Any:  # noqa: A002
@@ -86,7 +86,7 @@ NETWORK = (
     click.option(
         "--softmax",
         type=click.Choice(names("softmax")),
-        help="The output layer.  [default: full; sampled where there are more than 8,000 tokens]",
+        help="The output layer.  [default: full; sampled if there are more than 8,000 tokens]",
     ),
     _number("--cutoffs", Cuts(), "R,R", "Ranks at which clusters of adaptive begin."),
     _number("--samples", COUNT, "K", "Tokens that sampled and nce draw."),
@@ -94,7 +94,7 @@ NETWORK = (
 COURSE = (
     _number("--epochs", click.FloatRange(min=0, min_open=True), "N", "Times through the text."),
     _number("--time-budget", Duration(), "TIME", "Train as well as possible in 10m, 1h30m, ..."),
-    _number("--batch-size", COUNT, "B", "Streams of text side by side."),
+    _number("--batch-size", COUNT, "B", "Streams of text that are read at the same time."),
     _number("--bptt", COUNT, "T", "Steps that gradients flow back through."),
     _flag("--random-bptt", "Vary that number at random."),
     _flag("--by-sentence", "Train on sentences by themselves; the state is not carried over."),

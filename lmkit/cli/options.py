@@ -46,15 +46,15 @@ def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
         "--encoding",
         metavar="NAME",
         callback=_encoding,
-        help="What the text files are in: a name that Python knows, such as gbk, shift_jis,"
+        help="The encoding of the text files: a name that Python knows, such as gbk, shift_jis,"
         " koi8-r or utf-16.  [default: utf-8]",
     )
     errors = click.option(
         "--errors",
         type=click.Choice(["strict", "replace"]),
         default="strict",
-        help="Bytes that are not of the encoding: stop there, or read them as U+FFFD and count"
-        " them.",
+        help="Bytes that are not valid in the encoding: stop there, or read them as U+FFFD and"
+        " count them.",
     )
     return encoding(errors(function))
 
@@ -81,7 +81,7 @@ def empty_lines_option(default: bool | None = None, otherwise: str = "") -> Deco
         "--skip-empty-lines/--keep-empty-lines",
         default=default,
         show_default=False,
-        help=f"Whether an empty line is no sentence or an empty one. {otherwise}".strip(),
+        help=f"Whether an empty line is skipped or is an empty sentence. {otherwise}".strip(),
     )
 
 
@@ -132,12 +132,12 @@ class MemorySize(click.ParamType):
             return value
         found = self._form.fullmatch(str(value).strip())
         if found is None:
-            self.fail(f"{value!r} is no size of memory; write 2G, 500M or 1.5GiB", param, ctx)
+            self.fail(f"{value!r} is not a size of memory; write 2G, 500M or 1.5GiB", param, ctx)
         number, letter, ending = found.groups()
         base = 1000 if (ending or "").upper() == "B" else 1024
         size = int(float(number) * base ** (" KMGT".index((letter or " ").upper())))
         if size < 1:
-            self.fail(f"{value!r} is no memory at all; write 2G, 500M or 1.5GiB", param, ctx)
+            self.fail(f"{value!r} is not enough memory; write 2G, 500M or 1.5GiB", param, ctx)
         return size
 
 
@@ -155,7 +155,7 @@ class Cutoffs(click.ParamType):
         try:
             cutoffs = tuple(int(part) for part in str(value).split(","))
         except ValueError:
-            self.fail(f"{value!r} is no list of cutoffs; write 0,0,1", param, ctx)
+            self.fail(f"{value!r} is not a list of cutoffs; write 0,0,1", param, ctx)
         if min(cutoffs) < 0 or list(cutoffs) != sorted(cutoffs):
             self.fail(
                 f"{value!r}: cutoffs are at least 0 and do not decrease; write 0,0,1", param, ctx
@@ -176,7 +176,7 @@ class Years(click.ParamType):
             return value
         found = self._form.fullmatch(str(value).strip())
         if found is None:
-            self.fail(f"{value!r} is no range of years; write 1950-2000", param, ctx)
+            self.fail(f"{value!r} is not a range of years; write 1950-2000", param, ctx)
         first, last = int(found[1]), int(found[2] or found[1])
         if first > last:
             self.fail(f"{value!r}: the first year comes first; write 1950-2000", param, ctx)

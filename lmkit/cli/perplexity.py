@@ -82,9 +82,9 @@ def perplexity(
                                  models with different vocabularies or tokens
 
     Bits are divided by the length of TEXT as it stands in the file (each line end
-    counts as one), the same for all models. What of it a model does not read, such
-    as capital letters or two spaces in a row, is said on standard error: its bits
-    leave that out.
+    counts as one), the same for all models. Some models do
+    not read all of it, such as capital letters or two spaces in a row. Standard error
+    names them: their bits leave that out.
 
     A network goes on from line to line (--state carry), which the figures say then.
     With --tune-cache or --cache it also remembers the words of the text so far.
@@ -188,13 +188,13 @@ def split_files(files: Sequence[str]) -> tuple[list[str], str | None]:
         # Looking into a pipe would take its first bytes away.
         for path in filter(os.path.isfile, others):
             if (kind := kind_of_file(path)) is not None:
-                raise UsageError(f"{path} is no lmkit model but {kind.what}", kind.hint(path))
+                raise UsageError(f"{path} is not an lmkit model but {kind.what}", kind.hint(path))
         raise UsageError(
             f"no lmkit model among {', '.join(others)}", "lmkit train TEXT --output MODEL.lm"
         )
     if len(others) > 1:
         raise UsageError(
-            f"only one file can be TEXT, and these are no lmkit models: {', '.join(others)}",
+            f"only one file can be TEXT, and these are not lmkit models: {', '.join(others)}",
             "cat FILES | lmkit perplexity MODEL -, or lmkit info FILE to see what is wrong with it",
         )
     return models, others[0] if others else None

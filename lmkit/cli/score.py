@@ -95,7 +95,7 @@ LINE_COLUMNS = ["line", "tokens", "oovs", "log10_probability", "perplexity", "te
         " character]",
     ),
 )
-@click.option("--total", is_flag=True, help="Say the figures of the whole text in the end.")
+@click.option("--total", is_flag=True, help="Print the figures of the whole text at the end.")
 @special_tokens_option
 @running_options("line")
 @reading_options
@@ -128,7 +128,7 @@ def score(
     filter: lines of TEXT come out as they went in, or not at all.
 
     With --per-token each token, </s> too, has its probability after all before it
-    in its line, and, where MODEL backs off, the order of the n-gram that gave it.
+    in its line, and, if MODEL backs off, the order of the n-gram that gave it.
     --heat and --explain show the same to a person. (For the arithmetic behind one
     sentence see lmkit explain.)
 

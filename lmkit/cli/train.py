@@ -265,7 +265,7 @@ def _unspaced(console: Console, model: LanguageModel) -> None:
     counts = getattr(model.vocabulary, "counts", None)
     if counts is None or model.encoder.settings.tokenizer != "word":
         return
-    from lmkit.text.scripts import CHARACTERS, unspaced_shares
+    from lmkit.text.scripts import CHARACTERS, KANA, unspaced_shares
 
     shares = unspaced_shares(model.vocabulary.tokens[3:], counts[3:])
     found = [(name, share) for name, share in shares.items() if share >= WORTH_SAYING]
@@ -275,11 +275,12 @@ def _unspaced(console: Console, model: LanguageModel) -> None:
         if not here:
             continue
         scripts = " and ".join(f"{name} ({100 * share:.0f} % of the text)" for name, share in here)
-        tokens = (
-            "each of these characters, but for Katakana, is a token"
-            if alone
-            else ("what stands between two spaces is one token, mostly a whole clause")
-        )
+        if not alone:
+            tokens = "the text between two spaces is one token, mostly a whole clause"
+        elif KANA in dict(here):
+            tokens = "each character is a token (but a run of Katakana is one token)"
+        else:
+            tokens = "each character is a token"
         console.remark(
             f"note: {scripts}: no spaces between words, so {tokens}."
             f" Try: --tokenizer {' or '.join(instead)}"

@@ -90,7 +90,7 @@ def _base_url() -> str:
         return RAW_FILES
     if not re.fullmatch(r"https?://[!-.0-~]+(/[!-~]*)?", mirror):
         raise UsageError(
-            f"LMKIT_DATA_MIRROR is {mirror!r}, which is no http or https address",
+            f"LMKIT_DATA_MIRROR is {mirror!r}, which is not an http or https address",
             f"a base URL that stands for {RAW_FILES}, such as https://mirror.example/raw",
         )
     return mirror

@@ -297,15 +297,16 @@ def _refused(source: Source, label: str, partial: Partial, status: int) -> Downl
     partial.discard()
     return DownloadError(
         f"cannot fetch {label}: {_answer(status)} for {source.url}",
-        "the address in a browser, and LMKIT_DATA_MIRROR where it is set",
+        "the address in a browser, and LMKIT_DATA_MIRROR if it is set",
     )
 
 
 def _led_astray(source: Source, label: str, partial: Partial, address: str) -> DownloadError:
     partial.discard()
     return DownloadError(
-        f"cannot fetch {label}: the server leads to {_shown(address)!r}, which is no https address",
-        "the address in a browser, and LMKIT_DATA_MIRROR where it is set",
+        f"cannot fetch {label}: the server leads to {_shown(address)!r}, which is not an https"
+        " address",
+        "the address in a browser, and LMKIT_DATA_MIRROR if it is set",
     )
 
 

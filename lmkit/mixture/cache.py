@@ -1,4 +1,4 @@
-"""A cache of the words that a running text has used of late: Kuhn and De Mori 1990, "A cache-based
+"""A cache of the words that a running text has used recently: Kuhn and De Mori 1990, "A cache-based
 natural language model for speech recognition"; with pairs of words Jelinek, Merialdo, Roukos and
 Strauss 1991, "A dynamic language model for speech recognition"; with decay Clarkson and Robinson
 1997, "Language model adaptation using mixtures and an exponentially decaying cache".

@@ -59,7 +59,7 @@ def make_mixture(
     if kind not in KINDS:
         raise UsageError(f"there is no kind of mixture {kind!r}", f"one of {', '.join(KINDS)}")
     if len(components) < 2 and not cache:
-        raise UsageError("one model alone is no mixture", "another model, or --cache")
+        raise UsageError("one model alone is not a mixture", "another model, or --cache")
     members = members_of([part.model for part in components], names)
     if kind == "log-linear" and not cache:
         # Products are of distributions, which are not to be had of a running text.

@@ -120,7 +120,7 @@ class _Parser:
         """The sections, once the file has ended."""
         if self._part == self._remarks:
             raise FormatError(
-                f"{self.name} has no line \\data\\: it is no ARPA file",
+                f"{self.name} has no line \\data\\: it is not an ARPA file",
                 "--format counts, for lines of n-grams with their counts",
             )
         if self._part != self._behind_end:
@@ -271,7 +271,7 @@ def _checked(section: NgramSection, notes: list[str]) -> Entries:
         return entries
     dropped = len(good) - int(good.sum())
     notes.append(
-        f"{dropped:,} n-grams of order {section.order} with <s> behind or </s> before another "
+        f"{dropped:,} n-grams of order {section.order} with <s> after or </s> before another "
         "token were left out"
     )
     return entries.chosen(good)

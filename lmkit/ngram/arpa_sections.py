@@ -99,7 +99,7 @@ class _Section:
             raise malformed(
                 self.name,
                 int(fields.lines[error.row]),
-                f"{shown!r} is no {what}",
+                f"{shown!r} is not a {what}",
                 "writing numbers with points (LC_ALL=C)" if "," in shown else None,
             ) from None
 

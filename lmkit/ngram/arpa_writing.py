@@ -68,7 +68,7 @@ def check_backoff_form(model: NgramModel) -> None:
     reasons = {
         "floor": "it gives the tokens that a context does not list equal probabilities, not "
         "those of the shorter context",
-        "constant": "its scores are no probabilities, and contexts without any n-gram cost there",
+        "constant": "its scores are not probabilities, and contexts without any n-gram cost there",
     }
     if model.form in reasons:
         raise UnsupportedError(

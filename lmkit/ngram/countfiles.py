@@ -144,7 +144,7 @@ def read_count_files(
     for chunk in reader:
         reading.feed(chunk.data, chunk.source, chunk.first_line)
     if not reading.tables:
-        raise FormatError(f"{', '.join(map(source_name, paths))}: there are no counts in it")
+        raise FormatError(f"{', '.join(map(source_name, paths))}: {reading.nothing()}")
     notes = [*reader.notes(), *reading.notes()]
     trie = reading.trie(notes)
     encoder = _encoder(reading.words, trie, settings)
@@ -189,7 +189,7 @@ class CountReading:
                 counts = fields.counts(order)
             except BadFieldError as error:
                 shown = fields.field(error.row, order).decode()
-                reason = f"{shown!r} is no count, a whole number that is not negative"
+                reason = f"{shown!r} is not a count: a count is a whole number, 0 or more"
                 raise _malformed(name, fields, error.row, reason) from None
             if self._order is None and order > MOST_ORDER:
                 reason = f"an n-gram of {order:,} words; orders go up to {MOST_ORDER:,} (--order)"
@@ -206,6 +206,10 @@ class CountReading:
         if len(first) < len(ids) and float(counts.sum(dtype=np.float64)) <= LARGEST:
             ids, counts = ids[first], np.add.reduceat(counts, first)
         self.tables.setdefault(order, []).append((ids, counts))
+
+    def nothing(self) -> str:
+        """What to say of files without any count."""
+        return "there are no counts in it"
 
     def notes(self) -> list[str]:
         """What had to be decided on the way."""
@@ -236,7 +240,7 @@ class CountReading:
             good = well_formed(ids)
             if not good.all():
                 notes.append(
-                    f"{len(good) - int(good.sum()):,} n-grams of order {order} with <s> behind or "
+                    f"{len(good) - int(good.sum()):,} n-grams of order {order} with <s> after or "
                     "</s> before another token were left out"
                 )
                 ids, numbers = ids[good], numbers[good]

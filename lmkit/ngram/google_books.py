@@ -52,7 +52,9 @@ def read_google_books(
     ``options`` are those of `lmkit.ngram.countfiles.read_counts`, whose errors it raises too.
     """
     if years is not None and years[0] > years[1]:
-        raise UsageError(f"the years {years[0]}-{years[1]} are none", "--years 1950-2000")
+        raise UsageError(
+            f"the first year, {years[0]}, is after the last, {years[1]}", "--years 1950-2000"
+        )
     paths = [encoded(file, encoding) for file in google_books_files(path)]
     return read_count_files(paths, partial(GoogleBooksReading, years), **options)
 
@@ -103,6 +105,12 @@ class GoogleBooksReading(CountReading):
             if counted.any():
                 self.take(fields.chosen(counted), order, counts[fields.lines[counted]])
 
+    def nothing(self) -> str:
+        """What to say of files without any count that is wanted."""
+        if self._years is None:
+            return super().nothing()
+        return f"there are no counts of the years {self._years[0]} to {self._years[1]} in it"
+
     def notes(self) -> list[str]:
         """What had to be decided."""
         if not self._tagged:
@@ -128,9 +136,9 @@ class _Lines:
         blank = begins == self._ends
         first = np.searchsorted(self._tabs, begins)
         self._number = np.diff(first, append=len(self._tabs))
-        self._require((self._number > 0) | blank, "there is no tab behind an n-gram")
+        self._require((self._number > 0) | blank, "an n-gram has no tab after it")
         self._first = np.where(blank, self._ends, np.append(self._tabs, 0)[first])
-        self._require((self._first > begins) | blank, "there is no n-gram before the tab")
+        self._require((self._first > begins) | blank, "the tab has no n-gram before it")
         self._line_of_tab = np.repeat(np.arange(len(self._ends)), self._number)
 
     def words(self) -> bytes:
@@ -163,7 +171,7 @@ class _Lines:
         """Year, matches and line [L] of lines with one year each."""
         self._require(
             (self._number == 0) | (self._number == 3) | (self._number == 4),
-            "there are not a year, matches and volumes behind the n-gram",
+            "the n-gram is not followed by a year, matches and volumes",
         )
         first = np.flatnonzero(np.diff(self._line_of_tab, prepend=-1))
         lines = self._line_of_tab[first]
@@ -183,7 +191,7 @@ class _Lines:
         good = (outer < ends) & (more >= ends)
         if not good.all():
             self._wrong(
-                int(lines[np.argmin(good)]), "there is not year,matches,volumes behind each tab"
+                int(lines[np.argmin(good)]), "not every tab is followed by year,matches,volumes"
             )
         return *self._numbers(begins + 1, inner, inner + 1, outer, lines), lines
 
@@ -198,7 +206,9 @@ class _Lines:
             fields = Fields(self._text, begins, lengths, lines)
             return fields.counts(0), fields.counts(1)
         except BadFieldError as error:
-            self._wrong(int(lines[error.row]), "a year or its matches are no whole number")
+            self._wrong(
+                int(lines[error.row]), "a year or its number of matches is not a whole number"
+            )
 
     def _require(self, good: NDArray[np.bool_], reason: str) -> None:
         if not good.all():

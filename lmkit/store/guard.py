@@ -55,6 +55,6 @@ def tables(connection: sqlite3.Connection, prefix: str = "") -> set[str]:
         stored = kind == "table" and str(sql).upper().startswith("CREATE TABLE")
         hidden = connection.execute(f'PRAGMA main.table_xinfo("{name}")') if stored else ()
         if not stored or any(column[6] for column in hidden):
-            raise ValueError(f"its {name} is no table of stored values")
+            raise ValueError(f"its {name} is not a table of stored values")
         there.add(own)
     return there

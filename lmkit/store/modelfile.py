@@ -323,7 +323,7 @@ DTYPES = frozenset(
 def number_type(name: str) -> np.dtype[Any]:
     """The type of numbers of that ``name``. Raises `ValueError` where there is none."""
     if name not in DTYPES:
-        raise ValueError(f"numbers of no known type, {name!r}")
+        raise ValueError(f"numbers of an unknown type, {name!r}")
     return np.dtype(name)
 
 
@@ -361,9 +361,9 @@ def kind_of_file(path: str | Path) -> FileKind | None:
 def _no_model(path: Path) -> ModelFileError:
     """The error for a file that is something else: what it is, where that can be told."""
     if (kind := kind_of_file(path)) is not None:
-        return ModelFileError(f"{path} is no lmkit model but {kind.what}", kind.hint(path))
+        return ModelFileError(f"{path} is not an lmkit model but {kind.what}", kind.hint(path))
     return ModelFileError(
-        f"{path} is no lmkit model",
+        f"{path} is not an lmkit model",
         "lmkit import FILE --output MODEL.lm, for a file of counts, or lmkit train FILE --output"
         " MODEL.lm, for text",
     )

@@ -295,7 +295,7 @@ class TextEncoder:
                 number = first_line + text.count("\n", 0, error.start)
                 raise TextError(
                     f"line {number} has the lone surrogate U+{ord(text[error.start]):04X}"
-                    f"{_byte_behind(text[error.start])}, which is no text",
+                    f"{_byte_behind(text[error.start])}, which is not text",
                     "text that is valid UTF-8",
                 ) from None
             text, count = _SURROGATES.subn("\N{REPLACEMENT CHARACTER}", text)

@@ -123,7 +123,7 @@ class Decoding:
         except UnicodeDecodeError as error:
             raise self._undecodable(error, len(block), before) from None
         except UnicodeError as error:
-            raise TextError(f"{self._name} is no {self.encoding}: {error}") from None
+            raise TextError(f"{self._name} is not valid {self.encoding}: {error}") from None
         self._bytes += len(block)
         self._count(text)
         if self._kept:

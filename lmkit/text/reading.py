@@ -229,7 +229,7 @@ class TextReader:
         """Raises `TextError` for a file that begins as no text does."""
         kind = kind_of_start(start[:LOOKED_AT])
         if kind is not None and not (self._arpa and kind is ARPA):
-            raise TextError(f"{name} is {kind.what}, not text", kind.hint(name))
+            raise TextError(f"{name} is not text but {kind.what}", kind.hint(name))
         marked = marked_encoding(start) if self.errors == "strict" else None
         likely = marked or wide_encoding(start)
         if likely is not None and self._decoding is None:

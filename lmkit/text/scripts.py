@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-CHARACTERS = ("Chinese characters (Han)", "Japanese kana")
+HAN, KANA = CHARACTERS = ("Chinese characters (Han)", "Japanese kana")
 """Scripts of which the tokenizer ``word`` takes each character of Han and Hiragana alone."""
 UNSPACED: dict[str, tuple[tuple[int, int], ...]] = {
     "Thai": ((0x0E00, 0x0E7F),),
@@ -24,7 +24,7 @@ UNSPACED: dict[str, tuple[tuple[int, int], ...]] = {
     "Tai Viet": ((0xAA80, 0xAADF),),
     "Balinese": ((0x1B00, 0x1B7F),),
     "Javanese": ((0xA980, 0xA9DF),),
-    CHARACTERS[0]: (
+    HAN: (
         (0x2E80, 0x2FDF),
         (0x3005, 0x3007),
         (0x3021, 0x3029),
@@ -33,7 +33,7 @@ UNSPACED: dict[str, tuple[tuple[int, int], ...]] = {
         (0xF900, 0xFAFF),
         (0x20000, 0x323AF),
     ),
-    CHARACTERS[1]: ((0x3040, 0x30FF), (0x31F0, 0x31FF), (0xFF66, 0xFF9F)),
+    KANA: ((0x3040, 0x30FF), (0x31F0, 0x31FF), (0xFF66, 0xFF9F)),
 }
 """Names and blocks of these scripts."""
 

@@ -62,7 +62,7 @@ class TextSettings:
             resolve("tokenizer", self.pre_tokenizer).unit != "word"
         ):
             raise UsageError(
-                f"pre-tokenizer cannot be {self.pre_tokenizer!r}, whose tokens are no words",
+                f"pre-tokenizer cannot be {self.pre_tokenizer!r}, whose tokens are not words",
                 "--pre-tokenizer word",
             )
         if self.normalize is None:

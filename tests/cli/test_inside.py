@@ -387,7 +387,7 @@ def test_a_file_that_is_no_model(run, words, small_text, tmp_path):
     for path, said in (
         (
             small_text,
-            "is no lmkit model. Try: lmkit import FILE --output MODEL.lm, for a file of counts",
+            "is not an lmkit model. Try: lmkit import FILE --output MODEL.lm, for a file of counts",
         ),
         (tmp_path / "nowhere.lm", "there is no file"),
         (tmp_path, str(tmp_path)),

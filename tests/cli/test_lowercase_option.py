@@ -45,7 +45,7 @@ def test_train(words: str, stored: object, tokens: list[str], folder: Path, run)
 def test_no_such_language(folder: Path, run) -> None:
     refused = run("train", "--lowercase=de", "a.txt", "-o", "m")
     assert refused.status == 2
-    assert "'de' is no language with a lower case of its own" in refused.err
+    assert "'de' is not a language with its own rules for lower case" in refused.err
     # Without = it is a TEXT, as after any flag.
     missing = run("train", "--lowercase", "de", "a.txt", "-o", "m")
     assert missing.status == 1 and "cannot read de" in missing.err

@@ -181,7 +181,7 @@ class TestRefusals:
 
     def test_one_model(self, run, small_model, held_out):
         words = (small_model, "--valid", held_out)
-        self.refuse(run, *words, said=["one model alone is no mixture", "--cache"], status=2)
+        self.refuse(run, *words, said=["one model alone is not a mixture", "--cache"], status=2)
 
     def test_other_words(self, run, small_model, tmp_path, held_out):
         (tmp_path / "text.txt").write_text("w1 w2 zebra\n", encoding="utf-8")
@@ -221,7 +221,7 @@ class TestRefusals:
 
     def test_no_model(self, run, small_text, small_model, held_out, tmp_path):
         words = (small_model, small_text, "--valid", held_out)
-        self.refuse(run, *words, said=["is no lmkit model"], status=1)
+        self.refuse(run, *words, said=["is not an lmkit model"], status=1)
         words = (small_model, tmp_path / "none.lm", "--valid", held_out)
         self.refuse(run, *words, said=["there is no file"], status=1)
 

@@ -138,7 +138,7 @@ def test_options_of_networks_are_for_networks(run: Run, text: Path, tmp_path: Pa
 @pytest.mark.parametrize("time", ["0", "soon", "5x"])
 def test_a_time_that_is_none(run: Run, text: Path, tmp_path: Path, time: str) -> None:
     result = run("train", text, "--backend", "rnn", "--time-budget", time, "-o", tmp_path / "n")
-    assert result.status == 2 and "is no time" in result.err
+    assert result.status == 2 and "is not a time" in result.err
 
 
 def test_training_on(run: Run, model: Path, text: Path, tmp_path: Path) -> None:

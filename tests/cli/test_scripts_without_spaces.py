@@ -58,7 +58,8 @@ def test_the_share_of_the_text(said) -> None:
 def test_han_by_characters(said) -> None:
     found = said("我们喜欢学习中文。\n日本語とカタカナ\n")
     assert "Chinese characters (Han)" in found and "Japanese kana" in found
-    assert "each of these characters, but for Katakana, is a token" in found
+    assert "so each character is a token (but a run of Katakana is one token)." in found
+    assert "so each character is a token. Try" in said("我们喜欢学习中文。\n")
     assert WordTokenizer().tokenize("日本語とカタカナ、中文。") == [
         *"日本語と", "カタカナ", "、", "中", "文", "。",
     ]  # fmt: skip

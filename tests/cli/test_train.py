@@ -188,7 +188,7 @@ def test_progress_is_shown_on_a_terminal_only(run, small_text, tmp_path):
         (["--smoothing", "kneser"], "'kneser' is not one of 'maximum-likelihood'"),
         (["--backend", "neural"], "there is no backend named 'neural'. Try: one of ngram"),
         (["--tokenizer", "bpe"], "'bpe' is not one of 'whitespace'"),
-        (["--discount", "0.5,x"], "'0.5,x' is no list of discounts; write 0.75 or 0.5,1,1.5"),
+        (["--discount", "0.5,x"], "'0.5,x' is not a list of discounts; write 0.75 or 0.5,1,1.5"),
         (["--discount", "0.5"], "takes 3 discounts an order, not 1. Try: --discount 0.5,1,1.5"),
         (["--discount", "2,1,1"], "the discount of count 1 must lie between 0 and 1, not be 2"),
         (["--discount", "nan,1,1"], "the discount of count 1 must lie between 0 and 1"),
@@ -197,9 +197,9 @@ def test_progress_is_shown_on_a_terminal_only(run, small_text, tmp_path):
         (["--smoothing", "stupid-backoff", "--backoff-weight", "2"], "at most 1, not 2"),
         (["--smoothing", "katz", "--max-count", "-1"], "-1 is not in the range"),
         (["--prune", "1,0"], "'1,0': cutoffs are at least 0 and do not decrease; write 0,0,1"),
-        (["--prune", "some"], "'some' is no list of cutoffs; write 0,0,1"),
+        (["--prune", "some"], "'some' is not a list of cutoffs; write 0,0,1"),
         (["--order", "2", "--prune", "0,0,1"], "there are 3 cutoffs (0,0,1) for a model of order"),
-        (["--memory", "2X"], "'2X' is no size of memory; write 2G, 500M or 1.5GiB"),
+        (["--memory", "2X"], "'2X' is not a size of memory; write 2G, 500M or 1.5GiB"),
         (["--memory", "10"], "10 bytes of memory are too few to count in. Try: --memory 500M"),
         (["--min-count", "0"], "0 is not in the range"),
         (["--vocabulary-size", "-1"], "-1 is not in the range"),
@@ -281,7 +281,10 @@ def test_a_model_is_no_text(run, small_model, tmp_path):
 @pytest.mark.parametrize("flag", ["--append", "--from"])
 def test_a_base_that_is_no_model(run, tiny_text, tmp_path, flag):
     texts = [tiny_text] if flag == "--append" else []
-    for base, said in ((tiny_text, "is no lmkit model"), (tmp_path / "no.lm", "there is no file")):
+    for base, said in (
+        (tiny_text, "is not an lmkit model"),
+        (tmp_path / "no.lm", "there is no file"),
+    ):
         refused(run("train", *texts, flag, base, "-o", tmp_path / "model.lm"), said, status=1)
 
 

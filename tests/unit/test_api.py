@@ -228,7 +228,10 @@ def test_a_failed_training_leaves_the_old_model(tiny_text: Path, tmp_path: Path)
 
 
 def test_a_file_that_is_no_model(tiny_text: Path, tmp_path: Path) -> None:
-    for path, words in ((tiny_text, "is no lmkit model"), (tmp_path / "x.lm", "there is no file")):
+    for path, words in (
+        (tiny_text, "is not an lmkit model"),
+        (tmp_path / "x.lm", "there is no file"),
+    ):
         with pytest.raises(ModelFileError, match=words):
             lmkit.load(path)
 
@@ -279,7 +282,7 @@ def test_a_format_that_there_is_not(tiny_text: Path, tmp_path: Path) -> None:
         lmkit.export_model(model, tmp_path / "model.json", kind="json")
     with pytest.raises(UsageError, match="no format 'json'"):
         lmkit.import_model(tiny_text, kind="json")
-    with pytest.raises(FormatError, match=r"line 5: .cat. is no count"):
+    with pytest.raises(FormatError, match=r"line 5: .cat. is not a count"):
         lmkit.import_model(tiny_text, kind="counts")
 
 

@@ -31,9 +31,9 @@ def changed(old: str, new: str) -> str:
 
 
 MALFORMED = {
-    "no-data": (SMALL.replace("\\data\\", ""), None, "no ARPA file"),
-    "empty": ("", None, "no ARPA file"),
-    "prose": ("this is\na text\n", None, "no ARPA file"),
+    "no-data": (SMALL.replace("\\data\\", ""), None, "not an ARPA file"),
+    "empty": ("", None, "not an ARPA file"),
+    "prose": ("this is\na text\n", None, "not an ARPA file"),
     "no-header": ("\\data\\\n\n\\1-grams:\n", 3, "not followed by any 'ngram 1="),
     "header-order": (changed("ngram 2=4", "ngram 4=4"), 3, "order 4 where order 2"),
     "header-garbage": (changed("ngram 2=4", "ngram 2=x"), 3, "expected 'ngram ORDER=NUMBER'"),
@@ -55,15 +55,23 @@ MALFORMED = {
     "strange-section": (changed("\\2-grams:", "\\2-gram:"), 13, "makes no sense"),
     "after-end": (SMALL + "\n-1\ta\n", 25, "something follows"),
     "section-after-end": (SMALL + "\\4-grams:\n", 24, "makes no sense"),
-    "garbage-number": (changed("-0.4\ta b", "-0.4x\ta b"), 15, "'-0.4x' is no log10 probability"),
-    "comma": (changed("-0.4\ta b", "-0,4\ta b"), 15, "'-0,4' is no log10 probability"),
+    "garbage-number": (
+        changed("-0.4\ta b", "-0.4x\ta b"),
+        15,
+        "'-0.4x' is not a log10 probability",
+    ),
+    "comma": (changed("-0.4\ta b", "-0,4\ta b"), 15, "'-0,4' is not a log10 probability"),
     "two-points": (changed("-0.4\ta b", "-0.4.1\ta b"), 15, "'-0.4.1' is no"),
-    "minus": (changed("-0.4\ta b", "-\ta b"), 15, "'-' is no log10 probability"),
-    "nan": (changed("-0.4\ta b", "nan\ta b"), 15, "'nan' is no log10 probability"),
-    "underscore": (changed("-0.4\ta b", "-0_4\ta b"), 15, "'-0_4' is no log10 probability"),
-    "inf": (changed("-0.4\ta b", "inf\ta b"), 15, "'inf' is no log10 probability"),
-    "no-number": (changed("-0.4\ta b\t-0.5", "a b -0.4 -0.5"), 15, "'a' is no log10 probability"),
-    "garbage-backoff": (changed("a b\t-0.5", "a b\t-0.5e"), 15, "'-0.5e' is no log10 backoff"),
+    "minus": (changed("-0.4\ta b", "-\ta b"), 15, "'-' is not a log10 probability"),
+    "nan": (changed("-0.4\ta b", "nan\ta b"), 15, "'nan' is not a log10 probability"),
+    "underscore": (changed("-0.4\ta b", "-0_4\ta b"), 15, "'-0_4' is not a log10 probability"),
+    "inf": (changed("-0.4\ta b", "inf\ta b"), 15, "'inf' is not a log10 probability"),
+    "no-number": (
+        changed("-0.4\ta b\t-0.5", "a b -0.4 -0.5"),
+        15,
+        "'a' is not a log10 probability",
+    ),
+    "garbage-backoff": (changed("a b\t-0.5", "a b\t-0.5e"), 15, "'-0.5e' is not a log10 backoff"),
     "infinite-backoff": (changed("a b\t-0.5", "a b\t1e999"), 15, "backoff that is infinite"),
     "positive": (changed("-0.4\ta b", "0.4\ta b"), 15, "log10 probability above 0"),
     "positive-unigram": (changed("-99\t<s>", "1\t<s>"), 8, "log10 probability above 0"),
@@ -116,7 +124,7 @@ def test_lines_are_counted_across_chunks(
         + "".join(f"{line}\n{blank}" for line in bigrams)
     )
     last = text.count("\n") + 1
-    for wrong, reason in (("-1\tw7 w7", "twice"), ("x\tw7 w8", "no log10"), ("-1 w7 y", "'y' is")):
+    for wrong, reason in (("-1\tw7 w7", "twice"), ("x\tw7 w8", "not a log10"), ("-1 w7 y", "'y' is")):
         with pytest.raises(FormatError, match=f"line {last}: .*{reason}"):
             read(f"{text}{wrong}\n\\end\\\n")
 

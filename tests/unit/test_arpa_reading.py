@@ -199,7 +199,7 @@ def test_ngrams_that_no_sentence_has_are_left_out(read: Callable[..., NgramModel
     text = text.replace("\\end\\", "-0.2\tb <s> a\n-0.2\ta b <s>\n\\end\\")
     model = read(text)
     assert model.trie.sizes == [5, 4, 2]
-    assert "2 n-grams of order 2 with <s> behind or </s> before" in notes(model)[0]
+    assert "2 n-grams of order 2 with <s> after or </s> before" in notes(model)[0]
     assert "2 n-grams of order 3" in notes(model)[1]
     assert log10s(model, "a a b b") == [-0.3, -0.6625, -0.4, -1.875, -0.2]
 
@@ -318,7 +318,7 @@ def test_zeros_as_other_toolkits_write_them(read: Callable[..., NgramModel]) -> 
 
 
 def test_numbers_with_commas_are_explained(read: Callable[..., NgramModel]) -> None:
-    with pytest.raises(FormatError, match="'-0,4' is no log10 probability") as caught:
+    with pytest.raises(FormatError, match="'-0,4' is not a log10 probability") as caught:
         read(SMALL.replace("-0.4\t", "-0,4\t"))
     assert "points" in str(caught.value.hint)
 

@@ -176,8 +176,8 @@ def test_ngrams_that_no_sentence_has_are_left_out(read: Callable[..., NgramModel
     model = read("a b\t2\nb </s>\t2\n</s> <s>\t2\n</s> <s> a\t1\nb </s> <s>\t1\n")
     assert model.trie.sizes == [5, 2, 0]
     assert notes(model)[:2] == [
-        "1 n-grams of order 2 with <s> behind or </s> before another token were left out",
-        "2 n-grams of order 3 with <s> behind or </s> before another token were left out",
+        "1 n-grams of order 2 with <s> after or </s> before another token were left out",
+        "2 n-grams of order 3 with <s> after or </s> before another token were left out",
     ]
 
 
@@ -249,11 +249,11 @@ def test_large_counts(read: Callable[..., NgramModel]) -> None:
     "text, line, reason",
     [
         ("a b\t3\nb\n", 2, "'b' stands alone, without a count"),
-        ("a b\t3\n\n\nb c x\n", 4, "'x' is no count"),
-        ("a b\t3\nb c\t-1\n", 2, "'-1' is no count"),
-        ("a b\t3\nb c\t1.5\n", 2, "'1.5' is no count"),
-        ("a\t9223372036854775808\n", 1, "'9223372036854775808' is no count"),
-        ("it was the best of times\n", 1, "'times' is no count"),
+        ("a b\t3\n\n\nb c x\n", 4, "'x' is not a count"),
+        ("a b\t3\nb c\t-1\n", 2, "'-1' is not a count"),
+        ("a b\t3\nb c\t1.5\n", 2, "'1.5' is not a count"),
+        ("a\t9223372036854775808\n", 1, "'9223372036854775808' is not a count"),
+        ("it was the best of times\n", 1, "'times' is not a count"),
         ("", None, "no counts"),
         ("\n\n \t\n", None, "no counts"),
     ],
@@ -275,7 +275,7 @@ def test_lines_are_counted_across_chunks(
     text = "".join(f"w{n} w{n + 1}\t{n}\n\n" for n in range(300))
     counts = counts_of(read(text))
     assert len(counts) == 3 + 301 + 300 and counts["w7 w8"] == 7
-    with pytest.raises(FormatError, match="line 601: 'x' is no count"):
+    with pytest.raises(FormatError, match="line 601: 'x' is not a count"):
         read(text + "a b\tx\n")
 
 

@@ -149,7 +149,7 @@ def test_web1t_in_parts(layout: Path, tmp_path: Path) -> None:
 
 def test_errors_name_the_file_and_its_line(layout: Path) -> None:
     (layout / "2gms" / "2gm-0001.gz").write_bytes(gzip.compress(b"a b\t1\na c\tone\n"))
-    with pytest.raises(FormatError, match=r"2gm-0001\.gz, line 2: 'one' is no count"):
+    with pytest.raises(FormatError, match=r"2gm-0001\.gz, line 2: 'one' is not a count"):
         read_web1t(layout)
 
 

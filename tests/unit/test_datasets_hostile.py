@@ -212,7 +212,7 @@ def test_redirects_to_anything_but_https_are_not_followed(server: Server, addres
     head = b"HTTP/1.1 302 Found\r\nLocation: " + address.encode() + b"\r\n"
     server.answer = lambda out: out.write(head + b"Content-Length: 0\r\n" + CLOSED)
     error = fails()
-    assert "which is no https address" in error.message
+    assert "which is not an https address" in error.message
     assert str(error).isprintable()
     assert len(server.asked) == 1
     assert left_behind() == []

@@ -76,6 +76,8 @@ def test_years_that_count(text: str, read: READ) -> None:
     assert bigrams(model) == {"the cat": 7, "<s> the": 9, "cat </s>": 2}
     assert "dog" not in model.vocabulary
     assert bigrams(read(text, years=(2000, 2000))) == {"the dog": 6}
+    with pytest.raises(FormatError, match="no counts of the years 1700 to 1800 in it"):
+        read(text, years=(1700, 1800))
 
 
 @BOTH
@@ -119,14 +121,22 @@ def test_a_directory_of_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "reason"),
     [
-        ("a b\t1950\t3\t1\nc d 5\n", 2, "no tab behind"),
-        ("a b\t1950\t3\t1\n\nc d\t5\n", 3, "not a year, matches and volumes"),
-        ("a b\t1950\tx\t1\n", 1, "no whole number"),
-        ("a b\t1950\t\t1\n", 1, "no whole number"),
-        ("a b\t1950,3,1\nc d\t1950,3\n", 2, "not year,matches,volumes"),
-        ("a b\t1950,3,1\nc d\t1950,3,1,4\n", 2, "not year,matches,volumes"),
-        ("a b\t1950,3,1\nc d\t1950,-3,1\n", 2, "no whole number"),
-        ("a b\t1950,3,1\nc d\t1950\t3\t1\n", 2, "not year,matches,volumes"),
+        ("a b\t1950\t3\t1\nc d 5\n", 2, "no tab after it"),
+        ("a b\t1950\t3\t1\n\nc d\t5\n", 3, "not followed by a year, matches and volumes"),
+        ("a b\t1950\tx\t1\n", 1, "not a whole number"),
+        ("a b\t1950\t\t1\n", 1, "not a whole number"),
+        ("a b\t1950,3,1\nc d\t1950,3\n", 2, "not every tab is followed by year,matches,volumes"),
+        (
+            "a b\t1950,3,1\nc d\t1950,3,1,4\n",
+            2,
+            "not every tab is followed by year,matches,volumes",
+        ),
+        ("a b\t1950,3,1\nc d\t1950,-3,1\n", 2, "not a whole number"),
+        (
+            "a b\t1950,3,1\nc d\t1950\t3\t1\n",
+            2,
+            "not every tab is followed by year,matches,volumes",
+        ),
         ("\t1950\t3\t1\n", 1, "no n-gram before"),
     ],
 )
@@ -155,5 +165,5 @@ def test_years_are_for_google_books(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--years means nothing"):
         lmkit.import_model(path, years=(1950, 1960))
     path.write_text(VERSION_2)
-    with pytest.raises(UsageError, match="1960-1950"):
+    with pytest.raises(UsageError, match="the first year, 1960, is after the last, 1950"):
         lmkit.import_model(path, years=(1960, 1950))

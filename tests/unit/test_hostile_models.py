@@ -93,7 +93,7 @@ def test_what_is_read_is_a_table_of_stored_values(place: Path, program: str, tab
         connection.execute(f"ALTER TABLE {table} RENAME TO other")
         connection.execute(program.format(table))
         connection.commit()
-    refused(place / "one.lm", f"its {table} is no table of stored values")
+    refused(place / "one.lm", f"its {table} is not a table of stored values")
 
 
 def test_carried_tables_are_tables_too(place: Path) -> None:
@@ -101,7 +101,7 @@ def test_carried_tables_are_tables_too(place: Path) -> None:
         connection.execute('ALTER TABLE "component1.blocks" RENAME TO other')
         connection.execute('CREATE VIEW "component1.blocks" AS SELECT * FROM other')
         connection.commit()
-    refused(place / "carry.lm", "component1.blocks is no table of stored values")
+    refused(place / "carry.lm", "component1.blocks is not a table of stored values")
 
 
 def test_triggers_and_other_views_are_not_looked_at(place: Path) -> None:

@@ -62,7 +62,7 @@ class TestRefusals:
 
     def test_too_few_models(self, one: NgramModel, valid: Path) -> None:
         said = refusal(UsageError, one, valid=valid)
-        assert "one model alone is no mixture" in said
+        assert "one model alone is not a mixture" in said
         assert "--cache" in said
         assert "there is no model to mix" in refusal(UsageError, valid=valid)
 

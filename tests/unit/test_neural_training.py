@@ -230,7 +230,7 @@ def test_a_checkpoint_of_other_workers(corpus: Corpus, checkpoint: Path) -> None
 def test_no_checkpoint_to_resume(corpus: Corpus, tmp_path: Path, text: Path) -> None:
     with pytest.raises(ModelFileError, match="no checkpoint"):
         train(corpus, checkpoint=tmp_path / "none", resume=True)
-    with pytest.raises(ModelFileError, match="is no lmkit model"):
+    with pytest.raises(ModelFileError, match="is not an lmkit model"):
         train(corpus, checkpoint=text, resume=True)
 
 

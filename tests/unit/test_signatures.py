@@ -80,12 +80,12 @@ def test_kinds(data: bytes, what: str, tmp_path: Path) -> None:
     kind = kind_of_start(data[:LOOKED_AT])
     assert kind is not None and what in kind.what
     for read in (TextReader, lambda p, errors="replace": TextReader(p, errors)):
-        with pytest.raises(TextError, match=f"is .*{what}.*, not text") as caught:
+        with pytest.raises(TextError, match=f"is not text but .*{what}") as caught:
             list(read(path))
         assert caught.value.hint == kind.hint(path)
     with pytest.raises(TextError, match=what):
         read_arpa(path)
-    with pytest.raises(ModelFileError, match=f"is no lmkit model but .*{what}"):
+    with pytest.raises(ModelFileError, match=f"is not an lmkit model but .*{what}"):
         lmkit.load(path)
 
 
@@ -118,20 +118,20 @@ def test_an_arpa_file_is_no_text_but_for_its_reader(tmp_path: Path) -> None:
     for start in ("", "\n\n", "\ufeff"):
         path = tmp_path / "a b.arpa"
         path.write_text(start + text, encoding="utf-8")
-        with pytest.raises(TextError, match="is an ARPA file, not text") as caught:
+        with pytest.raises(TextError, match="is not text but an ARPA file") as caught:
             lmkit.train(path)
         assert caught.value.hint == f"lmkit import '{path}' --output '{path.with_suffix('.lm')}'"
         assert lmkit.import_model(path).vocabulary.tokens[3:] == ["a"]
     # Where a model is wanted, remarks before it do not hide it.
     path.write_text("made by hand\n" + text)
-    with pytest.raises(ModelFileError, match="is no lmkit model but an ARPA file"):
+    with pytest.raises(ModelFileError, match="is not an lmkit model but an ARPA file"):
         lmkit.load(path)
 
 
 def test_a_model_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("a b c\n")
     lmkit.train(tmp_path / "text", output=tmp_path / "m.lm", order=1, smoothing="witten-bell")
-    with pytest.raises(TextError, match="is an lmkit model, not text"):
+    with pytest.raises(TextError, match="is not text but an lmkit model"):
         lmkit.train(tmp_path / "m.lm")
 
 

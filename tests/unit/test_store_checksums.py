@@ -203,7 +203,7 @@ def test_a_column_that_the_file_is_too_short_for(tmp_path: Path) -> None:
         ModelReader(path).column("x")
     for dtype in ("O", "V8", "U4", "x", "f16", "M8[s]"):
         sealed(path, f"UPDATE columns SET length = 40, dtype = '<{dtype}'")
-        with pytest.raises(ModelFileError, match="numbers of no known type"):
+        with pytest.raises(ModelFileError, match="numbers of an unknown type"):
             ModelReader(path)
 
 

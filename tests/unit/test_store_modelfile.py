@@ -192,7 +192,7 @@ def test_a_file_that_is_no_model(make: Callable[[Path], object], tmp_path: Path)
     make(path)
     assert not is_model_file(path)
     is_database = path.read_bytes()[:6] == b"SQLite"
-    assert_refused(path, "is no lmkit model", "sqlite3" if is_database else "lmkit import")
+    assert_refused(path, "is not an lmkit model", "sqlite3" if is_database else "lmkit import")
 
 
 def test_no_file_at_all(tmp_path: Path) -> None:

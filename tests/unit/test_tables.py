@@ -148,7 +148,7 @@ def test_progress_is_told_an_order(model_file: Path) -> None:
 def test_what_is_no_model_stays_as_it_is(change, tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_text("a b\n")
-    with pytest.raises(ModelFileError, match="is no lmkit model"):
+    with pytest.raises(ModelFileError, match="is not an lmkit model"):
         change(text)
     assert text.read_text() == "a b\n"
     with pytest.raises(ModelFileError, match="there is no file"):

@@ -98,7 +98,7 @@ def _count(column: str, where: str) -> float:
     except ValueError:
         if re.fullmatch(r"\s*\d[\d.,']*\s*", column):
             raise TextError(
-                f"{where}: the count {column.strip()} is no plain number", FORM
+                f"{where}: the count {column.strip()} is not a plain number", FORM
             ) from None
         return 1.0
     if math.isnan(count) or math.isinf(count):

@@ -49,7 +49,7 @@ def load_checkpoint(
         )
     reader = ModelReader(path)
     if reader.meta.get("backend") != KIND:
-        raise ModelFileError(f"{path} is no checkpoint", "the same command without --resume")
+        raise ModelFileError(f"{path} is not a checkpoint", "the same command without --resume")
     with damage(path):
         found = Architecture.from_dict(reader.meta["architecture"])
         text = reader.meta["corpus"]

@@ -184,7 +184,7 @@ class Trainer:
             restore_generator(generator, state)
         self.feed.begin(self.place.epoch_seed, self.place.epoch == 0)
         if self.place.position > self.feed.length:
-            raise ValueError("it stands behind the end of the text")
+            raise ValueError("it is after the end of the text")
         for name, part in self._stored_states().items():
             fill_from(tensors, name, part)
 
