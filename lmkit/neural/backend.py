@@ -66,10 +66,10 @@ class NeuralBackend:
     ) -> NeuralModel:
         """Train a network on ``corpus``, and keep the weights that do best on ``valid``.
 
-        ``preset`` (`lmkit.neural.training.options.PRESETS`; None: one that suits the text) says how,
-        ``options`` (`lmkit.neural.training.options.Options`) change it. With ``resume`` it goes on from
-        ``checkpoint``. ``base`` is a model to begin with, whose vocabulary the corpus extends;
-        its shape stays. ``teacher`` is a model over the same vocabulary to learn from.
+        ``preset`` (`lmkit.neural.training.options.PRESETS`; None: one that suits the text) says
+        how, ``options`` (`lmkit.neural.training.options.Options`) change it. With ``resume`` it
+        goes on from ``checkpoint``. ``base`` is a model to begin with, whose vocabulary the corpus
+        extends; its shape stays. ``teacher`` is a model over the same vocabulary to learn from.
         ``memory`` bounds the reading of the text only.
 
         Raises `UsageError` for options that are unknown or make no sense, `TextError` for a text

@@ -65,8 +65,8 @@ class NeuralModel(NetworkModel):
 
     @cached_property
     def quick(self) -> LanguageModel:
-        """See `LanguageModel.quick` and `lmkit.neural.use.quick`; of the weights as they are when it
-        is first asked for."""
+        """See `LanguageModel.quick` and `lmkit.neural.use.quick`; of the weights as they are when
+        it is first asked for."""
         from lmkit.neural.use.quick import QuickScorer, is_slow
 
         if not is_slow(self.network.softmax):
