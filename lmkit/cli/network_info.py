@@ -20,7 +20,10 @@ def require_network(model: Any, option: str) -> NeuralModel:
     from lmkit.neural.use.model import NeuralModel
 
     if not isinstance(model, NeuralModel):
-        raise UnsupportedError(f"{option} shows networks only, and this is an n-gram model", None)
+        raise UnsupportedError(
+            f"{option} is for networks only, and this model is of the backend {model.backend!r}",
+            None,
+        )
     return model
 
 

@@ -32,6 +32,17 @@ def model(run: Run, text: Path, tmp_path: Path) -> Path:
     return path
 
 
+def test_what_only_networks_show_names_the_backend_of_another_model(
+    run: Run, model: Path, text: Path, tmp_path: Path
+) -> None:
+    mixture = tmp_path / "mix.lm"
+    assert run("mix", model, model, "--valid", text, "--output", mixture).status == 0
+    for option in (["--neighbours", "cat"], ["--gates", "the cat"], ["--curve"]):
+        result = run("info", mixture, *option)
+        assert result.status == 1 and not result.out
+        assert "networks only, and this model is of the backend 'mixture'" in result.err
+
+
 def test_a_network_answers_every_command(run: Run, model: Path, text: Path) -> None:
     facts = json.loads(run("info", model, "--json").out)
     assert facts["backend"] == "lstm" and facts["hidden"] == 12
@@ -168,7 +179,8 @@ def test_quantize_measures_before_and_after(
     assert run("quantize", model, "-o", output, "--sparsity", "0.5", "--keep-float").status == 0
     ngram = tmp_path / "n.lm"
     run("train", text, "--order", "2", "--output", ngram)
-    assert "networks only" in run("quantize", ngram, "--output", output).err
+    error = run("quantize", ngram, "--output", output).err
+    assert "networks only, and this model is of the backend 'ngram'" in error
 
 
 def test_a_student_beside_its_teacher_in_one_table(

@@ -25,7 +25,8 @@ WINDOW = 256
 TINY = 1e-30
 """A flatness of zero would make zero times minus infinity of what is not in the cache."""
 WEIGHT, FLATNESS = 0.2, 11.0
-"""Good on running text of articles; `lmkit.neural.use.cache_fitting` finds better ones."""
+"""Good on running text of articles; `lmkit.neural.use.cache_fitting` finds better ones for a
+text."""
 
 
 class Cache:
