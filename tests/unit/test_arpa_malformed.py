@@ -124,7 +124,11 @@ def test_lines_are_counted_across_chunks(
         + "".join(f"{line}\n{blank}" for line in bigrams)
     )
     last = text.count("\n") + 1
-    for wrong, reason in (("-1\tw7 w7", "twice"), ("x\tw7 w8", "not a log10"), ("-1 w7 y", "'y' is")):
+    for wrong, reason in (
+        ("-1\tw7 w7", "twice"),
+        ("x\tw7 w8", "not a log10"),
+        ("-1 w7 y", "'y' is"),
+    ):
         with pytest.raises(FormatError, match=f"line {last}: .*{reason}"):
             read(f"{text}{wrong}\n\\end\\\n")
 
