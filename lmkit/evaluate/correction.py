@@ -280,7 +280,7 @@ def evaluate_text(
     """Correct the lines ``corrupt`` with ``correct_lines`` (lines in, as many lines out), and
     judge the result against the lines ``correct``; the boundaries of words too, if asked for.
 
-    Raises `TextError` where the two texts have not equally many lines.
+    Raises `TextError` where the two texts do not have the same number of lines.
     """
     given, wanted = iter(corrupt), iter(correct)
     total, cuts, done = CorrectionFigures(), SegmentationFigures(), 0
@@ -307,7 +307,7 @@ def evaluate_text(
 def _unequal(lines: int, which: str) -> TextError:
     side = "CORRECT ends" if which == "fewer" else "CORRUPT ends"
     return TextError(
-        f"CORRUPT and CORRECT have not equally many lines: {side} after line {lines}",
+        f"CORRUPT and CORRECT do not have the same number of lines: {side} after line {lines}",
         "two files in which line i of one is line i of the other, corrected",
     )
 

@@ -44,7 +44,8 @@ def tune(
     """The weights with which ``corrector`` leaves the fewest words of ``corrupt`` wrong, by
     ``correct``, line for line. ``corrector`` itself is not changed.
 
-    Raises `TextError` where the texts have not equally many lines, or nothing to learn from.
+    Raises `TextError` where the texts do not have the same number of lines, or nothing to
+    learn from.
     """
     corrupt, correct = _beginning(corrupt, correct)
     done = 0

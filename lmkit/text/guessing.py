@@ -34,6 +34,8 @@ _SHIFTS = (
 _HIGH = re.compile(rb"[\x80-\xff]+")
 _KANA = re.compile("[぀-ヿ]")
 _WIDE = re.compile("[^\x00-\x7f]")
+_CYRILLIC_INSIDE = re.compile("(?<=[A-Za-z])[Ѐ-ӿ]")
+_CAPITAL_INSIDE = re.compile("(?<=[a-z])[ÄÖÜÉÀÇŒŁŚŻČŘŠŽ]")
 
 _WESTERN = set("äöüßéèêëàâçîïôûùñíóúáìòãõåæøœÄÖÜÉÀÇ’‘“”„–—…«»°§€£")
 _CENTRAL = set("ąćęłńóśźżčďěňřšťůžýáíéúőűöüŁŚŻČŘŠŽ„”–")
@@ -163,11 +165,15 @@ def _singles(sample: bytes) -> str | None:
         # Half of the letters of a text are the ten commonest.
         common = sum(map(_COMMON_RUSSIAN.__contains__, beyond))
         known = sum(c.lower() in _RUSSIAN for c in beyond)
+        # No word has letters of both alphabets: "niдo" is another encoding.
+        known -= len(_CYRILLIC_INSIDE.findall(_decoded(sample, name) or ""))
         if known > MOST * len(beyond) and common > len(beyond) / 2:
             return name
     for name, letters in _SINGLE:
         beyond = _beyond_ascii(sample, name)
-        if sum(map(letters.__contains__, beyond)) > MOST * len(beyond):
+        # A capital after a small letter is a letter of another encoding: "garáon allÇ".
+        odd = len(_CAPITAL_INSIDE.findall(_decoded(sample, name) or ""))
+        if sum(map(letters.__contains__, beyond)) - odd > MOST * len(beyond):
             # In these languages most letters are ASCII.
             return name if len(beyond) < len(sample) / 4 else None
     return None

@@ -341,7 +341,7 @@ def test_what_cannot_be_asked_together(run, channel_model, text, words, said):
 
 def test_what_is_missing(run, channel_model, text, tmp_path):
     refused(run("correct", "no.lm", text), "there is no file no.lm", status=2)
-    refused(run("correct", text, channel_model), "stands behind", status=2)
+    refused(run("correct", text, channel_model), "comes after", status=2)
     refused(run("correct", channel_model, "no.txt"), "no.txt", status=1)
     refused(run("correct", channel_model, tmp_path), "is a directory", status=1)
     refused(run("correct", channel_model, text, "--lexicon", "no.txt"), "no.txt", status=1)
@@ -356,7 +356,7 @@ def test_models_that_cannot_correct(run, small_text, tmp_path, english_model, te
     assert run(*train).status == 0
     refused(run("correct", letters, stdin=b"x\n"), "character", status=1)
     tuned = run("correct", english_model, "--tune", text, text)
-    refused(tuned, "no noisy channel", status=2)
+    refused(tuned, "not a noisy channel", status=2)
     damaged = tmp_path / "damaged.lm"
     damaged.write_bytes(english_model.read_bytes()[:5000])
     refused(run("correct", damaged, stdin=b"x\n"), str(damaged), status=1)
@@ -366,7 +366,7 @@ def test_texts_of_unequal_lengths(run, channel_model, text, tmp_path):
     short = tmp_path / "short.txt"
     short.write_text(RIGHT.splitlines()[0] + "\n", encoding="utf-8")
     result = run("correct", channel_model, "--evaluate", text, short)
-    refused(result, "not equally many lines", status=1)
+    refused(result, "not have the same number of lines", status=1)
 
 
 def test_without_anything_to_correct_by(run, tmp_path, monkeypatch):

@@ -44,6 +44,8 @@ GERMAN = "Die Straße führt über schöne Hügel, und die Bäume blühen früh.
 FRENCH = (
     "L’économie a été très dynamique ces dernières années.\nMais l’été dernier fut différent.\n"
 )
+NAIVE = "Le garçon est allé à la forêt où il était déjà, naïve.\n"
+SPANISH = "El niño comió mañana más allá, señor. Adiós.\n"
 POLISH = "Gospodarka Polski rosła szybko w ciągu ostatnich lat.\nŹródło łąk wśród żółtych róż.\n"
 GREEK = "Η οικονομία της Ελλάδας αναπτύχθηκε γρήγορα τις τελευταίες δεκαετίες.\n"
 
@@ -72,6 +74,9 @@ IN = [
     (GERMAN, "utf-32-be", "utf-32-be"),
     (GERMAN, "cp500", None),
     (FRENCH, "cp1252", "cp1252"),
+    # In mac_roman "garáon est allÇ", in cp866 "niдo": letters that no word has next to each other.
+    (NAIVE, "cp437", "cp850"),
+    (SPANISH, "cp850", "cp850"),
     (POLISH, "cp1250", "cp1250"),
     (POLISH, "iso8859-2", "iso8859-2"),
     # Of these nothing is known: nothing is said.

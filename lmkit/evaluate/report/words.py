@@ -104,7 +104,8 @@ def findings(comparison: Comparison) -> list[str]:
     worse = [(row, difference) for row, difference in others if difference.significant]
     if level:
         said.append(
-            f"These test sentences do not tell {joined(level)} from it (p of 0.05 or more)."
+            f"{joined(level)} may be as good: the test sentences do not decide it"
+            " (p of 0.05 or more)."
         )
     if worse:
         row, difference = worse[0]
