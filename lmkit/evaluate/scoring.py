@@ -68,7 +68,8 @@ def score_lines(
     """Score blocks of lines. Each line is a sentence, an empty one too unless the model was trained
     without them, or on sentences or paragraphs (`TextSettings.segment`): then a line has those of
     their tokens that stand in it, and blocks are cut anew, to hold whole paragraphs
-    (``paragraphs``: in any case). So all lines together have what `perplexity` has of the text. ``special_tokens`` is what a literal ``<s>`` or ``</s>`` is
+    (``paragraphs``: in any case). All lines together have what `perplexity` has of the text.
+    ``special_tokens`` is what a literal ``<s>`` or ``</s>`` is
     (`lmkit.text.settings.TextSettings`), None: as the model was trained. ``orders`` adds those
     of a model that `tells_orders`.
 

@@ -1,4 +1,4 @@
-"""`lmkit score` and `lmkit perplexity` have the same totals of the same text, however it is read."""
+"""`lmkit score` and `lmkit perplexity` have the same totals, however a text is read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 import lmkit
 
 NASTY = (
-    b"\xef\xbb\xbfHello World. Wie geht es?\r\n\r\n  \t \r\nZwei W\xc3\xb6rter <s> hier </s> da.\r\n"
+    b"\xef\xbb\xbfHello World. Wie geht es?\r\n\r\n  \t \r\n"
+    b"Zwei W\xc3\xb6rter <s> hier </s> da.\r\n"
     b"\xc3\x84 b c. D e f! N\xc3\xa4chste\nletzte  Zeile. ohne Ende"
 )
 TRAINED = "The cat sat. The dog sat.\nhier da . ohne Ende\n\nWie geht es ?\na b c d e f\n"
