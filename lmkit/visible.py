@@ -28,6 +28,11 @@ def on_one_line(text: str) -> str:
     return visible(text).replace("\r", "\\r").replace("\n", "\\n")
 
 
+def encodable(text: str) -> str:
+    r"""``text`` as UTF-8 can hold it: bytes of a file's name that are not UTF-8 are escapes."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def _escaped(found: re.Match[str]) -> str:
     character = found[0]
     if character == "\r":

@@ -122,7 +122,9 @@ def score(
 
     A line is a sentence. Its tokens include </s>; its perplexity includes unknown
     words (oovs). If MODEL was trained with --segment sentence or paragraph, a line is
-    the sum of its tokens, and </s> is one of the line that the sentence ends in.
+    the sum of its tokens, and </s> is one of the line that the sentence ends in. A line
+    that MODEL does not read (--skip-empty-lines) has none. The rows sum to what lmkit
+    perplexity --state line says of TEXT.
 
     With --max-perplexity or --min-perplexity (or both) MODEL is a
     filter: lines of TEXT come out as they went in, or not at all.

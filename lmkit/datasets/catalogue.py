@@ -90,10 +90,16 @@ def _base_url() -> str:
         return RAW_FILES
     if not re.fullmatch(r"https?://[!-.0-~]+(/[!-~]*)?", mirror):
         raise UsageError(
-            f"LMKIT_DATA_MIRROR is {mirror!r}, which is not an http or https address",
+            f"LMKIT_DATA_MIRROR is {without_password(mirror)!r}, which is not an http or https"
+            " address",
             f"a base URL that stands for {RAW_FILES}, such as https://mirror.example/raw",
         )
     return mirror
+
+
+def without_password(text: str) -> str:
+    """``text`` with the addresses in it as they may be shown: errors end up in logs."""
+    return re.sub(r"(?<=://)[^/\s]*@", "", text)
 
 
 def _dataset(name: str, entry: dict[str, Any]) -> Dataset:

@@ -31,7 +31,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lmkit.datasets import connection
-from lmkit.datasets.catalogue import Source
+from lmkit.datasets.catalogue import Source, without_password
 from lmkit.datasets.connection import Clock, Deadline, RedirectError, open_url
 from lmkit.datasets.location import cannot_write
 from lmkit.errors import DownloadError
@@ -270,7 +270,7 @@ def _describe(error: object) -> str:
 
 def _shown(text: str) -> str:
     """What a server has sent, as a few harmless words."""
-    words = on_one_line(" ".join(text.split()))
+    words = on_one_line(without_password(" ".join(text.split())))
     return words if len(words) <= LONGEST_REASON else f"{words[:LONGEST_REASON]}…"
 
 
@@ -287,7 +287,7 @@ def _unreachable(source: Source, label: str, reason: object) -> Exception:
     hint = "the same command when the network is back, or set LMKIT_DATA_MIRROR to a mirror"
     if isinstance(reason, ssl.SSLCertVerificationError):
         hint = "a newer bundle of certificates (SSL_CERT_FILE names it), or LMKIT_DATA_MIRROR"
-    host = urlsplit(source.url).netloc
+    host = urlsplit(without_password(source.url)).netloc
     return DownloadError(
         f"cannot fetch {label}: no connection to {host}: {_describe(reason)}", hint
     )
@@ -296,7 +296,7 @@ def _unreachable(source: Source, label: str, reason: object) -> Exception:
 def _refused(source: Source, label: str, partial: Partial, status: int) -> DownloadError:
     partial.discard()
     return DownloadError(
-        f"cannot fetch {label}: {_answer(status)} for {source.url}",
+        f"cannot fetch {label}: {_answer(status)} for {without_password(source.url)}",
         "the address in a browser, and LMKIT_DATA_MIRROR if it is set",
     )
 
@@ -317,8 +317,9 @@ def _wrong_content(source: Source, label: str, partial: Partial, found: str) -> 
         expected += f", {source.size} bytes"
     else:
         expected += f", at most {source.most_bytes} bytes"
+    address = without_password(source.url)
     return DownloadError(
-        f"cannot fetch {label}: {source.url} sent {found} that are not the pinned file"
+        f"cannot fetch {label}: {address} sent {found} that are not the pinned file"
         f" ({expected}); nothing was kept",
         "again without the proxy or mirror that may have changed it",
     )
@@ -326,7 +327,7 @@ def _wrong_content(source: Source, label: str, partial: Partial, found: str) -> 
 
 def _gave_up(source: Source, label: str, partial: Partial, reason: str) -> DownloadError:
     kept = partial.size() if partial.resumable_from(source) is not None else 0
-    message = f"cannot fetch {label} from {source.url}: {reason}"
+    message = f"cannot fetch {label} from {without_password(source.url)}: {reason}"
     if kept:
         return DownloadError(
             f"{message}; {kept} bytes are kept", "the same command, to go on from there"

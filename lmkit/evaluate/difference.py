@@ -63,6 +63,7 @@ class CrossEntropyDifference:
             _require_comparable(model, other)
         self._model, self._other = model, other
         encoder: Any = other.encoder
+        self._skip_empty = encoder.settings.skip_empty_lines
         self._encoder = encoder.with_settings(
             skip_empty_lines=False, special_tokens=special_tokens, errors=errors
         )
@@ -72,7 +73,7 @@ class CrossEntropyDifference:
             and _tokens(model) == _tokens(other)
             and all(
                 getattr(ours, name) == getattr(other.encoder.settings, name)
-                for name in ("segment", "special_tokens")
+                for name in ("segment", "skip_empty_lines", "special_tokens")
             )
         )
 
@@ -83,10 +84,12 @@ class CrossEntropyDifference:
 
     def bits(self, scores: LineScores) -> NDArray[np.float64]:
         """The difference of each line [S] that the model has scored; nan where neither model
-        thinks the line possible."""
+        thinks the line possible, or per token where the model has none in it."""
         batch, tokens = scores.batch, scores.tokens
         if not self._same_ids:
-            batch, tokens = encoded_lines(self._encoder, scores.lines, scores.first_line)
+            batch, tokens = encoded_lines(
+                self._encoder, scores.lines, scores.first_line, self._skip_empty
+            )
         ours = scores.log_probability
         theirs = sums_of_parts(self._other.score(batch)[0], tokens)
         units = scores.tokens
@@ -95,7 +98,8 @@ class CrossEntropyDifference:
             theirs = theirs + _spelling(self._other, batch, tokens)
             units = _code_points(scores.lines)
         with np.errstate(invalid="ignore", divide="ignore"):
-            return (theirs - ours) / LN2 / units
+            bits: NDArray[np.float64] = (theirs - ours) / LN2 / units
+        return np.where(units > 0, bits, np.nan)
 
 
 def same_tokens(model: LanguageModel, other: LanguageModel) -> bool:

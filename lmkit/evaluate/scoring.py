@@ -26,7 +26,7 @@ class LineScores:
     ``first_line`` counts from 1. ``batch`` are the sentences of the lines as the model has them,
     mostly a sentence a line. ``log_probs`` [T] are the tokens', ``log_probability`` [S] their
     sums over each line, ``tokens`` [S] and ``oovs`` [S] their numbers. A line that has part in no
-    sentence (an empty one, where paragraphs are sentences) has no tokens.
+    sentence (an empty one, where they are skipped or paragraphs are sentences) has no tokens.
     ``normalised`` says whether the scores are probabilities. ``orders`` [T], where asked for,
     are those of the n-grams behind the scores.
     """
@@ -65,10 +65,11 @@ def score_lines(
     orders: bool = False,
     paragraphs: bool = False,
 ) -> Iterator[LineScores]:
-    """Score blocks of lines. Each line is a sentence, empty ones too, unless the model was trained
-    on sentences or paragraphs (`TextSettings.segment`): then a line has those of their tokens
-    that stand in it, and blocks are cut anew, to hold whole paragraphs (``paragraphs``: in any
-    case). ``special_tokens`` is what a literal ``<s>`` or ``</s>`` is
+    """Score blocks of lines. Each line is a sentence, an empty one too unless the model was trained
+    without them, or on sentences or paragraphs (`TextSettings.segment`): then a line has those of
+    their tokens that stand in it, and blocks are cut anew, to hold whole paragraphs
+    (``paragraphs``: in any case). All lines together have what `perplexity` has of the text.
+    ``special_tokens`` is what a literal ``<s>`` or ``</s>`` is
     (`lmkit.text.settings.TextSettings`), None: as the model was trained. ``orders`` adds those
     of a model that `tells_orders`.
 
@@ -76,11 +77,12 @@ def score_lines(
     `lmkit.text.reading.LineBlock`), where that is an error.
     """
     encoder: Any = model.encoder
+    skip_empty = encoder.settings.skip_empty_lines
     encoder = encoder.with_settings(skip_empty_lines=False, special_tokens=special_tokens)
     if paragraphs or needs_paragraphs(encoder.settings):
         blocks = whole_paragraphs(blocks)
     for lines in blocks:
-        batch, tokens = encoded_lines(encoder, lines, first_line)
+        batch, tokens = encoded_lines(encoder, lines, first_line, skip_empty)
         log_probs, matched = _scored(model, batch, orders)
         yield LineScores(
             first_line,
@@ -111,15 +113,15 @@ def _scored(
 
 
 def encoded_lines(
-    encoder: Any, lines: Sequence[str], first_line: int
+    encoder: Any, lines: Sequence[str], first_line: int, skip_empty: bool = False
 ) -> tuple[Batch, NDArray[np.int64]]:
     """The sentences of ``lines``, of which the first has the number ``first_line``, and how many
-    of their tokens [S] each line has.
+    of their tokens [S] each line has; with ``skip_empty`` an empty one has none.
 
     Raises `TextError` as `score_lines` does.
     """
     try:
-        return encode_by_line(encoder, lines)
+        return encode_by_line(encoder, lines, skip_empty)
     except SpecialTokenError as error:
         source = ""
         if isinstance(lines, LineBlock):

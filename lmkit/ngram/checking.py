@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from lmkit.store.columns import Check
 from lmkit.store.facts import (
     NOTES,
+    SMALLEST,
     TEXT,
     UNIT,
     VOCABULARY,
@@ -41,7 +42,7 @@ SMOOTHING = record(
         "name": text,
         "parameters": record(
             {"form": one_of("interpolated", "backoff", "floor", "constant")},
-            also={"weight": number(1e-300, 1e300)},
+            also={"weight": number(SMALLEST, 1e300)},
         ),
         "notes": NOTES,
     }

@@ -17,8 +17,8 @@ from lmkit.ngram.estimation import CountEvidence
 from lmkit.ngram.lookup import find_children
 from lmkit.ngram.model import NgramModel
 from lmkit.ngram.smoothing.base import Block, Smoothing
+from lmkit.ngram.smoothing.restoring import method_of
 from lmkit.ngram.state import NgramState
-from lmkit.registry import resolve
 
 VISIBLE_SPACE = "␣"
 """What a space that is a token looks like in a context, between the spaces that part tokens."""
@@ -85,8 +85,7 @@ class _Inside:
         self.method: Smoothing | None = None
         if model.trie.has_counts and not model.facts["pruned"]:
             facts = model.facts["smoothing"]
-            self.method = resolve("smoothing", facts["name"])()
-            self.method.restore(facts["parameters"])
+            self.method = method_of(facts, model.order)
             self._evidence = CountEvidence(model.trie, self.method.continuation)
             self._counts: dict[int, NDArray[np.integer]] = {}
 

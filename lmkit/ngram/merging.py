@@ -20,6 +20,7 @@ from lmkit.ngram.building import Progress, make_smoothing, require_full_counts, 
 from lmkit.ngram.counting import Workspace, columns_of_run, count_ngrams, narrowed
 from lmkit.ngram.model import NgramModel
 from lmkit.ngram.runs import Run, merge_runs
+from lmkit.ngram.smoothing.restoring import options_of
 from lmkit.ngram.trie import Level, Trie, row_dtype
 from lmkit.store.columns import MemoryColumn
 from lmkit.text.corpus import Corpus, spelling_of_rare
@@ -58,7 +59,7 @@ def append(
         progress=None if progress is None else lambda done, all_: progress("counting", done, all_),
     )
     facts = model.facts["smoothing"]
-    method = make_smoothing(facts["name"], form=facts["parameters"]["form"], **facts["options"])
+    method = make_smoothing(facts["name"], **options_of(facts))
     merged = smooth(
         merge_counts(model.trie, new, memory=memory),
         encoder,

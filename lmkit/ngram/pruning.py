@@ -20,6 +20,7 @@ from lmkit.ngram.building import Progress, require_full_counts, smooth
 from lmkit.ngram.counting import Workspace
 from lmkit.ngram.model import NgramModel
 from lmkit.ngram.smoothing.base import Evidence, Smoothing
+from lmkit.ngram.smoothing.restoring import method_of
 from lmkit.ngram.trie import BLOCK_ROWS, Level, Trie, row_dtype
 from lmkit.registry import resolve
 from lmkit.text.encoder import TextEncoder
@@ -71,9 +72,7 @@ def fitted_method(model: NgramModel) -> Smoothing:
         def fit(self, evidence: Evidence) -> None:
             """Nothing: the held-out text that it was fitted to may be gone."""
 
-    method: Smoothing = Fitted(**facts["options"])
-    method.restore(facts["parameters"])
-    method.notes = list(facts["notes"])
+    method: Smoothing = method_of(facts, model.order, Fitted)
     return method
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import re
 import sqlite3
@@ -35,6 +34,7 @@ from lmkit.store.damage import HINT, damage
 from lmkit.store.facts import check, integer, matching, record, sequence, text
 from lmkit.store.modelfile import Inside, ModelReader, ModelWriter, is_model_file
 from lmkit.store.schema import create_tables
+from lmkit.store.values import to_json
 
 KEY = "components"
 DEEPEST, MOST = 16, 256
@@ -274,7 +274,7 @@ def _carry(writer: ModelWriter, place: str | Path, prefix: str) -> None:
         under = f"component{number}."
         _carry(writer, inner, prefix + under)
         entries.append({"prefix": under})
-    run(f'UPDATE "{prefix}meta" SET value = ? WHERE key = ?', (json.dumps(entries), KEY))
+    run(f'UPDATE "{prefix}meta" SET value = ? WHERE key = ?', (to_json(entries), KEY))
     seal_table(writer.connection, "meta", prefix)
 
 

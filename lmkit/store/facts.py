@@ -22,6 +22,8 @@ NO_MORE: Mapping[str, Rule] = {}
 
 LARGEST = (1 << 63) - 1
 """What SQLite and NumPy can hold."""
+SMALLEST = 1e-300
+"""Of numbers above 0 that are multiplied with."""
 
 
 def check(value: Any, rule: Rule, where: str) -> None:

@@ -6,7 +6,6 @@ and on disk: a crash leaves the old model or none. It is opened read-only.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sqlite3
@@ -26,6 +25,7 @@ from lmkit.store.columns import Check, Column, StoredColumn, block_id, blocks_of
 from lmkit.store.damage import HINT, damage
 from lmkit.store.facts import RUN, check
 from lmkit.store.schema import APPLICATION_ID, MIGRATIONS, PAGE_SIZE, SCHEMA_VERSION, TABLES
+from lmkit.store.values import from_json, to_json
 
 if TYPE_CHECKING:
     from lmkit.signatures import FileKind
@@ -131,7 +131,7 @@ class ModelWriter:
         self._changed.add("meta")
         self.connection.executemany(
             "INSERT OR REPLACE INTO meta VALUES (?, ?)",
-            ((key, json.dumps(value, ensure_ascii=False)) for key, value in values.items()),
+            ((key, to_json(value)) for key, value in values.items()),
         )
 
     def vocabulary(self, tokens: Iterable[str], counts: Iterable[int]) -> None:
@@ -168,7 +168,7 @@ class ModelWriter:
     def run(self, row: dict[str, Any]) -> None:
         """Append a row to ``runs``; keys are its columns, lists and dicts become JSON."""
         values = {
-            key: json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
+            key: to_json(value) if isinstance(value, list | dict) else value
             for key, value in row.items()
         }
         names = ", ".join(values)
@@ -214,7 +214,7 @@ class ModelReader:
                 self._look_inside()
                 self._crcs = self._stored_crcs()
                 self.meta: dict[str, Any] = {
-                    key: json.loads(value) for key, value in self.rows("meta")
+                    key: from_json(value) for key, value in self.rows("meta")
                 }
                 self._columns = {
                     str(name): (int(key), number_type(dtype), int(length))
@@ -302,7 +302,7 @@ class ModelReader:
             rows = [dict(zip(RUN_COLUMNS, row, strict=True)) for row in self.rows("runs")]
             for row in rows:
                 for key in ("sources", "options", "versions"):
-                    row[key] = json.loads(row[key])
+                    row[key] = from_json(row[key])
                 check(row, RUN, "runs")
         return rows
 

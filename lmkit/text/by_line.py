@@ -27,18 +27,21 @@ def needs_paragraphs(settings: TextSettings) -> bool:
     return settings.segment != "line"
 
 
-def encode_by_line(encoder: Any, lines: Sequence[str]) -> tuple[Batch, NDArray[np.int64]]:
+def encode_by_line(
+    encoder: Any, lines: Sequence[str], skip_empty: bool = False
+) -> tuple[Batch, NDArray[np.int64]]:
     """The sentences of ``lines``, cut as in a file, and how many of their tokens [S] each line
-    has. ``</s>`` belongs to the line that a sentence ends in.
+    has. ``</s>`` belongs to the line that a sentence ends in. With ``skip_empty`` an empty line
+    has none; ``encoder`` itself skips no lines.
 
     Where paragraphs matter (`needs_paragraphs`), ``lines`` hold whole ones. Raises what
     `lmkit.text.encoder.TextEncoder.encode` raises.
     """
     settings: TextSettings = encoder.settings
-    if settings.segment == "line" and settings.special_tokens != "drop":
+    if settings.segment == "line" and settings.special_tokens != "drop" and not skip_empty:
         batch: Batch = encoder.encode(lines)
         return batch, np.diff(batch.offsets)
-    sentences = sentences_of(lines, settings)
+    sentences = sentences_of(lines, settings, skip_empty)
     batch = encoder.encode([" ".join([text for _, text in parts]) for parts in sentences])
     tokens = np.zeros(len(lines), np.int64)
     several = []
@@ -61,15 +64,17 @@ def encode_by_line(encoder: Any, lines: Sequence[str]) -> tuple[Batch, NDArray[n
     return batch, tokens
 
 
-def sentences_of(lines: Sequence[str], settings: TextSettings) -> list[Parts]:
+def sentences_of(
+    lines: Sequence[str], settings: TextSettings, skip_empty: bool = False
+) -> list[Parts]:
     """The sentences of ``lines`` as a file of them has them; an empty line is one only where
-    each line is."""
+    each line is, and not with ``skip_empty``."""
     if settings.special_tokens == "drop":
         pieces = [(n, piece) for n, line in enumerate(lines) for piece in _unmarked(line)]
     else:
         pieces = list(enumerate(lines))
     if settings.segment == "line":
-        return [[piece] for piece in pieces]
+        return [[piece] for piece in pieces if not skip_empty or piece[1].strip(BLANKS)]
     found: list[Parts] = []
     paragraph: Parts = []
     for line, text in [*pieces, (len(lines), "")]:

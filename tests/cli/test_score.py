@@ -70,8 +70,8 @@ def test_the_tokens_add_up_to_the_lines(rows, small_model):
         assert sum(of_line) == pytest.approx(line["log10_probability"])
 
 
-def test_empty_lines_have_rows_even_where_training_skipped_them(rows, skipping_model):
-    assert [row["tokens"] for row in rows(skipping_model, stdin=b"w1\n\nw2\n")] == [2, 1, 2]
+def test_empty_lines_have_rows_without_tokens_where_training_skipped_them(rows, skipping_model):
+    assert [row["tokens"] for row in rows(skipping_model, stdin=b"w1\n\nw2\n")] == [2, 0, 2]
 
 
 def test_total_is_said_beside_the_rows(run, small_model):

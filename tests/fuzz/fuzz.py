@@ -80,14 +80,13 @@ class Fuzzer:
         self.seed = seed
         self.subjects = subjects(place)
         self.whole: dict[str, str] = {}
-        for one in self.subjects:
-            self.whole[one.name] = plain(one.use(one.path))
-            one.path.write_bytes(one.whole)
 
     def case(self, number: int) -> tuple[str, str, str]:
         """Outcome, subject and what was done of the case ``number``."""
         random = Random(f"{self.seed}/{number}")
         (subject,) = random.choices(self.subjects, [one.weight for one in self.subjects])
+        if subject.name not in self.whole:
+            self.whole[subject.name] = self._undamaged(subject)
         try:
             done, checked = self._damage(subject, random)
             faulthandler.dump_traceback_later(STUCK, exit=True)
@@ -98,6 +97,17 @@ class Fuzzer:
                 one.unlink()
             subject.path.write_bytes(subject.whole)
         return outcome, subject.name, done
+
+    def _undamaged(self, subject: Subject) -> str:
+        """What comes of the file as it is: to be refused is an answer too."""
+        with warnings.catch_warnings(), heard(lambda text: None):
+            warnings.simplefilter("ignore")
+            try:
+                return plain(subject.use(subject.path))
+            except LmkitError as error:
+                return f"refused: {error}"
+            finally:
+                subject.path.write_bytes(subject.whole)
 
     def _damage(self, subject: Subject, random: Random) -> tuple[str, bool]:
         """Damage the file; what was done, and whether its answers must stay."""

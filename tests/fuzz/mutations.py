@@ -109,8 +109,9 @@ ODD_VALUES: list[Any] = [
 ]  # fmt: skip
 ODD_JSON: list[Any] = [
     None, True, False, 0, 1, 2, -1, 3, 2**31, 2**40, 2**70, 0.5, -0.5, 1e308, float("nan"), "", "x",
-    "\x1b[31m", [], {}, [[]], [1, 2], {"a": 1}, "interpolated", "floor", "constant", "byte", "char",
-    "ngram", "lstm", "mixture", "noisy-channel", [10**6] * 3, "component1.", "/etc/passwd", "..",
+    "\x1b[31m", "\ud800", [], {}, [[]], [1, 2], {"a": 1}, "interpolated", "floor", "constant",
+    "byte", "char", "ngram", "lstm", "mixture", "noisy-channel", [10**6] * 3, "component1.",
+    "/etc/passwd", "..",
 ]  # fmt: skip
 SCHEMA = [
     'DROP TABLE "{0}"',

@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 import mutations
+from uses import command, commands
 
 import lmkit
 from lmkit.api import train_channel
@@ -95,6 +96,11 @@ def models(folder: Path, old: Path, new: Path) -> list[Subject]:
     for name in ("mixture-cache", "channel-named"):
         lmkit.load(old / f"{name}.lm").save(new / f"{name}.lm")
     for path in sorted(new.glob("*.lm")):
+        lines = commands(lmkit.load(path).backend)
+        for line in lines:
+            use, name = command(line, old.parent), f"{path.stem}: {line}"
+            each = Subject(name, path, use, checked=True, model=True, weight=0.6 / len(lines))
+            found.append(each)
         found.append(Subject(path.stem, path, answers, checked=True, model=True))
         found.append(Subject(f"old {path.stem}", old / path.name, answers, model=True, weight=0.2))
     return found

@@ -15,6 +15,7 @@ import pytest
 from lmkit.datasets import connection, fetch, get_dataset
 from lmkit.datasets.catalogue import LARGEST, LEAST_SECONDS, SLOWEST, Dataset, Source, catalogue
 from lmkit.datasets.connection import may_follow
+from lmkit.errors import LmkitError
 from lmkit.home import home_directory
 
 from ..mirror import TEXT, fails, git_blob, left_behind
@@ -272,3 +273,15 @@ def test_bounds_follow_from_the_catalogue() -> None:
         for source in filter(None, dataset.splits.values()):
             assert source.most_bytes <= 16_000_000
             assert source.most_seconds < 1200
+
+
+@pytest.mark.parametrize("mirror", ["http://me:secret@127.0.0.1:9/a", "ftp://me:secret@h/a"])
+def test_no_password_of_a_mirror_is_shown(
+    mirror: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LMKIT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("LMKIT_DATA_MIRROR", mirror)
+    monkeypatch.setattr(fetch, "RETRY_DELAYS_SECONDS", ())
+    with pytest.raises(LmkitError) as found:
+        get_dataset("wikitext-2", "train")
+    assert "secret" not in str(found.value)

@@ -19,6 +19,7 @@ from typing import Any
 from lmkit.errors import ExitCode, LmkitError, one_line
 from lmkit.evaluate.results import Comparison, ModelResult
 from lmkit.measures import LN2
+from lmkit.visible import encodable
 
 RANKING = """
 select runs.id as run, runs.corpus, models.rank, models.name, models.bits_per_character,
@@ -298,9 +299,8 @@ def _insert(
         for name in wanted.keys() - there:
             connection.execute(f"ALTER TABLE {table} ADD COLUMN {wanted[name]}")
     places = ", ".join("?" * len(row))
-    added = connection.execute(
-        f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})", list(row.values())
-    )
+    values = [encodable(value) if isinstance(value, str) else value for value in row.values()]
+    added = connection.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})", values)
     return added.lastrowid or 0
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from lmkit.errors import UsageError
 from lmkit.registry import family, names
+from lmkit.visible import encodable
 
 MIX = "mix"
 """The backend whose models are made of those above it in the table."""
@@ -93,7 +94,7 @@ def parse_spec(text: str) -> Spec:
     if backend not in known:
         path = Path(text)
         if path.exists():
-            return Spec(text, name=path.stem, path=path)
+            return Spec(text, name=encodable(path.stem), path=path)
         raise UsageError(
             f"{text!r} is neither a model file nor a backend with options",
             f"a file that is there, or one of {', '.join(known)}, as in ngram:order=3",
@@ -109,7 +110,7 @@ def parse_spec(text: str) -> Spec:
     for option, home in NESTED.items():
         if option in options:
             options.setdefault(home, {})[option] = options.pop(option)
-    return Spec(text, backend, options, tokenizer, str(name))
+    return Spec(text, backend, options, tokenizer, encodable(str(name)))
 
 
 def distinct(specs: Sequence[Spec]) -> list[Spec]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from lmkit.errors import LmkitError, UsageError
 from lmkit.files.atomic import open_target
+from lmkit.visible import encodable
 
 if TYPE_CHECKING:
     from lmkit.evaluate.results import Comparison
@@ -78,4 +79,4 @@ def write_picture(comparison: Comparison, path: str | Path) -> None:
 
 def _write(text: str, path: Path) -> None:
     with open_target(path) as file:
-        file.write(text.encode())
+        file.write(encodable(text).encode())

@@ -17,6 +17,7 @@ vocabulary without ``<s>``. `lmkit.ngram.estimation` does the rest, for all meth
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -24,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.errors import UsageError
+from lmkit.store.facts import NO_MORE, Rule
 
 Form = Literal["interpolated", "backoff", "floor", "constant"]
 
@@ -118,6 +120,8 @@ class Smoothing(ABC):
     """The forms that the method can take; the first is the default."""
     options: ClassVar[tuple[str, ...]] = ()
     """Names of the options that ``__init__`` takes, besides ``form``."""
+    option_rules: ClassVar[Mapping[str, Rule]] = NO_MORE
+    """What options in a file must look like, as far as ``__init__`` does not look itself."""
 
     def __init__(self, form: Form | None = None) -> None:
         if form is not None and form not in self.forms:
@@ -144,6 +148,12 @@ class Smoothing(ABC):
     def restore(self, parameters: dict[str, Any]) -> None:
         """Take up the `parameters` of a fitted method of the same name."""
         self.form = parameters["form"]
+
+    @classmethod
+    def learns(cls, order: int) -> Mapping[str, Rule]:
+        """What `parameters` of a model of ``order`` must look like, besides the form, for
+        `restore` and `shares` to take them from any file."""
+        return NO_MORE
 
     @property
     def told_apart(self) -> int:

@@ -6,14 +6,32 @@ share(h, w) = max(c - D(c), 0) / total(h),   rest(h) = sum of D(c) over the n-gr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.errors import UsageError
 from lmkit.ngram.smoothing.base import Block, Evidence, Form, Smoothing, over
+from lmkit.store.facts import Rule, boolean, check, number, optional, sequence
+
+
+def _numbers_or_lists(value: Any, where: str) -> None:
+    """Rule for discounts that a user gave: those of all orders, or a list an order."""
+    lists = isinstance(value, list) and any(isinstance(entry, list) for entry in value)
+    check(value, sequence(sequence(number()) if lists else number(), 1), where)
+
+
+def _discounts(levels: int) -> Rule:
+    """Rule for the discounts of one order: of the counts 1 to ``levels``, none above its count."""
+
+    def rule(value: Any, where: str) -> None:
+        check(value, sequence(number(), levels, levels), where)
+        for count, discount in enumerate(value, 1):
+            check(discount, number(0, count), f"{where}[{count - 1}]")
+
+    return rule
 
 
 class Discounting(Smoothing):
@@ -25,6 +43,10 @@ class Discounting(Smoothing):
 
     forms = ("interpolated", "backoff")
     options = ("discounts", "tune")
+    option_rules: ClassVar[Mapping[str, Rule]] = {
+        "discounts": optional(_numbers_or_lists),
+        "tune": boolean,
+    }
     levels: int
     fallback: tuple[float, ...]
 
@@ -115,6 +137,10 @@ class Discounting(Smoothing):
     def restore(self, parameters: dict[str, Any]) -> None:
         super().restore(parameters)
         self.discounts_ = parameters["discounts"]
+
+    @classmethod
+    def learns(cls, order: int) -> Mapping[str, Rule]:
+        return {"discounts": sequence(_discounts(cls.levels), order)}
 
     def explain(self, order: int, count: int, total: int, sizes: list[int]) -> str:
         values = self.discounts_[order - 1]

@@ -12,6 +12,7 @@ the buckets follow Chen and Goodman 1998, section 2.4.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.ngram.smoothing.base import Block, Evidence, Form, Smoothing, over
+from lmkit.store.facts import Rule, number, sequence
 
 MOST_OCCURRENCES = 500_000
 """How much of the training text EM looks at. It has some hundred weights to find."""
@@ -123,6 +125,10 @@ class JelinekMercer(Smoothing):
     def restore(self, parameters: dict[str, Any]) -> None:
         super().restore(parameters)
         self.lambdas_ = parameters["lambdas"]
+
+    @classmethod
+    def learns(cls, order: int) -> Mapping[str, Rule]:
+        return {"lambdas": sequence(sequence(number(0, 1), 1), order)}
 
     def explain(self, order: int, count: int, total: int, sizes: list[int]) -> str:
         table = self.lambdas_[order - 1]

@@ -12,6 +12,7 @@ speech recognizer"; the counts it trusts are those of the text at every order.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,11 @@ from numpy.typing import NDArray
 
 from lmkit.errors import UsageError
 from lmkit.ngram.smoothing.base import Block, Evidence, Form, Smoothing, over
+from lmkit.store.facts import Rule, integer, number, sequence
 
 DEFAULT_MAX_COUNT = 5
 """Katz's own."""
+MOST_DISCOUNTED = 1_000_000
 
 ROUNDING = 1e-9
 """A ratio this near to 1 is 1, that no context is left a mass of rounding errors."""
@@ -42,9 +45,10 @@ class Katz(Smoothing):
 
     def __init__(self, form: Form | None = None, max_count: int = DEFAULT_MAX_COUNT) -> None:
         super().__init__(form)
-        if max_count < 0 or max_count != int(max_count):
+        if not 0 <= max_count <= MOST_DISCOUNTED or max_count != int(max_count):
             raise UsageError(
-                f"the largest count to discount must be a whole number from 0 up, not {max_count}",
+                "the largest count to discount must be a whole number from 0 to"
+                f" {MOST_DISCOUNTED:,}, not {max_count}",
                 f"--max-count {DEFAULT_MAX_COUNT}",
             )
         self.max_count = int(max_count)
@@ -53,7 +57,7 @@ class Katz(Smoothing):
 
     @property
     def told_apart(self) -> int:
-        return self.max_count + 1
+        return max(map(len, self.ratios_), default=0) + 1
 
     def fit(self, evidence: Evidence) -> None:
         self.events_ = evidence.events
@@ -92,6 +96,11 @@ class Katz(Smoothing):
         super().restore(parameters)
         self.max_count = parameters["max_count"]
         self.ratios_, self.events_ = parameters["ratios"], parameters["events"]
+
+    @classmethod
+    def learns(cls, order: int) -> Mapping[str, Rule]:
+        ratios = sequence(sequence(number(0, 1)), order)
+        return {"max_count": integer(0, MOST_DISCOUNTED), "ratios": ratios, "events": integer(1)}
 
     def explain(self, order: int, count: int, total: int, sizes: list[int]) -> str:
         ratios = self.ratios_[order - 1]

@@ -8,6 +8,7 @@ Compared with better methods by Gale and Church 1994, "What is wrong with adding
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from lmkit.errors import UsageError
 from lmkit.ngram.smoothing.base import Block, Evidence, Form, Smoothing
+from lmkit.store.facts import SMALLEST, Rule, integer, number
 
 DEFAULT_K = 0.1
 
@@ -51,6 +53,10 @@ class Lidstone(Smoothing):
     def restore(self, parameters: dict[str, Any]) -> None:
         super().restore(parameters)
         self.k, self.events_ = parameters["k"], parameters["events"]
+
+    @classmethod
+    def learns(cls, order: int) -> Mapping[str, Rule]:
+        return {"k": number(SMALLEST, 1e300), "events": integer(1)}
 
     def explain(self, order: int, count: int, total: int, sizes: list[int]) -> str:
         return f"({count} + {self.k:g}) / ({total} + {self.k:g} × {self.events_})"

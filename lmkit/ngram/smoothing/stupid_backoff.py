@@ -8,6 +8,7 @@ the paper does not speak, have the weight times the uniform distribution, so no 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from lmkit.errors import UsageError
 from lmkit.ngram.smoothing.base import Block, Form, Smoothing, over
+from lmkit.store.facts import SMALLEST, Rule, number
 
 DEFAULT_WEIGHT = 0.4
 """The paper's."""
@@ -47,6 +49,10 @@ class StupidBackoff(Smoothing):
     def restore(self, parameters: dict[str, Any]) -> None:
         super().restore(parameters)
         self.weight = parameters["weight"]
+
+    @classmethod
+    def learns(cls, order: int) -> Mapping[str, Rule]:
+        return {"weight": number(SMALLEST, 1)}
 
     def explain(self, order: int, count: int, total: int, sizes: list[int]) -> str:
         return f"{count} / {total}"
