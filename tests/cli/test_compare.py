@@ -185,7 +185,7 @@ def test_the_command_is_kept(run, text):
             ["a time budget of 2 s", "too little", "--time-budget"],
             2,
         ),
-        (("text.txt", "--curve", "half", "--model", "ngram"), ["no list of parts"], 2),
+        (("text.txt", "--curve", "half", "--model", "ngram"), ["not a list of parts"], 2),
         (("text.txt", "--curve", "120%", "--model", "ngram"), ["at most 100 %"], 2),
         (("text.txt", "--tokenizer", "char"), ["--model lstm:tokenizer=char"], 2),
         (("text.txt", "--model", "ngram", "--markdown", "--csv"), ["exclude each other"], 2),

@@ -114,7 +114,7 @@ def test_refusals_say_why(zipf_lines: list[str], tmp_path: Path) -> None:
         "maximum-likelihood": "impossible",
         "laplace": "equal probabilities",
         "lidstone": "equal probabilities",
-        "stupid-backoff": "no probabilities",
+        "stupid-backoff": "not probabilities",
     }
     assert set(why) == REFUSED
     for smoothing, reason in why.items():
