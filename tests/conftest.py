@@ -27,10 +27,13 @@ if "CI" not in os.environ:
     settings.load_profile("lmkit")
 
 
-# A shell's background job is begun with Ctrl-C ignored, and hands that on to every process it
-# starts: a command that a test interrupts would then never end.
+# A shell's background job is begun with Ctrl-C ignored, one under nohup with the hangup, and both
+# hand that on to every process they start: a command that a test interrupts would then never end.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+for ending in (signal.SIGTERM, signal.SIGHUP):
+    if signal.getsignal(ending) is signal.SIG_IGN:
+        signal.signal(ending, signal.SIG_DFL)
 
 
 def find_shared_data() -> Path | None:

@@ -61,3 +61,13 @@ def test_a_word_never_seen() -> None:
     # One more than the 7 tokens: Katz leaves 1/8 to the one word not seen, of five.
     assert formulas("katz", "x", 1) == ["0.625 × 0.2 = 0.125"]
     assert formulas("stupid-backoff", "x", 1) == ["0.4 × 0.2 = 0.08"]
+
+
+def test_a_discount_that_takes_nearly_all_is_shown_with_the_digits_that_are_left() -> None:
+    """(2 - 1.982) / 9 would be 0.002, and not 0.001949."""
+    lines = ["", "a", "a c", "a a a", "a c b a a b c", "b a b", "b c b"]
+    model = train(lines, 2, "modified-kneser-ney", form="backoff")
+    for steps in explain(model, "a"):
+        for step in steps:
+            found, said = value(step.formula)
+            assert found == pytest.approx(said, rel=5e-3), step.formula

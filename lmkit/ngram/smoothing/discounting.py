@@ -6,6 +6,7 @@ share(h, w) = max(c - D(c), 0) / total(h),   rest(h) = sum of D(c) over the n-gr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -145,7 +146,11 @@ class Discounting(Smoothing):
     def explain(self, order: int, count: int, total: int, sizes: list[int]) -> str:
         values = self.discounts_[order - 1]
         discount = values[min(count, self.levels) - 1] if count else 0.0
-        return f"({count} - {discount:.4g}) / {total}"
+        # Where nearly all of the count is taken off, four digits of the discount leave none of the
+        # difference.
+        share = discount / (count - discount) if discount < count else 1.0
+        digits = 4 + max(0, math.ceil(math.log10(share))) if share > 0 else 4
+        return f"({count} - {discount:.{digits}g}) / {total}"
 
 
 def leave_one_out_discount(n1: int, n2: int) -> float | None:
