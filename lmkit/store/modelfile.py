@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lmkit.errors import ModelFileError, UsageError
+from lmkit.errors import ModelFileError, UsageError, one_line
 from lmkit.files.replacing import Temporary, cannot_write, check_place, not_regular
 from lmkit.remarks import remark
 from lmkit.store import checksums, guard
@@ -72,9 +72,17 @@ class ModelWriter:
                 raise
         except BaseException as error:
             self._temporary.discard()
-            if isinstance(error, sqlite3.OperationalError | OSError):
-                raise cannot_write(self.path, error) from error
+            if (said := self._said(error)) is not error:
+                raise said from error
             raise
+
+    def _said(self, error: BaseException) -> BaseException:
+        """``error`` as a person is told of it: of the disk, of a damaged file, or itself."""
+        if isinstance(error, sqlite3.OperationalError | OSError):
+            return cannot_write(self.path, error)
+        if type(error) is sqlite3.DatabaseError:  # of a file that is copied, not of its values
+            return ModelFileError(f"{self.path} is damaged: {one_line(error)}", HINT)
+        return error
 
     def _prepare(self, new: bool) -> None:
         run = self.connection.execute
@@ -106,8 +114,8 @@ class ModelWriter:
         try:
             if error is None:
                 self._finish()
-            elif isinstance(error, sqlite3.OperationalError | OSError):
-                raise cannot_write(self.path, error) from error
+            elif (said := self._said(error)) is not error:
+                raise said from error
         finally:
             self.connection.close()
             self._temporary.discard()
@@ -118,8 +126,8 @@ class ModelWriter:
             self.pause()
             self.connection.close()
             self._temporary.put()
-        except (sqlite3.OperationalError, OSError) as error:
-            raise cannot_write(self.path, error) from error
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise self._said(error) from error
 
     def pause(self) -> None:
         """End the open transaction, for what brings transactions of its own."""
