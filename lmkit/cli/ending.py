@@ -15,6 +15,10 @@ from types import FrameType
 
 SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
+PATIENCE = 5.0
+"""Seconds that a command may take to clean up. Python loses what is raised within a `__del__` or a
+callback of SQLite: without an end to it the command would go on as if no signal had come."""
+
 
 class Ended(BaseException):
     """The signal ``number`` has come. It is no `Exception`, so that nobody takes it for a failure
@@ -38,6 +42,8 @@ def ended_by_signals() -> Iterator[None]:
     except Ended as ended:
         _die(ended.number)
     finally:
+        if old and hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in old.items():
             signal.signal(number, handler)
 
@@ -47,6 +53,9 @@ def _raise(number: int, frame: FrameType | None) -> None:
     for each in SIGNALS:
         if signal.getsignal(each) == _raise:
             signal.signal(each, _die)
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, lambda *_: _die(number))
+        signal.setitimer(signal.ITIMER_REAL, PATIENCE)
     raise Ended(number)
 
 

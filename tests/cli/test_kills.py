@@ -131,6 +131,35 @@ sys.exit(main(sys.argv[1:]))
     assert sorted(os.listdir(place)) == ["model.lm", "text.txt"]
 
 
+def test_a_signal_that_python_loses_ends_the_process_too(place):
+    """What is raised within a ``__del__`` comes to nobody."""
+    deaf = """
+import sys, time
+from lmkit.cli import ending
+from lmkit.cli.main import main
+from lmkit.files.replacing import Temporary
+
+class Deaf:
+    def __del__(self):
+        print("writing", flush=True)
+        time.sleep(600)
+
+def put(self):
+    Deaf()
+    while True:
+        time.sleep(600)
+
+ending.PATIENCE = 0.1
+Temporary.put = put
+sys.exit(main(sys.argv[1:]))
+"""
+    with writing(place, *"export model.lm -o a.arpa".split(), script=deaf) as process:
+        process.terminate()
+        process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGTERM
+    assert sorted(os.listdir(place)) == ["model.lm", "text.txt"]
+
+
 def test_what_sigkill_leaves_is_swept_by_whoever_writes_there_next(run, place, tiny_text):
     before = set(os.listdir(place))
     with writing(place, *"train text.txt --order 2 -o model.lm".split()) as process:
