@@ -18,6 +18,9 @@ EXTRAS_.venv-oracle := [oracle]
 EXTRAS_.venv-lower-bounds := [test]
 CONSTRAINTS_.venv-lower-bounds := --constraint .venv-lower-bounds/lower-bounds.txt
 
+# Tests start many processes: compiled modules are kept, whatever the caller's shell says.
+export PYTHONDONTWRITEBYTECODE :=
+
 PIP_FLAGS := --quiet --quiet --disable-pip-version-check
 # One process for each core; PYTEST_FLAGS comes last and may say otherwise: PYTEST_FLAGS="-n 0 -x".
 PYTEST := -m pytest -n auto --dist worksteal

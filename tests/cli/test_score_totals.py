@@ -33,6 +33,7 @@ def trained(folder: Path, **settings: object) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tokenizer", ["word", "char", "byte", "whitespace"])
 def test_totals_agree(run, tmp_path, nasty, tokenizer):
     for segment, skip in itertools.product(SEGMENTS, (False, True)):

@@ -67,6 +67,7 @@ class TestDrawing:
     def test_follows_the_distribution(self, model: LanguageModel) -> None:
         follows_the_distribution(model, "the cat", unknown=False)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("context", ["", "the cat", "dog saw", "zebra dog"])
     @pytest.mark.parametrize("unknown", [True, False])
     @pytest.mark.parametrize("model", DRAWN, indirect=True)

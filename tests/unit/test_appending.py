@@ -75,6 +75,7 @@ def appended(model: NgramModel, lines: list[str], **how: Any) -> NgramModel:
     return append(model, new, **how)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(old=lines_of_text, new=lines_of_text, order=st.integers(1, 5))
 def test_merged_counts_are_the_counts_of_both_texts(

@@ -37,6 +37,7 @@ def test_they_are_those_of_a_sort(entries: int, number: int, behind: float) -> N
         assert found.tolist() == brute_force(some, values, 10, behind)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(-3, 3)), min_size=70, max_size=200))
 def test_of_equal_values_the_earlier_ones_stay(entries: list[tuple[int, int]]) -> None:
     groups, values = np.array(entries).T

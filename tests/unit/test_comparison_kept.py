@@ -114,6 +114,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", [{}, WHOLE])
 def test_killed_at_every_statement_a_run_is_whole_or_not_there(
     tmp_path: Path, before: dict[str, int]

@@ -369,6 +369,7 @@ def test_spaces_are_put_where_they_were_lost(corrector: Corrector, typed: str, m
     assert all(c.replacement == " " and c.length == 0 for c in correction.changes)
 
 
+@pytest.mark.slow
 @given(HOSTILE)
 @example(["x" * 3000, "İstanbulİ", "a'b''c"])
 def test_splitting_adds_nothing_but_spaces(corrector: Corrector, lines: list[str]):

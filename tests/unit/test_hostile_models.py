@@ -247,6 +247,7 @@ def test_a_model_is_no_part_of_itself(place: Path, length: int) -> None:
     refused(ring[0], "made of itself")
 
 
+@pytest.mark.slow
 def test_models_within_models_end_somewhere(place: Path) -> None:
     """Each of twenty files names the next one twice: a million models."""
     chain = [place / f"link{n}.lm" for n in range(DEEPEST + 4)]

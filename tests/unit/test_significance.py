@@ -46,6 +46,7 @@ def test_random_signs_come_near_the_exact_value() -> None:
     assert np.abs(exact - drawn).max() < 4 * math.sqrt(0.25 / (1 << 12))
 
 
+@pytest.mark.slow
 def test_permutation_is_the_normal_distribution_in_the_long_run() -> None:
     differences = np.random.default_rng(5).normal(0, 1, (4000, 1))
     differences += 1.5 / math.sqrt(4000) - differences.mean()

@@ -118,6 +118,7 @@ def test_agrees_with_its_definition_under_cutoffs(
     check(model, reference, kept, order)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "form"), [c for c in CASES if c[0] != "jelinek-mercer"])
 def test_agrees_with_its_definition_on_a_larger_text(
     name: str, form: str, zipf_lines: list[str]

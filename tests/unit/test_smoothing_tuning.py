@@ -72,6 +72,7 @@ def test_never_less_likely_than_the_estimates(
         assert all(0 <= value <= count for count, value in enumerate(values, 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", METHODS)
 def test_no_other_discounts_are_better(name: str, form: str, zipf_lines: list[str]) -> None:

@@ -197,6 +197,7 @@ def test_lines_arrive_before_the_stream_ends() -> None:
         assert next(lines, None) is None
 
 
+@pytest.mark.slow
 def test_a_line_of_100_megabytes(tmp_path: Path) -> None:
     path = tmp_path / "long.txt"
     with path.open("wb") as file:

@@ -16,6 +16,7 @@ from lmkit.text.settings import TextSettings
 pytestmark = pytest.mark.data
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["whitespace", "word", "char", "byte"])
 @pytest.mark.parametrize("file", ["wikitext-2/valid.txt", "tinyshakespeare/input.txt"])
 def test_bulk_against_plain_python(shared_data: Path, file: str, name: str) -> None:

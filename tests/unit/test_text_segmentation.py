@@ -106,6 +106,7 @@ def test_sentences_run_over_lines_within_a_paragraph() -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["a. ", "A. ", ". ", ".", '."', "! ", "Mr. ", "。", "'", "x "])
 def test_long_paragraphs_take_linear_time(unit: str) -> None:
     text = unit * (300_000 // len(unit))

@@ -68,6 +68,7 @@ def test_a_token_is_one_token(text: str) -> None:
         assert tokenizer.tokenize(token) == [token]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
     ["a", "a.", "a-", "x@", "e\u0301", "www.", "'", "me@a-", "\u200d", "1.", "http://'", "<"],
