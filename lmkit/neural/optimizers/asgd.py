@@ -10,6 +10,7 @@ from typing import Any
 from lmkit.errors import UsageError
 from lmkit.neural.arrays import Array
 from lmkit.neural.optimizers.base import Optimizer
+from lmkit.store.facts import check, integer, optional
 
 
 class ASGD(Optimizer):
@@ -61,4 +62,5 @@ class ASGD(Optimizer):
 
     def restore(self, state: dict[str, Any]) -> None:
         super().restore(state)
+        check(state["average_after"], optional(integer()), "optimizer.average_after")
         self.average_after = state["average_after"]

@@ -13,6 +13,7 @@ import numpy as np
 
 from lmkit.errors import UsageError
 from lmkit.neural.arrays import Array, check_options
+from lmkit.store.facts import check, integer
 
 CHUNK = 1 << 15
 """Entries that are updated at once: with two moments and room to work, within a core's cache."""
@@ -81,5 +82,6 @@ class Optimizer(ABC):
         return {"count": self.count}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Set what `state` gave."""
-        self.count = int(state["count"])
+        """Set what `state` gave. Raises `ValueError` or `KeyError` where it is not that."""
+        check(state["count"], integer(), "optimizer.count")
+        self.count = state["count"]

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from lmkit.errors import UsageError
 from lmkit.neural.arrays import check_options
+from lmkit.store.facts import check, number, optional, real
 
 
 class Schedule(ABC):
@@ -53,8 +54,11 @@ class Schedule(ABC):
         return {}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Set what `state` gave. Raises `KeyError` where something is missing."""
+        """Set what `state` gave. Raises `ValueError` or `KeyError` where it is not that."""
         for name in self.state():
+            # What begins as a number stays one.
+            rule = number() if isinstance(getattr(self, name), float) else optional(real)
+            check(state[name], rule, f"schedule.{name}")
             setattr(self, name, state[name])
 
 
