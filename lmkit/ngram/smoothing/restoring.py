@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from lmkit.errors import ModelFileError, one_line
 from lmkit.ngram.smoothing.base import Smoothing
 from lmkit.registry import resolve
-from lmkit.store.damage import HINT, STUMBLES
+from lmkit.store.damage import damage
 from lmkit.store.facts import anything, check, mapping, one_of, record
+
+MODEL = "the model"
+"""What messages call it: here nobody knows its file."""
 
 
 def method_of(facts: Mapping[str, Any], order: int, kind: type[Smoothing] | None = None) -> Any:
@@ -24,13 +26,11 @@ def method_of(facts: Mapping[str, Any], order: int, kind: type[Smoothing] | None
     """
     found = kind or _kind(facts)
     options = _options(facts, found)
-    try:
+    with damage(MODEL):
         rules = {"form": one_of(*found.forms), **found.learns(order)}
         check(facts["parameters"], record(rules), "smoothing.parameters")
         method = found(**options)
         method.restore(facts["parameters"])
-    except STUMBLES as error:
-        raise _damaged(error) from error
     method.notes = list(facts["notes"])
     return method
 
@@ -42,10 +42,8 @@ def options_of(facts: Mapping[str, Any]) -> dict[str, Any]:
     """
     kind = _kind(facts)
     options = _options(facts, kind)
-    try:
+    with damage(MODEL):
         check(facts["parameters"]["form"], one_of(*kind.forms), "smoothing.parameters.form")
-    except STUMBLES as error:
-        raise _damaged(error) from error
     return {"form": facts["parameters"]["form"], **options}
 
 
@@ -55,22 +53,15 @@ def _kind(facts: Mapping[str, Any]) -> type[Smoothing]:
 
 
 def _options(facts: Mapping[str, Any], kind: type[Smoothing]) -> dict[str, Any]:
-    try:
-        options: Any = facts.get("options")
+    options: Any = facts.get("options")
+    with damage(MODEL):
         check(options, mapping(anything), "smoothing.options")
         _known(options, kind.options)
         check(options, record({}, also=kind.option_rules), "smoothing.options")
         kind(**options)
-    except STUMBLES as error:
-        raise _damaged(error) from error
     return dict(options)
 
 
 def _known(names: Iterable[str], known: Iterable[str]) -> None:
     for name in set(names) - set(known):
         raise ValueError(f"its smoothing has no option {name}")
-
-
-def _damaged(error: Exception) -> ModelFileError:
-    reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error).rstrip(".")
-    return ModelFileError(f"the model is damaged: {one_line(reason)}", HINT)
