@@ -263,7 +263,7 @@ WORTH_SAYING = 0.05
 def _unspaced(console: Console, model: LanguageModel) -> None:
     """Say where the tokenizer ``word`` met scripts that have no spaces between words."""
     counts = getattr(model.vocabulary, "counts", None)
-    if counts is None or model.encoder.settings.tokenizer != "word":
+    if counts is None or model.encoder.settings.tokenizer.name != "word":
         return
     from lmkit.text.scripts import CHARACTERS, KANA, unspaced_shares
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
 from threading import Lock
 from typing import Any
 
@@ -133,13 +132,13 @@ class TextEncoder:
     def vocabulary(self) -> Any:
         return self._vocabulary
 
-    @cached_property
+    @property
     def tokenizer(self) -> Tokenizer:
-        return self.settings.make_tokenizer()
+        return self.settings.tokenizer
 
     @property
     def unit(self) -> str:
-        """What a token is: ``word``, ``character`` or ``byte``."""
+        """What a token is: ``word``, ``subword``, ``character`` or ``byte``."""
         return self.tokenizer.unit
 
     @property

@@ -19,7 +19,6 @@ from lmkit.text.lexicon import Lexicon, SpecialTokenError
 from lmkit.text.reading import TextChunk
 from lmkit.text.segmentation import segment
 from lmkit.text.settings import TextSettings
-from lmkit.text.tokenizers.base import Tokenizer
 
 
 class TokenStream:
@@ -27,7 +26,7 @@ class TokenStream:
 
     def __init__(self, settings: TextSettings) -> None:
         self.settings = settings
-        self.tokenizer: Tokenizer = settings.make_tokenizer()
+        self.tokenizer = settings.tokenizer
         self._normalize = settings.make_normalizer()
         self._spaced: Spaced | None = None
         if settings.pre_tokenizer is not None:
