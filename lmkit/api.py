@@ -19,6 +19,7 @@ from lmkit.store.targets import made_whole, with_parts, writes
 from lmkit.text.corpus import Corpus, build_corpus, valid_corpus
 from lmkit.text.encodings import encoded
 from lmkit.text.settings import TextSettings
+from lmkit.text.tokenizers.making import Unlearnt
 from lmkit.text.vocabulary import read_vocabulary
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def train(
         memory=memory,
         progress=reading(progress),
     )
+    settings = corpus.settings  # whose tokenizer has learnt
     held_out = valid_corpus(encoded(valid, encoding), corpus.vocabulary, settings, errors)
     if memory is not None:
         options["memory"] = memory
@@ -119,7 +121,7 @@ def train(
                 "backend": backend,
                 **options,
                 **limits,
-                **settings.as_dict(),
+                **settings.as_dict(tables=False),
                 "encoding": encoding,
                 "replaced": _replaced(corpus, held_out),
             },
@@ -314,6 +316,8 @@ def import_model(
 
     clock, started = time.monotonic(), datetime.now(UTC)
     settings = settings or TextSettings("whitespace")
+    if isinstance(settings.tokenizer, Unlearnt):
+        raise settings.tokenizer.error()
     learning = options if valid is None else {"valid": encoded(valid, encoding), **options}
     model = read_model_of(path, kind, settings, progress, learning, encoding, errors)
     record = run_record("import", started, clock, None, {"format": kind, **options}, None)

@@ -374,7 +374,7 @@ class MixtureModel(LanguageModel):
             "unit": self.unit,
             "vocabulary": len(self.vocabulary),
             "normalised": self.normalised,
-            "text": self.encoder.settings.as_dict(),
+            "text": self.encoder.settings.as_dict(tables=False),
             "weights": self.facts["weights"],
             "parameters": parameters,
             "fit": self.facts["fit"],

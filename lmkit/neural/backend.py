@@ -116,7 +116,7 @@ class NeuralBackend:
         trainer.run()
         facts = {
             "unit": encoder.unit,
-            "text": corpus.settings.as_dict(),
+            "text": corpus.settings.as_dict(tables=False),
             "training": _summary(trainer, preset),
             "notes": notes,
         }

@@ -55,7 +55,7 @@ def smooth(
         "normalised": method.normalised,
         "pruned": None,
         "unit": encoder.unit,
-        "text": encoder.settings.as_dict(),
+        "text": encoder.settings.as_dict(tables=False),
     }
     model = NgramModel(trie, encoder, facts, [])
     if any(keep is not None for keep in kept):

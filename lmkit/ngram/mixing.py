@@ -82,7 +82,7 @@ def merge_mixture(
         "normalised": True,
         "pruned": None,
         "unit": encoder.unit,
-        "text": encoder.settings.as_dict(),
+        "text": encoder.settings.as_dict(tables=False),
     }
     return NgramModel(trie, encoder, facts, [])
 

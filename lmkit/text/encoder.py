@@ -6,7 +6,7 @@ Batches are as `lmkit.model.Batch` says. The length of a sentence's reference te
 
 - for ``whitespace`` and ``word``: its tokens joined by single spaces, in code points,
   plus one for the end of the line (so an empty sentence has 1);
-- for ``char`` and ``byte``: the code points of the line, plus one.
+- for ``char``, ``byte`` and learnt subwords: the code points of the line, plus one.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from lmkit.text.settings import TextSettings
 from lmkit.text.spelling import SpellingModel
 from lmkit.text.stream import TokenStream
 from lmkit.text.tokenizers.base import Tokenizer
+from lmkit.text.tokenizers.making import Unlearnt
 
 BATCH_TOKENS = 500_000
 """A batch of a stream has at most so many tokens, unless one sentence alone has more."""
@@ -108,6 +109,8 @@ class TextEncoder:
     that loads the spelling model when it is first wanted. ``errors`` is what invalid
     UTF-8 does (``"strict"`` raises `TextError`, ``"replace"`` goes on); ``replaced``
     counts what was replaced.
+
+    Raises `UsageError` for settings whose tokenizer has not learnt yet.
     """
 
     def __init__(
@@ -117,6 +120,8 @@ class TextEncoder:
         spelling: SpellingModel | Callable[[], SpellingModel | None] | None = None,
         errors: str = "strict",
     ) -> None:
+        if isinstance(settings.tokenizer, Unlearnt):
+            raise settings.tokenizer.error()
         self.settings = settings
         self.errors = errors
         self.replaced = 0

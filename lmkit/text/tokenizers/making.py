@@ -34,12 +34,13 @@ class Unlearnt(Tokenizer):
         return {"name": self.name, **self.options}
 
     def tokenize(self, text: str) -> list[str]:
-        raise self._error()
+        raise self.error()
 
     def join(self, tokens: Sequence[str]) -> str:
-        raise self._error()
+        raise self.error()
 
-    def _error(self) -> UsageError:
+    def error(self) -> UsageError:
+        """What is wrong with using it as it is."""
         return UsageError(
             f"the tokenizer {self.name} is learnt from a text, and has not seen one",
             f"lmkit train TEXT --tokenizer {self.name}, whose model keeps what was learnt",
