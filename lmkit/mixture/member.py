@@ -79,8 +79,23 @@ def members_of(models: Sequence[LanguageModel], names: Sequence[str]) -> list[Me
                 "so there is no mixture of them",
                 "lmkit train TEXT --tokenizer NAME, with one tokenizer for both",
             )
+        _require_same_learnt(first, first_name, model, name)
         members.append(Member(model, name, _translation(first, first_name, model, name)))
     return members
+
+
+def _require_same_learnt(
+    first: LanguageModel, first_name: str, other: LanguageModel, name: str
+) -> None:
+    """Learnt tokenizers may know the same tokens and cut a text otherwise."""
+    one, two = first.encoder.settings.tokenizer, other.encoder.settings.tokenizer
+    if one == two or (one.vocabulary is None and two.vocabulary is None):
+        return
+    raise UnsupportedError(
+        f"{first_name} and {name} have different tokenizers ({one} and {two}), which cut a text into"
+        " other tokens, so there is no mixture of them",
+        "training both with one tokenizer: the same options and text make the same one",
+    )
 
 
 def _require_distributions(model: LanguageModel, name: str) -> None:
