@@ -92,8 +92,8 @@ def _require_same_learnt(
     if one == two or (one.vocabulary is None and two.vocabulary is None):
         return
     raise UnsupportedError(
-        f"{first_name} and {name} have different tokenizers ({one} and {two}), which cut a text into"
-        " other tokens, so there is no mixture of them",
+        f"{first_name} and {name} have different tokenizers ({one} and {two}), which cut a text"
+        " otherwise, so there is no mixture of them",
         "training both with one tokenizer: the same options and text make the same one",
     )
 

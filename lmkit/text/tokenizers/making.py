@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from inspect import signature
 from typing import Any
 
 from lmkit.errors import UsageError
@@ -53,7 +54,20 @@ def make_tokenizer(name: str, **options: Any) -> Tokenizer:
     Raises `UsageError` for a name that there is not, or options that it does not have.
     """
     kind: type[Tokenizer] = resolve("tokenizer", name)
-    return Unlearnt(kind, options) if kind.learns else kind.learn((), **options)
+    if not kind.learns:
+        return kind.learn((), **options)
+    known = learning_options(kind)
+    if unknown := [option for option in options if option not in known]:
+        raise UsageError(
+            f"the tokenizer {name} has no option {', '.join(unknown)}", f"one of {', '.join(known)}"
+        )
+    return Unlearnt(kind, options)
+
+
+def learning_options(kind: type[Tokenizer]) -> list[str]:
+    """The names of the options of ``kind.learn``."""
+    parameters = signature(kind.learn).parameters.values()
+    return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != "progress"]
 
 
 def as_tokenizer(value: Tokenizer | str | Mapping[str, Any]) -> Tokenizer:
