@@ -176,6 +176,23 @@ class NgramBackend:
         writers[kind](model, path)
 
     @staticmethod
+    def is_arpa(path: str | Path) -> bool:
+        """Whether the file ``path`` is an ARPA file."""
+        from lmkit.ngram.formats import kind_of_file
+
+        return kind_of_file(path) == "arpa"
+
+    @staticmethod
+    def read_arpa(
+        path: str | Path, settings: Any = None, *, progress: Progress | None = None
+    ) -> NgramModel:
+        """The model in the ARPA file ``path``, for text that is cut as ``settings`` say (None: at
+        white space)."""
+        from lmkit.ngram.arpa import read_arpa
+
+        return read_arpa(path, settings, progress)
+
+    @staticmethod
     def open(path: str | Path) -> NgramModel:
         """Open the model file ``path``."""
         from lmkit.ngram.files import open_ngram_model

@@ -67,6 +67,11 @@ def reordered() -> LanguageModel:
     return train(TEXT[:3], 2, "witten-bell", words=words)
 
 
+def other_words() -> LanguageModel:
+    """A model that lacks some of the words, and has some of its own."""
+    return train(["the bird sat on a log", "a bird and <unk> bird", "the log"], 3, "witten-bell")
+
+
 MODELS: dict[str, Callable[[], LanguageModel]] = {
     f"ngram {smoothing} {form} {order}": ngram(smoothing, form, order)
     for smoothing in names("smoothing")
@@ -88,6 +93,13 @@ MODELS["mixture cache"] = mixture(TRIGRAM, cache=True, cache_size=5, cache_decay
 MODELS["mixture cache by context"] = mixture(TRIGRAM, PAIRS, kind="by-context", cache=True)
 MODELS["mixture log-linear cache"] = mixture(TRIGRAM, reordered, kind="log-linear", cache=True)
 MODELS["mixture network"] = mixture(TRIGRAM, network("lstm"), kind="by-context", cache=True)
+MODELS["mixture of other words"] = mixture(TRIGRAM, other_words)
+MODELS["mixture of other words by context"] = mixture(other_words, TRIGRAM, kind="by-context")
+MODELS["mixture of other words log-linear"] = mixture(other_words, TRIGRAM, kind="log-linear")
+MODELS["mixture of other words of three, cache"] = mixture(
+    TRIGRAM, other_words, network("lstm"), cache=True
+)
+MODELS["mixture of other words and a network"] = mixture(other_words, network("lstm"))
 MODELS["mixture of mixtures"] = mixture(mixture(TRIGRAM, PAIRS), reordered)
 """A few models of each backend, by names that begin with the backend's."""
 EACH_MODEL = [
