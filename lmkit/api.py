@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from lmkit.errors import UnsupportedError
+from lmkit.errors import UnsupportedError, UsageError
 from lmkit.files.overwriting import Named, refuse_overwriting
 from lmkit.model import LanguageModel
 from lmkit.registry import resolve
@@ -265,7 +265,7 @@ def resmooth(
     return new
 
 
-@writes(in_place="model")
+@writes("vocabulary", in_place="model")
 def prune(
     model: LanguageModel | str | Path,
     *,
@@ -273,16 +273,39 @@ def prune(
     entropy: float | None = None,
     size: int | None = None,
     cutoffs: Sequence[int] | None = None,
+    vocabulary: str | Path | Sequence[str] | None = None,
+    closed: bool = False,
+    encoding: str | None = None,
+    errors: str = "strict",
 ) -> tuple[list[int], Any]:
-    """A smaller model: by relative entropy, to a number of n-grams, or by count; one of them.
+    """A smaller model: by relative entropy, to a number of n-grams, by count, or with only the
+    words of ``vocabulary`` (a file or words) that it has; one of them.
 
-    Returns the numbers of n-grams before, an order each, and the pruned model.
+    The probability of words that are left out goes to ``<unk>``; with ``closed`` it goes to the
+    words that are left, as does that of ``<unk>``. Either is exact after every history.
+    ``encoding`` and ``errors`` of a file are as in `train`.
+
+    Returns the numbers of n-grams before, an order each, and the pruned model. Raises
+    `UsageError` where none of its words is left.
     """
     old: Any = load(model) if isinstance(model, str | Path) else model
     clock, started = time.monotonic(), datetime.now(UTC)
     pruner = _ability(old, "prune", "it has no n-grams to drop", "an n-gram model")
-    options = {"entropy": entropy, "size": size, "cutoffs": cutoffs and list(cutoffs)}
-    new = pruner(old, entropy=entropy, size=size, cutoffs=cutoffs)
+    options: dict[str, Any] = {
+        "entropy": entropy,
+        "size": size,
+        "cutoffs": cutoffs and list(cutoffs),
+    }
+    words: Sequence[str] | None = None
+    if vocabulary is not None:
+        of_file = isinstance(vocabulary, str | Path)
+        options |= {"vocabulary": str(vocabulary) if of_file else None, "closed": closed}
+        words = vocabulary  # type: ignore[assignment]
+        if isinstance(vocabulary, str | Path):
+            words = read_vocabulary(encoded(vocabulary, encoding), errors)
+    elif closed:
+        raise UsageError("closed is nothing without a vocabulary", "--vocabulary FILE")
+    new = pruner(old, entropy=entropy, size=size, cutoffs=cutoffs, words=words, closed=closed)
     new.runs = [*old.runs, run_record("prune", started, clock, None, options, None)]
     if output is not None:
         new.save(output)

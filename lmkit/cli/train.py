@@ -39,7 +39,7 @@ from lmkit.registry import family, names
 if TYPE_CHECKING:
     from lmkit.model import LanguageModel
 
-VOCABULARY = ("min_count", "vocabulary_size", "vocabulary")
+VOCABULARY = ("min_count", "vocabulary_size", "vocabulary", "closed_vocabulary")
 
 
 @command()
@@ -90,6 +90,12 @@ VOCABULARY = ("min_count", "vocabulary_size", "vocabulary")
         metavar="FILE",
         help="Only the words of FILE, one a line, stay; the others become <unk>.",
     ),
+    click.option(
+        "--closed-vocabulary",
+        is_flag=True,
+        default=None,
+        help="Unknown words are impossible: what <unk> would have goes to the words (n-grams).",
+    ),
 )
 @heading(
     "Beginning with a model",
@@ -137,6 +143,11 @@ def train(
     sources = _texts(console, texts, options)
     if options.get("backend", "ngram") == "ngram":
         check_method_options(options)
+    if "closed_vocabulary" in options and options.get("backend", "ngram") != "ngram":
+        raise UsageError(
+            f"--closed-vocabulary means nothing to the backend {options['backend']}",
+            "leaving it out, or --backend ngram",
+        )
     settle_neural_options(options)
     valid = options.get("valid")
     read: dict[str, Any] = {"encoding": options.get("encoding"), "errors": options["errors"]}

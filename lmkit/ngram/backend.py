@@ -34,13 +34,15 @@ class NgramBackend:
         order: int = DEFAULT_ORDER,
         smoothing: str = DEFAULT_SMOOTHING,
         prune: Sequence[int] = (),
+        closed_vocabulary: bool = False,
         memory: int | None = None,
         progress: Progress | None = None,
         **options: Any,
     ) -> NgramModel:
         """Count ``corpus`` up to ``order`` and smooth with the method named ``smoothing``.
 
-        ``prune``: cutoffs, an order each, as KenLM means them. ``memory``: bound in bytes.
+        ``prune``: cutoffs, an order each, as KenLM means them. ``closed_vocabulary`` gives
+        ``<unk>`` no probability: what it had goes to the words. ``memory``: bound in bytes.
         ``options`` go to the method (`make_smoothing`); those that learn from held-out text
         use ``valid``. Raises `UsageError` for options that are unknown or make no sense.
         """
@@ -58,9 +60,14 @@ class NgramBackend:
             memory=memory,
             progress=step(progress, "counting"),
         )
-        return smooth(
+        model = smooth(
             trie, corpus.encoder, method, valid, cutoffs=cutoffs, memory=memory, progress=progress
         )
+        if closed_vocabulary:
+            from lmkit.ngram.cutting import close_vocabulary
+
+            model = close_vocabulary(model)
+        return model
 
     @staticmethod
     def resmooth(
@@ -135,11 +142,18 @@ class NgramBackend:
         entropy: float | None = None,
         size: int | None = None,
         cutoffs: Sequence[int] | None = None,
+        words: Sequence[str] | None = None,
+        closed: bool = False,
     ) -> NgramModel:
-        """``model`` without the n-grams that matter least, by one of the three measures."""
+        """``model`` without the n-grams that matter least, by one of the three measures, or with
+        only some of its ``words``, the others being unknown or, with ``closed``, impossible."""
         from lmkit.ngram.entropy import prune_by_entropy, prune_to_size
         from lmkit.ngram.pruning import prune_by_cutoffs
 
+        if words is not None:
+            from lmkit.ngram.cutting import cut_to_words
+
+            return cut_to_words(model, words, closed=closed)
         if entropy is not None:
             return prune_by_entropy(model, entropy)
         if size is not None:
