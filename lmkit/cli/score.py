@@ -38,6 +38,13 @@ LINE_COLUMNS = ["line", "tokens", "oovs", "log10_probability", "perplexity", "te
 @model_argument
 @text_argument
 @click.option("--per-token", is_flag=True, help="A row a token instead of a row a line.")
+@click.option(
+    "--ngram",
+    "ngrams",
+    multiple=True,
+    metavar="WORDS",
+    help="Count, probability and backoff weight of an n-gram of MODEL, without TEXT.",
+)
 @heading(
     "To look at",
     click.option(
@@ -106,6 +113,7 @@ def score(
     model: Path,
     text: str | None,
     per_token: bool,
+    ngrams: tuple[str, ...],
     heat: bool,
     explain: bool,
     against: Path | None,
@@ -145,11 +153,21 @@ def score(
 
         lmkit score model.lm text.txt --tsv
         lmkit score model.lm text.txt --per-token
+        lmkit score model.lm --ngram "of the" --json
         lmkit score model.lm text.txt --explain
         lmkit score model.lm text.txt --max-perplexity 500
         lmkit score model.lm text.txt --against other.lm --max-difference -0.1
     """
     bounds = {name: others.pop(name) for name in BOUNDS}
+    if ngrams:
+        from lmkit.cli.one_ngram import refuse_others, write_ngrams
+
+        flags = {"--per-token": per_token, "--heat": heat, "--explain": explain, "--total": total}
+        flags |= {f"--{n.replace('_', '-')}": x is not None for n, x in bounds.items()}
+        flags["--against"] = against is not None
+        refuse_others(text, [name for name, is_given in flags.items() if is_given])
+        write_ngrams(console, model, ngrams, fmt)
+        return
     running = given_running(others)
     filtering = any(bound is not None for bound in bounds.values())
     picture = "--explain" if explain else "--heat" if heat else None
