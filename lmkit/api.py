@@ -312,13 +312,14 @@ def prune(
     return old.trie.sizes, new
 
 
-@writes("path", "valid")
+@writes("path", "valid", "classes")
 def import_model(
     path: str | Path,
     *,
     kind: str | None = None,
     output: str | Path | None = None,
     settings: TextSettings | None = None,
+    classes: str | Path | None = None,
     valid: str | Path | None = None,
     encoding: str | None = None,
     errors: str = "strict",
@@ -328,6 +329,9 @@ def import_model(
     """An n-gram model from an ARPA file (``kind`` ``arpa``), tab-separated counts (``counts``),
     Google's layout (``web1t``) or its n-grams by year (``google-books``, of ``years`` from the
     first to the last); None: told from ``path`` itself.
+
+    ``classes`` are the definitions of the classes that the n-grams of an ARPA file are of, as SRILM
+    has them (`lmkit.classes.definitions`): a model of the backend ``class`` comes of both.
 
     ``settings`` say how text for the model becomes tokens: split at white space by default.
     ``encoding`` and ``errors`` are as in `train`.
@@ -342,11 +346,26 @@ def import_model(
     if isinstance(settings.tokenizer, Unlearnt):
         raise settings.tokenizer.error()
     learning = options if valid is None else {"valid": encoded(valid, encoding), **options}
-    model = read_model_of(path, kind, settings, progress, learning, encoding, errors)
+    model: LanguageModel = read_model_of(path, kind, settings, progress, learning, encoding, errors)
+    sources = [str(path)]
+    if classes is not None:
+        from lmkit.classes.definitions import read_definitions
+        from lmkit.classes.making import make_class_model
+
+        definitions = read_definitions(encoded(classes, encoding), settings, errors)
+        model = make_class_model(_of_ngrams(model), definitions)
+        sources.append(str(classes))
     record = run_record("import", started, clock, None, {"format": kind, **options}, None)
-    model.runs = [{**record, "sources": [str(path)]}]
+    model.runs = [{**record, "sources": sources}]
     if output is not None:
         model.save(output)
+    return model
+
+
+def _of_ngrams(model: Any) -> Any:
+    """``model``, whose tokens may be classes."""
+    if model.facts["smoothing"]["name"] != "arpa":
+        raise UsageError("classes are of an ARPA file, not of counts", "leaving out --classes")
     return model
 
 

@@ -72,6 +72,18 @@ def other_words() -> LanguageModel:
     return train(["the bird sat on a log", "a bird and <unk> bird", "the log"], 3, "witten-bell")
 
 
+def classes(definitions: str) -> LanguageModel:
+    """N-grams of two classes and of words, as from a file of SRILM's."""
+    lines = [
+        "the C1 sat on the C2", "a C1 and C2", "C1 saw C1", "", "C2 <unk> a mat", "the C1 sat"
+    ]  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        lmkit.export_model(train(lines, 3, "witten-bell"), Path(folder) / "classes.arpa")
+        file = Path(folder) / "definitions"
+        file.write_text(definitions, encoding="utf-8")
+        return lmkit.import_model(Path(folder) / "classes.arpa", classes=file)
+
+
 MODELS: dict[str, Callable[[], LanguageModel]] = {
     f"ngram {smoothing} {form} {order}": ngram(smoothing, form, order)
     for smoothing in names("smoothing")
@@ -101,6 +113,13 @@ MODELS["mixture of other words of three, cache"] = mixture(
 )
 MODELS["mixture of other words and a network"] = mixture(other_words, network("lstm"))
 MODELS["mixture of mixtures"] = mixture(mixture(TRIGRAM, PAIRS), reordered)
+MODELS["class"] = lambda: classes("C1 cat\nC1 dog\nC2 0.75 mat\nC2 0.25 log\n")
+MODELS["class ambiguous"] = lambda: classes(
+    "C1 0.5 cat\nC1 0.5 dog\nC2 0.5 mat\nC2 0.25 log\nC2 0.25 dog\nC1 0 on\nC2 0.1 sat\n"
+)
+MODELS["mixture with classes"] = mixture(
+    lambda: classes("C1 cat\nC1 dog\nC2 cat\nC2 bird\n"), TRIGRAM
+)
 """A few models of each backend, by names that begin with the backend's."""
 EACH_MODEL = [
     pytest.param(name, marks=pytest.mark.slow if name.endswith((" 2", " 5")) else ())
