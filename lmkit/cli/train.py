@@ -68,6 +68,14 @@ VOCABULARY = ("min_count", "vocabulary_size", "vocabulary", "closed_vocabulary")
 @text_settings_options()
 @heading(
     "How text becomes tokens (stored in the model)",
+    click.option(
+        "--no-sentence-marks",
+        "sentence_marks",
+        flag_value=False,
+        default=None,
+        type=bool,
+        help="Take the text as one stream, in which no line begins or ends: no <s>, no </s>.",
+    ),
     reading_options,
 )
 @heading(
@@ -234,7 +242,8 @@ def _train(
 
 def _refuse(options: dict[str, Any], names: set[str], flag: str) -> None:
     """Raises `UsageError` where ``options`` hold some of ``names``, which ``flag`` settles."""
-    chosen = [METHOD_FLAGS.get(name, f"--{name.replace('_', '-')}") for name in sorted(names)]
+    flags = {**METHOD_FLAGS, "sentence_marks": "--no-sentence-marks"}
+    chosen = [flags.get(name, f"--{name.replace('_', '-')}") for name in sorted(names)]
     if chosen:
         raise UsageError(
             f"{', '.join(chosen)} cannot be given with {flag}: MODEL has settled that",

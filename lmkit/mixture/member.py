@@ -145,6 +145,7 @@ def _require_distributions(model: LanguageModel, name: str) -> None:
             f"{name} gives scores, not probabilities, so it cannot be part of a mixture",
             "a model that was trained with another smoothing",
         )
+    model.require_sentence_marks(f"{name} cannot be part of a mixture")
     try:
         model.next_log_probs(model.start(1))
     except UnsupportedError as error:

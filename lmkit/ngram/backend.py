@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from lmkit.errors import UsageError
+from lmkit.model import EOS, UNK
 from lmkit.ngram.model import NgramModel
 from lmkit.ngram.trie import Level, Trie
 
@@ -42,7 +43,8 @@ class NgramBackend:
         """Count ``corpus`` up to ``order`` and smooth with the method named ``smoothing``.
 
         ``prune``: cutoffs, an order each, as KenLM means them. ``closed_vocabulary`` gives
-        ``<unk>`` no probability: what it had goes to the words. ``memory``: bound in bytes.
+        ``<unk>`` no probability: what it had goes to the words; so it is with ``</s>`` where the
+        text has no sentence marks. ``memory``: bound in bytes.
         ``options`` go to the method (`make_smoothing`); those that learn from held-out text
         use ``valid``. Raises `UsageError` for options that are unknown or make no sense.
         """
@@ -57,16 +59,20 @@ class NgramBackend:
             corpus.chunks(),
             order,
             len(corpus.vocabulary),
+            marks=corpus.settings.sentence_marks,
             memory=memory,
             progress=step(progress, "counting"),
         )
         model = smooth(
             trie, corpus.encoder, method, valid, cutoffs=cutoffs, memory=memory, progress=progress
         )
-        if closed_vocabulary:
-            from lmkit.ngram.cutting import close_vocabulary
+        never = [UNK] if closed_vocabulary else []
+        if not corpus.settings.sentence_marks:
+            never.append(EOS)
+        if never:
+            from lmkit.ngram.cutting import without_tokens
 
-            model = close_vocabulary(model)
+            model = without_tokens(model, never)
         return model
 
     @staticmethod

@@ -54,16 +54,14 @@ def cut_to_words(model: NgramModel, words: Iterable[str], *, closed: bool = Fals
     return _cut(model, keep, [UNK] if closed else [], {"words": count, "closed": closed})
 
 
-def close_vocabulary(model: NgramModel) -> NgramModel:
-    """``model`` given that no word is unknown: p(<unk>|h) is 0, and the others sum to one."""
-    keep = np.ones(len(model.vocabulary), bool)
-    return _cut(model, keep, [UNK], {"closed": True})
+def without_tokens(model: NgramModel, tokens: list[int]) -> NgramModel:
+    """``model`` given that none of ``tokens`` comes: they stay in its vocabulary with no
+    probability, and the others sum to one.
 
-
-def without_tokens(model: NgramModel, tokens: list[int], why: dict[str, Any]) -> NgramModel:
-    """``model`` given that none of ``tokens`` comes, which stay in its vocabulary; ``why`` is what
-    `lmkit info` says of it."""
-    return _cut(model, np.ones(len(model.vocabulary), bool), tokens, why)
+    Raises `UnsupportedError` where the model does not back off to shorter contexts.
+    """
+    names = [model.vocabulary.tokens[token] for token in tokens]
+    return _cut(model, np.ones(len(model.vocabulary), bool), tokens, {"impossible": names})
 
 
 def _cut(model: NgramModel, keep: Flags, never: list[int], why: dict[str, Any]) -> NgramModel:

@@ -138,6 +138,8 @@ class NgramModel(LanguageModel):
         log_probs = self._log_probs(1, tokens)
         matched = np.ones(len(tokens), np.int16)
         places, rows = np.arange(len(tokens)), tokens.astype(np.int64)
+        if not self._marks:
+            rows[begins] = -1
         if state is not None and len(begins):
             rows[0] = state.rows[0, 0] if self.order > 1 else rows[0]
         history = [rows[-1] if len(rows) else BOS]
@@ -167,8 +169,13 @@ class NgramModel(LanguageModel):
         """How many tokens of history, ``<s>`` with them, each position has."""
         lengths = np.diff(np.append(begins, len(tokens)))
         depth = np.arange(len(tokens)) - np.repeat(begins, lengths)
+        first = 1 if state is None else int(state.lengths[0])
+        if not self._marks:
+            # What stands for <s> is nothing.
+            depth -= 1
+            first += state is not None
         if state is not None and len(begins):
-            depth[: lengths[0]] += int(state.lengths[0]) - 1
+            depth[: lengths[0]] += first - 1
         return depth
 
     def _back_off(
@@ -200,7 +207,15 @@ class NgramModel(LanguageModel):
 
     # -- one token after the other ----------------------------------------------------------
 
+    @property
+    def _marks(self) -> bool:
+        """Whether sentences begin with ``<s>``."""
+        marks: bool = self.encoder.settings.sentence_marks
+        return marks
+
     def start(self, batch_size: int) -> NgramState:
+        if not self._marks:
+            return self.empty(batch_size)
         rows = np.full((batch_size, self.order - 1), -1, np.int64)
         rows[:, :1] = BOS
         return NgramState(rows, np.full(batch_size, min(1, self.order - 1)))

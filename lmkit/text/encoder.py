@@ -90,7 +90,12 @@ class _Known:
         if not len(numbers):
             return Batch(ids, offsets, None, np.zeros(0, np.int64))
         widths = np.add.reduceat(self._widths.values[numbers], offsets[:-1], dtype=np.int64)
-        return Batch(ids, offsets, self._unknown(numbers, ids), np.maximum(widths, 1))
+        widths = np.maximum(widths, 1)
+        if not self.stream.settings.sentence_marks:
+            inside = numbers != EOS
+            numbers, ids = numbers[inside], ids[inside]
+            offsets = offsets - np.arange(len(offsets))
+        return Batch(ids, offsets, self._unknown(numbers, ids), widths)
 
     def _unknown(self, numbers: NDArray[np.int32], ids: NDArray[np.int32]) -> UnknownWords | None:
         positions = np.flatnonzero(ids == UNK)
@@ -204,6 +209,8 @@ class TextEncoder:
 
         Where sentences are not lines, only an empty line ends one."""
         known, numbers = self._numbers(self._prompt_lines(text), False)
+        if not self.settings.sentence_marks:
+            return known.ids(numbers[numbers != EOS])
         return known.ids(numbers[:-1])
 
     def continued(self, prompt: str, ids: Sequence[int] | NDArray[np.integer]) -> str:

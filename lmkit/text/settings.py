@@ -41,7 +41,8 @@ class TextSettings:
     ``<s>`` or ``</s>`` in the text is: an error, an ordinary word, an unknown word, or
     (``drop``) a mark between sentences, which is no part of the text. With a ``pre_tokenizer``,
     a tokenizer of words, ``tokenizer`` reads that one's tokens with single spaces between them
-    in place of the text. ``rules``: see `RULES`.
+    in place of the text. ``rules``: see `RULES`. Without ``sentence_marks`` the text is one stream:
+    no token begins or ends a line.
 
     Raises `UsageError` where a value is none of the known names.
     """
@@ -54,6 +55,7 @@ class TextSettings:
     special_tokens: str = "error"
     pre_tokenizer: Tokenizer | None = None
     rules: int = RULES
+    sentence_marks: bool = True
 
     if TYPE_CHECKING:  # names are taken too
 
@@ -67,6 +69,7 @@ class TextSettings:
             special_tokens: str = "error",
             pre_tokenizer: Tokenizer | str | None = None,
             rules: int = RULES,
+            sentence_marks: bool = True,
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -79,12 +82,18 @@ class TextSettings:
             ("special_tokens", SPECIAL_TOKENS),
             ("lowercase", (False, True, *LANGUAGES)),
             ("rules", tuple(range(1, RULES + 1))),
+            ("sentence_marks", (True, False)),
         ):
             if (value := getattr(self, name)) not in known:
                 raise UsageError(
                     f"{name.replace('_', '-')} cannot be {value!r}",
                     f"one of {', '.join(map(str, known))}",
                 )
+        if not self.sentence_marks and self.segment != "line":
+            raise UsageError(
+                f"without sentence marks there are no sentences, so {self.segment}s cannot be some",
+                "leaving out --segment or --no-sentence-marks",
+            )
         same = tokenizer.with_rules(1) == tokenizer.with_rules(RULES) and not tokenizer.reads_bytes
         if same and not self.lowercase:
             object.__setattr__(self, "rules", RULES)  # which have always been the same for these
@@ -118,6 +127,8 @@ class TextSettings:
             del values["pre_tokenizer"]
         else:
             values["pre_tokenizer"] = written(self.pre_tokenizer)
+        if self.sentence_marks:
+            del values["sentence_marks"]
         return values
 
     @classmethod
