@@ -1,4 +1,4 @@
-"""Models without sentence marks, or without ``<unk>``, in KenLM: their ARPA files score the same."""
+"""Models without sentence marks, or without ``<unk>``: KenLM scores their ARPA files the same."""
 
 from __future__ import annotations
 
