@@ -65,7 +65,7 @@ def prune(
     encoding: str | None,
     errors: str,
 ) -> None:
-    """Drop n-grams that a model can do without, or words.
+    """Drop n-grams that a model can do without.
 
     By relative entropy, to a size, by count, or to a word list: one of the four. All but
     the third, which needs the model's counts, work on every model with backoff weights,

@@ -288,7 +288,7 @@ def _perplexity(log_probs: Floats) -> float | None:
 def _notes(model: MixtureModel) -> list[str]:
     first, *others = model.members
     settings = first.model.encoder.settings
-    size = len(model.vocabulary)
+    size = len(model.vocabulary) - 3
     lacking = [
         f"{one.name} lacks {one.lacks:,} of {size:,} words of all models, which share its <unk>"
         for one in model.members

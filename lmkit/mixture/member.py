@@ -115,8 +115,12 @@ def joint_encoder(members: Sequence[Member]) -> Encoder:
     first = members[0].model
     if members[0].into is None:
         return first.encoder
-    tokens = list(dict.fromkeys(t for one in members for t in one.model.vocabulary.tokens))
-    return with_vocabulary(first.encoder, Vocabulary(tokens, limited=True))
+    vocabularies = [one.model.vocabulary for one in members]
+    tokens = list(dict.fromkeys(t for one in vocabularies for t in one.tokens))
+    joint = Vocabulary(tokens, np.zeros(len(tokens), np.int64), limited=True)
+    for one in vocabularies:
+        joint.counts[joint.ids_of(one.tokens)] += np.asarray(one.counts)
+    return with_vocabulary(first.encoder, joint)
 
 
 def with_vocabulary(encoder: Any, vocabulary: Any) -> Encoder:

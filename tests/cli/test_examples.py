@@ -23,6 +23,7 @@ def workplace(tmp_path, small_model, skipping_model, small_text, monkeypatch):
     (tmp_path / "text.txt").write_bytes(small_text.read_bytes())
     (tmp_path / "more.txt").write_bytes(small_text.read_bytes())
     (tmp_path / "model.lm").write_bytes(small_model.read_bytes())
+    (tmp_path / "words.txt").write_text("w1\nw2\nw3\n", encoding="utf-8")
     (tmp_path / "pairs.tsv").write_text("w1x\tw1\nw22\tw2\t3\n", encoding="utf-8")
     (tmp_path / "other.lm").write_bytes(skipping_model.read_bytes())
     monkeypatch.chdir(tmp_path)

@@ -138,6 +138,16 @@ def test_weights_are_fitted_to_the_words_of_all(tmp_path: Path) -> None:
         assert other.perplexity(valid).perplexity >= best - 1e-6
 
 
+def test_words_were_seen_as_often_as_in_all_texts() -> None:
+    """Correction asks how often: as of a model of all the texts."""
+    one, other, _ = models()
+    vocabulary = lmkit.mix([one, other], weights=[0.5, 0.5]).vocabulary
+    found = dict(zip(vocabulary.tokens, vocabulary.counts.tolist(), strict=True))
+    assert found == {
+        "<unk>": 2, "<s>": 8, "</s>": 8, "a": 7, "b": 4, "c": 2, "d": 4, "e": 2
+    }  # fmt: skip
+
+
 def test_what_is_drawn_has_the_words_of_all() -> None:
     mixture = lmkit.mix(models(), weights=[0.3, 0.3, 0.4])
     drawn = " ".join(one.text for one in mixture.generate(200, seed=1))
