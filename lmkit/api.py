@@ -92,14 +92,12 @@ def train(
     trainer = resolve("backend", backend)
     if tables:
         _require_tables(backend)
-    if isinstance(vocabulary, str | Path):
-        vocabulary = read_vocabulary(encoded(vocabulary, encoding), errors)
     corpus = build_corpus(
         [encoded(text, encoding) for text in texts],
         settings,
         min_count=min_count,
         vocabulary_size=vocabulary_size,
-        vocabulary=vocabulary,
+        vocabulary=_words(vocabulary, encoding, errors),
         errors=errors,
         memory=memory,
         progress=reading(progress),
@@ -175,6 +173,15 @@ def train_on(
     if output is not None:
         new.save(output)
     return new
+
+
+def _words(
+    vocabulary: str | Path | Sequence[str] | None, encoding: str | None, errors: str
+) -> Sequence[str] | None:
+    """The words of a file, or these words."""
+    if isinstance(vocabulary, str | Path):
+        return read_vocabulary(encoded(vocabulary, encoding), errors)
+    return vocabulary
 
 
 def _replaced(*texts: Corpus | None) -> int | None:
@@ -281,9 +288,8 @@ def prune(
     """A smaller model: by relative entropy, to a number of n-grams, by count, or with only the
     words of ``vocabulary`` (a file or words) that it has; one of them.
 
-    The probability of words that are left out goes to ``<unk>``; with ``closed`` it goes to the
-    words that are left, as does that of ``<unk>``. Either is exact after every history.
-    ``encoding`` and ``errors`` of a file are as in `train`.
+    The probability of words that are left out goes to ``<unk>``, or with ``closed``, as that of
+    ``<unk>``, to the words that are left. ``encoding`` and ``errors`` are as in `train`.
 
     Returns the numbers of n-grams before, an order each, and the pruned model. Raises
     `UsageError` where none of its words is left.
@@ -291,21 +297,14 @@ def prune(
     old: Any = load(model) if isinstance(model, str | Path) else model
     clock, started = time.monotonic(), datetime.now(UTC)
     pruner = _ability(old, "prune", "it has no n-grams to drop", "an n-gram model")
-    options: dict[str, Any] = {
-        "entropy": entropy,
-        "size": size,
-        "cutoffs": cutoffs and list(cutoffs),
-    }
-    words: Sequence[str] | None = None
-    if vocabulary is not None:
-        of_file = isinstance(vocabulary, str | Path)
-        options |= {"vocabulary": str(vocabulary) if of_file else None, "closed": closed}
-        words = vocabulary  # type: ignore[assignment]
-        if isinstance(vocabulary, str | Path):
-            words = read_vocabulary(encoded(vocabulary, encoding), errors)
-    elif closed:
+    if closed and vocabulary is None:
         raise UsageError("closed is nothing without a vocabulary", "--vocabulary FILE")
-    new = pruner(old, entropy=entropy, size=size, cutoffs=cutoffs, words=words, closed=closed)
+    options: dict[str, Any] = {"entropy": entropy, "size": size}
+    options["cutoffs"] = cutoffs and list(cutoffs)
+    words = _words(vocabulary, encoding, errors)
+    new = pruner(old, **options, words=words, closed=closed)
+    of_file = isinstance(vocabulary, str | Path)
+    options |= {"vocabulary": str(vocabulary) if of_file else None, "closed": closed or None}
     new.runs = [*old.runs, run_record("prune", started, clock, None, options, None)]
     if output is not None:
         new.save(output)
@@ -330,9 +329,7 @@ def import_model(
     Google's layout (``web1t``) or its n-grams by year (``google-books``, of ``years`` from the
     first to the last); None: told from ``path`` itself.
 
-    ``classes`` are the definitions of the classes that the n-grams of an ARPA file are of, as SRILM
-    has them (`lmkit.classes.definitions`): a model of the backend ``class`` comes of both.
-
+    ``classes``: definitions, as SRILM's, of the classes that the n-grams of an ARPA file are of.
     ``settings`` say how text for the model becomes tokens: split at white space by default.
     ``encoding`` and ``errors`` are as in `train`.
     ``options`` of counts are those of training: ``order``, ``smoothing`` and its own, which may
@@ -346,26 +343,15 @@ def import_model(
     if isinstance(settings.tokenizer, Unlearnt):
         raise settings.tokenizer.error()
     learning = options if valid is None else {"valid": encoded(valid, encoding), **options}
-    model: LanguageModel = read_model_of(path, kind, settings, progress, learning, encoding, errors)
-    sources = [str(path)]
-    if classes is not None:
-        from lmkit.classes.definitions import read_definitions
-        from lmkit.classes.making import make_class_model
-
-        definitions = read_definitions(encoded(classes, encoding), settings, errors)
-        model = make_class_model(_of_ngrams(model), definitions)
-        sources.append(str(classes))
+    model: Any = read_model_of(path, kind, settings, progress, learning, encoding, errors)
     record = run_record("import", started, clock, None, {"format": kind, **options}, None)
-    model.runs = [{**record, "sources": sources}]
+    model.runs = [{**record, "sources": [str(path)]}]
+    if classes is not None:
+        from lmkit.classes.making import with_classes
+
+        model = with_classes(model, classes, encoding, errors)
     if output is not None:
         model.save(output)
-    return model
-
-
-def _of_ngrams(model: Any) -> Any:
-    """``model``, whose tokens may be classes."""
-    if model.facts["smoothing"]["name"] != "arpa":
-        raise UsageError("classes are of an ARPA file, not of counts", "leaving out --classes")
     return model
 
 

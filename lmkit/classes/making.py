@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
-from lmkit.classes.definitions import Definitions
+from lmkit.classes.definitions import Definitions, read_definitions
 from lmkit.classes.model import ClassModel, Edges
 from lmkit.errors import UnsupportedError, UsageError
 from lmkit.ngram.model import NgramModel
 from lmkit.text.encoder import TextEncoder
+from lmkit.text.encodings import encoded
 from lmkit.text.vocabulary import SPECIAL, Vocabulary
 
 EXAMPLES = 3
+
+
+def with_classes(
+    inner: NgramModel, classes: str | Path, encoding: str | None = None, errors: str = "strict"
+) -> ClassModel:
+    """The model of the n-grams ``inner``, from an ARPA file, and of the definitions in the file
+    ``classes``. Raises what reading these raises, and what `make_class_model` does."""
+    if inner.facts["smoothing"]["name"] != "arpa":
+        raise UsageError("classes are of an ARPA file, not of counts", "leaving out --classes")
+    source = encoded(classes, encoding)
+    definitions = read_definitions(source, inner.encoder.settings, errors)
+    model = make_class_model(inner, definitions)
+    model.runs = [{**run, "sources": [*run["sources"], str(classes)]} for run in inner.runs]
+    return model
 
 
 def make_class_model(inner: NgramModel, definitions: Definitions) -> ClassModel:
