@@ -7,7 +7,7 @@ methods are stored in this form too: their probabilities are mixed once, at trai
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -162,6 +162,17 @@ class NgramModel(LanguageModel):
         words[begins] = False
         final = self._state_after(tokens, history, depth)
         return log_probs[words], matched[words], final
+
+    @property
+    def running(self) -> Callable[..., LanguageModel] | None:
+        """This model reading a running text (`lmkit.ngram.running.RunningNgrams`), if it is one of
+        a stream; None for one of sentences, which carries nothing from one to the next."""
+        return None if self._marks else self._running
+
+    def _running(self, **options: Any) -> LanguageModel:
+        from lmkit.ngram.running import RunningNgrams
+
+        return RunningNgrams(self, **options)
 
     def _depths(
         self, tokens: NDArray[np.int32], begins: NDArray[np.int64], state: NgramState | None

@@ -187,6 +187,19 @@ def test_the_file(model: ClassModel, folder: Path) -> None:
     assert loaded.generate(3, seed=1) == model.generate(3, seed=1)
 
 
+def test_a_class_may_have_unknown_words(folder: Path) -> None:
+    (folder / "definitions").write_text("DAY 0.9 monday\nDAY 0.1 <unk>\n", encoding="utf-8")
+    model = imported(folder)
+    # on: <s> on.  nobody: on <unk> backs off, or on DAY after <s> on.
+    known = 10**-0.1 * 0.1
+    unknown = 10 ** (-0.1 - 0.4 - 2)
+    assert np.exp(model.score("on nobody")[0][1]) == pytest.approx(known + unknown, rel=1e-6)
+    model.save(folder / "model.lm")
+    np.testing.assert_array_equal(
+        lmkit.load(folder / "model.lm").score(LINES)[0], model.score(LINES)[0]
+    )
+
+
 def test_a_word_list_that_does_not_fit_is_damage(model: ClassModel, folder: Path) -> None:
     model.edges.words[0] = 4
     model.save(folder / "model.lm")

@@ -95,6 +95,21 @@ def test_perplexity_is_of_words(text: Path) -> None:
     assert figures.srilm_ppl1 == figures.srilm_ppl == pytest.approx(figures.perplexity)
 
 
+def test_a_running_text_is_read_as_in_training(text: Path, tmp_path: Path) -> None:
+    """Line ends say nothing, wherever a batch ends."""
+    model = trained(text)
+    whole = model.score(" ".join(LINES))[0]
+    assert model.running is not None
+    reader = model.running()
+    found = np.concatenate(
+        [reader.score(LINES[:2])[0], reader.score([""])[0], reader.score(LINES[2:])[0]]
+    )
+    np.testing.assert_allclose(found, whole, atol=1e-12)
+    with pytest.raises(UnsupportedError, match="n-grams have no cache"):
+        model.running(cache=5)
+    assert lmkit.train(text, order=2, smoothing="katz").running is None  # type: ignore[attr-defined]
+
+
 def test_samples_do_not_end(text: Path) -> None:
     model = trained(text)
     for sample in model.generate(5, max_tokens=30, seed=1):
