@@ -81,6 +81,8 @@ def _check_edges(edges: Edges, tags: int, words: int) -> None:
     good = good and bool((np.diff(edges.words) >= 0).all())
     good = good and np.array_equal(np.unique(edges.words), np.arange(words))
     good = good and edges.log_probs.dtype == np.float64 and bool((edges.log_probs <= 0).all())
-    marks = edges.words.searchsorted([UNK, BOS, EOS]) if good else []
-    if not good or edges.tags[marks].tolist() != [UNK, BOS, EOS]:
+    if good:
+        marks = edges.words.searchsorted([UNK, BOS, EOS])
+        good = edges.tags[marks].tolist() == [UNK, BOS, EOS]
+    if not good:
         raise ValueError("its classes and words do not fit together")
