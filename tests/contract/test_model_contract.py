@@ -134,8 +134,12 @@ MODELS["mixture with classes"] = mixture(
     lambda: classes("C1 cat\nC1 dog\nC2 cat\nC2 bird\n"), TRIGRAM
 )
 """A few models of each backend, by names that begin with the backend's."""
+SECOND_LOOK = (
+    *(" 2", " 5", "words by context", "words log-linear", "of three, cache"),
+    *("closed without marks", "with classes", "class"),
+)
 EACH_MODEL = [
-    pytest.param(name, marks=pytest.mark.slow if name.endswith((" 2", " 5")) else ())
+    pytest.param(name, marks=pytest.mark.slow if name.endswith(SECOND_LOOK) else ())
     for name in MODELS
 ]
 """Their names; what orders 1 and 3 of the n-grams say is enough for a quick look."""

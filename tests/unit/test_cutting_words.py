@@ -51,6 +51,7 @@ def check(model: NgramModel, words: Sequence[str]) -> None:
         assert sum(found.values()) == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.slow
 @given(texts(), st.sampled_from(METHODS), st.integers(1, 4), st.sets(st.sampled_from("abcde")))
 def test_what_is_left_out_goes_to_unk_or_to_the_others(
     lines: list[str], method: str, order: int, words: set[str]
