@@ -290,7 +290,8 @@ def _notes(model: MixtureModel) -> list[str]:
     settings = first.model.encoder.settings
     size = len(model.vocabulary) - 3
     lacking = [
-        f"{one.name} lacks {one.lacks:,} of {size:,} words of all models, which share its <unk>"
+        f"{one.name} lacks {one.lacks:,} of {size:,} {one.model.unit}s of all models, which share "
+        "its <unk>"
         for one in model.members
         if one.lacks
     ]

@@ -11,6 +11,7 @@ import pytest
 
 import lmkit
 from lmkit.errors import UnsupportedError, UsageError
+from lmkit.evaluate.difference import CrossEntropyDifference
 from lmkit.model import BOS, EOS, UNK, Batch
 from lmkit.ngram.model import NgramModel
 from lmkit.text.settings import TextSettings
@@ -163,6 +164,11 @@ class TestRefusals:
             lmkit.Corrector(model)
         with pytest.raises(UnsupportedError, match="told that </s> never comes"):
             lmkit.append(model, text)
+
+    def test_the_difference_from_a_model_of_sentences(self, text: Path) -> None:
+        other = lmkit.train(text, settings=TextSettings("whitespace"), order=2)
+        with pytest.raises(UnsupportedError, match="only one was trained with --no-sentence-marks"):
+            CrossEntropyDifference(trained(text), other)
 
     def test_sentences(self) -> None:
         with pytest.raises(UsageError, match="there are no sentences, so paragraphs"):
