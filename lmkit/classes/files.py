@@ -17,7 +17,6 @@ from lmkit.store.facts import NOTES, TEXT, VOCABULARY, check, integer, record
 from lmkit.store.modelfile import ModelReader, ModelWriter
 from lmkit.store.vocabulary import StoredVocabulary
 from lmkit.text.encoder import TextEncoder
-from lmkit.text.settings import TextSettings
 
 if TYPE_CHECKING:
     from lmkit.classes.model import ClassModel, Edges
@@ -33,7 +32,7 @@ def save_class_model(model: ClassModel, path: str | Path) -> None:
         writer.meta(
             {
                 "backend": model.backend,
-                "text": model.encoder.settings.as_dict(),
+                "text": model.encoder.settings.as_dict(tables=False),
                 "vocabulary_size": len(vocabulary),
                 "vocabulary_limited": vocabulary.limited,
                 **model.facts,
@@ -65,8 +64,7 @@ def open_class_model(path: str | Path) -> ClassModel:
         ]
         edges = Edges(*columns)
         _check_edges(edges, inner.trie[1].size, meta["vocabulary_size"])
-        settings = TextSettings.from_dict(meta["text"])
-        encoder = TextEncoder(settings, StoredVocabulary(reader))
+        encoder = TextEncoder(inner.encoder.settings, StoredVocabulary(reader))
         facts = {key: meta[key] for key in ("classes", "notes")}
         return ClassModel(inner, encoder, edges, facts, reader.runs())
 

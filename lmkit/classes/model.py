@@ -209,7 +209,7 @@ class ClassModel(LanguageModel):
             "classes of a word": self._most_classes,
             "ngrams": inner["ngrams"],
             "normalised": self.normalised,
-            "text": self.encoder.settings.as_dict(),
+            "text": self.encoder.settings.as_dict(tables=False),
             "notes": [*inner["notes"], *self.facts["notes"]],
         }
 
