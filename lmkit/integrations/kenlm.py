@@ -15,7 +15,6 @@ from __future__ import annotations
 import os
 import re
 import runpy
-import shlex
 import sys
 from collections.abc import Iterator
 from functools import total_ordering
@@ -167,7 +166,7 @@ class Model:
         name = os.path.abspath(os.fsdecode(path))
         self.path = os.fsencode(name)
         """The absolute path; bytes, as KenLM has it."""
-        self._walk = _walk_through(Path(name))
+        self._walk = walk_through(*_opened(Path(name)))
         if config is not None and config.load_method in (LoadMethod.READ, LoadMethod.PARALLEL_READ):
             self._walk.load()
         self._encoder: Any = None
@@ -274,33 +273,39 @@ def install() -> None:
     sys.modules["kenlm"] = sys.modules[Model.__module__]
 
 
-def _walk_through(path: Path) -> Walk:
+def walk_through(model: AnyModel, bos_score: float = LOG10_ZERO) -> Walk:
+    """What `Model` goes through ``model`` with; ``bos_score`` is log10 p(``<s>``). Raises
+    `UnsupportedError` for a model that has no next word."""
     from lmkit.ngram.model import NgramModel
 
-    try:
-        model, bos = _opened(path)
-    except LmkitError as error:
-        raise ModelError(error.message, error.hint) from error
     if isinstance(model, NgramModel):
         from lmkit.integrations.ngram_walk import DeepNgramWalk, NgramWalk
 
         deep = model.form in ("constant", "floor")
-        return DeepNgramWalk(model, bos) if deep else NgramWalk(model, bos)
+        return DeepNgramWalk(model, bos_score) if deep else NgramWalk(model, bos_score)
     from lmkit.integrations.model_walk import ModelWalk
 
     return ModelWalk(model)
 
 
 def _opened(path: Path) -> tuple[AnyModel, float]:
-    """The model in ``path``, and log10 p(``<s>``) in its file."""
-    from lmkit.store.modelfile import is_model_file, kind_of_file
+    """The model in ``path``, and log10 p(``<s>``) in its file. Raises `ModelError`."""
+    from lmkit.store.modelfile import is_model_file
 
-    if is_model_file(path):
+    try:
+        if not is_model_file(path):
+            return _read_arpa(path), _bos_score(path)
         from lmkit.store.components import open_model
 
         return open_model(path), LOG10_ZERO
+    except LmkitError as error:
+        raise ModelError(error.message, error.hint) from error
+
+
+def _read_arpa(path: Path) -> AnyModel:
     from lmkit.ngram.arpa import read_arpa
     from lmkit.signatures import ARPA
+    from lmkit.store.modelfile import kind_of_file
 
     kind = kind_of_file(path)
     if kind not in (None, ARPA):
@@ -308,7 +313,7 @@ def _opened(path: Path) -> tuple[AnyModel, float]:
             f"{path} is neither a model nor an ARPA file but {kind.what}", kind.hint(path)
         )
     try:
-        return read_arpa(path), _bos_score(path)
+        return read_arpa(path)
     except FormatError as error:
         if kind is ARPA:
             raise
