@@ -158,9 +158,6 @@ def main() -> None:
             "lmkit, ARPA": ("lmkit", arpa),
             "lmkit, model file": ("lmkit", folder / "model.lm"),
         }
-        binary = arpa.with_suffix(".binary")
-        if binary.exists():
-            columns = {"kenlm, binary": ("kenlm", binary), **columns}
         if importlib.util.find_spec("kenlm") is None:
             columns = {key: value for key, value in columns.items() if value[0] == "lmkit"}
         runs: dict[str, list[dict[str, float]]] = {key: [] for key in columns}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import pickle
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import cached_property
 from hashlib import blake2b
@@ -22,11 +23,14 @@ from lmkit.errors import UnsupportedError
 from lmkit.integrations.walking import LN10, LOG10_ZERO, Step, Walk
 from lmkit.mixture.model import MixtureModel
 from lmkit.model import LanguageModel
+from lmkit.neural.blas import one_thread
 from lmkit.ngram.model import NgramModel
 from lmkit.ngram.trie import MOST_ORDER
 
 KEPT_BYTES = 1 << 26
 """Of the states that are kept, and of the next-token distributions."""
+WHOLE = 1 << 14
+"""So many words cost a network about as much as one of them."""
 NULL = "BeginSentenceWrite in place of NullContextWrite, or bos=True"
 
 
@@ -72,6 +76,8 @@ class ModelWalk(Walk):
     def __init__(self, model: LanguageModel) -> None:
         state = model.start(1)  # raises what a model without states has to say
         super().__init__(model, Place(self._key(state, b""), 1, state))
+        self._limited = model.context_length is not None
+        """Whether it has n-grams alone, which are asked for one word at a time."""
         self._most_states = max(64, KEPT_BYTES // len(pickle.dumps(state)))
         self._states = 0
         self._most_distributions = max(8, KEPT_BYTES // (8 * len(model.vocabulary)))
@@ -110,6 +116,10 @@ class ModelWalk(Walk):
     def _step(self, place: Any, token: int) -> Step:
         if token == BOS:
             return LOG10_ZERO, self.start, 1, False
+        with nullcontext() if self._limited else one_thread():
+            return self._taken(place, token)
+
+    def _taken(self, place: Place, token: int) -> Step:
         score = self._log_prob(place, token) / LN10
         length = min(place.depth + 1, self.order)
         if token == EOS:
@@ -149,9 +159,9 @@ class ModelWalk(Walk):
         known = self._distributions.get(place.key)
         place.asked += 1
         if known is None:
-            if self.model.context_length is not None or place.asked == 1:
+            if self._limited or (place.asked == 1 and len(self.model.vocabulary) > WHOLE):
                 return float(self.model.log_probs_of(state, np.array([[token]]))[0, 0])
-            # What a second word is asked of is asked more; selecting keeps it out of the state.
+            # Where a second word is asked there will be more; `select` keeps it out of the state.
             known = self.model.next_log_probs(state.select([0]))[0]
             self._distributions[place.key] = known
             if len(self._distributions) > self._most_distributions:

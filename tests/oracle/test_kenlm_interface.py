@@ -102,12 +102,12 @@ their own, and <unk>. It counts them as matched, and tells states by them that h
 @pytest.fixture(scope="module", params=[*LIKE_LMPLZ, *OTHER_FILES])
 def pair(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, kenlm: ModuleType
-) -> Iterator[tuple[Any, Any]]:
+) -> tuple[Any, Any]:
     """The same file in both packages."""
     path = write_model(tmp_path_factory.mktemp("models"), request.param)
     config = kenlm.Config()
     config.show_progress = False
-    yield kenlm.Model(str(path), config), ours.Model(str(path))
+    return kenlm.Model(str(path), config), ours.Model(str(path))
 
 
 def adds(model: Any) -> bool:
@@ -230,7 +230,7 @@ def test_the_same_names_and_arguments(kenlm: ModuleType, tmp_path: Path) -> None
         one = package.LanguageModel(path=str(path), config=config)
         assert isinstance(one, package.Model)
         assert repr(package.FullScoreReturn(-1.0, 2, True)) == "FullScoreReturn(-1.0, 2, True)"
-        with pytest.raises(OSError):
+        with pytest.raises(OSError, match="missing"):
             package.Model(str(tmp_path / "missing.arpa"))
         with pytest.raises(TypeError):
             pickle.dumps(package.State())
