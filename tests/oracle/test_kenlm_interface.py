@@ -11,7 +11,6 @@ import gzip
 import math
 import pickle
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
