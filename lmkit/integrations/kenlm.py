@@ -41,7 +41,9 @@ __all__ = [
 END = "</s>"
 _WORD = re.compile(r"[^ \t\n\r\x0b\x0c]+")
 """What KenLM cuts a sentence into: it knows no white space outside ASCII."""
-_BOS = re.compile(rb"^[ \t]*(\S+)[ \t]+<s>(?:[ \t\r]|$)", re.MULTILINE)
+_BOS = re.compile(
+    rb"^[ \t]*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|-inf)[ \t]+<s>(?:[ \t\r]|$)", re.M | re.I
+)
 _BIGRAMS = b"\\2-grams:"
 
 
@@ -329,9 +331,10 @@ def _bos_score(path: Path) -> float:
     from lmkit.text.reading import TextReader
 
     for chunk in TextReader(path, arpa=True):
-        if found := _BOS.search(chunk.data):
+        unigrams, end, _ = chunk.data.partition(_BIGRAMS)
+        if found := _BOS.search(unigrams):
             return float(found[1])
-        if _BIGRAMS in chunk.data:
+        if end:
             break
     return LOG10_ZERO
 

@@ -13,6 +13,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from functools import cached_property
 from hashlib import blake2b
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,7 @@ class ModelWalk(Walk):
         """Whether it has n-grams alone, which are asked for one word at a time."""
         self._most_states = max(64, KEPT_BYTES // len(pickle.dumps(state)))
         self._states = 0
+        self._lock = RLock()
         self._most_distributions = max(8, KEPT_BYTES // (8 * len(model.vocabulary)))
         self._distributions: OrderedDict[bytes, NDArray[np.float64]] = OrderedDict()
 
@@ -116,7 +118,7 @@ class ModelWalk(Walk):
     def _step(self, place: Any, token: int) -> Step:
         if token == BOS:
             return LOG10_ZERO, self.start, 1, False
-        with nullcontext() if self._limited else one_thread():
+        with self._lock, nullcontext() if self._limited else one_thread():
             return self._taken(place, token)
 
     def _taken(self, place: Place, token: int) -> Step:

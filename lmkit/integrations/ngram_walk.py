@@ -8,6 +8,7 @@ to the next shorter context. Columns are read block by block, as they are touche
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from lmkit.store.columns import BLOCK_BYTES, Column
 
 SHIFT = (BLOCK_BYTES // 8).bit_length() - 1
 MASK = (1 << SHIFT) - 1
+_reading = Lock()
+"""Columns keep blocks of their own, and several threads may ask one model."""
 
 
 class Blocks(dict[int, Any]):
@@ -34,7 +37,8 @@ class Blocks(dict[int, Any]):
 
     def __missing__(self, number: int) -> Any:
         assert self._column is not None
-        values = self._column.read(number << SHIFT, (number + 1) << SHIFT)
+        with _reading:
+            values = self._column.read(number << SHIFT, (number + 1) << SHIFT)
         native = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
         block = self[number] = native.data
         return block

@@ -10,6 +10,8 @@ import lzma
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -161,16 +163,15 @@ class TestRefusals:
         with pytest.raises(UnsupportedError, match="whole sentences"):
             kenlm.Model(path)
 
-    def test_what_is_no_word(self, arpa: Path) -> None:
+    @pytest.mark.parametrize("wrong", [None, 3, ("a", "b")], ids=str)
+    def test_what_is_no_word(self, wrong: Any, arpa: Path) -> None:
         model, state = kenlm.Model(arpa), kenlm.State()
-        for wrong in (None, 3, ("a", "b")):
-            for ask in (
-                lambda: model.BaseScore(state, wrong, kenlm.State()),
-                lambda: model.score(wrong),
-                lambda: wrong in model,
-            ):
-                with pytest.raises(TypeError):
-                    ask()
+        with pytest.raises(TypeError):
+            model.BaseScore(state, wrong, kenlm.State())
+        with pytest.raises(TypeError):
+            model.score(wrong)
+        with pytest.raises(TypeError):
+            _ = wrong in model
 
 
 class TestWords:
@@ -324,7 +325,10 @@ class TestNetworks:
 
 
 def test_mixtures(text: Path, tmp_path: Path) -> None:
-    parts = [lmkit.train(text, order=3), lmkit.train(text, order=2, smoothing="witten-bell")]
+    parts: list[Any] = [
+        lmkit.train(text, order=3),
+        lmkit.train(text, order=2, smoothing="witten-bell"),
+    ]
     for kind in ("linear", "log-linear", "by-context"):
         path = tmp_path / f"{kind}.lm"
         whole = lmkit.mix(parts, valid=text, kind=kind, output=path)
@@ -344,6 +348,20 @@ def test_mixtures(text: Path, tmp_path: Path) -> None:
     expected = np.log10(linear.blend.weights[0] @ np.ravel(alone))
     found = kenlm.Model(tmp_path / "linear.lm").score("the", bos=False, eos=False)
     assert found == pytest.approx(expected)
+
+
+def test_threads_share_a_model(text: Path, tmp_path: Path, lstm: kenlm.Model) -> None:
+    path = tmp_path / "model.lm"
+    lmkit.train(text, output=path, order=3)
+    lines = [" ".join(words) for words in permutations(LINES[0].split()[:4])]
+
+    def scores(model: kenlm.Model) -> list[float]:
+        return [sum(score for score, *_ in model.full_scores(line)) for line in lines]
+
+    for fresh, model in ((kenlm.Model(path), kenlm.Model(path)), (kenlm.Model(lstm.path), lstm)):
+        with ThreadPoolExecutor(4) as pool:
+            together = list(pool.map(scores, [model] * 8))
+        assert together == [pytest.approx(scores(fresh), abs=1e-5)] * 8
 
 
 def test_reading_all_at_once(text: Path, tmp_path: Path) -> None:
