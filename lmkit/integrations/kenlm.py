@@ -343,8 +343,10 @@ def main(arguments: list[str] | None = None) -> None:
     """Run a program, or with ``-m`` a module, for which ``import kenlm`` means this module."""
     given = sys.argv[1:] if arguments is None else arguments
     named = given[:1] == ["-m"]
-    if len(given) < 1 + named:
+    if len(given) < 1 + named or given[0] in ("-h", "--help"):
         sys.exit(f"usage: python -m {Model.__module__} [-m MODULE | PROGRAM.py] [ARGUMENT]...")
+    if not named and not os.path.isfile(given[0]):
+        sys.exit(f"Error: there is no program {given[0]}. Try: -m NAME, for a module.")
     install()
     sys.argv = given[named:]
     if named:

@@ -4,6 +4,8 @@ with n-grams and with networks, in programs that say ``import kenlm``."""
 from __future__ import annotations
 
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -142,14 +144,23 @@ def test_processes_that_are_forked_share_a_model(
     assert together == [decoder.decode(each) for each in frames]
 
 
-def test_the_example_of_the_page_runs_unchanged(root: Path, ngrams: Path, lstm: Path) -> None:
+def test_the_page_runs_as_it_stands(root: Path, text: Path, tmp_path: Path) -> None:
+    """Its program, saved as it is, and its commands, but for those of pip."""
     oracle("pyctcdecode")
     page = (root / "docs" / "integrations.md").read_text(encoding="utf-8")
-    (program,) = re.findall(r"^```python\n(# decode\.py\n.*?)^```$", page, re.M | re.S)
-    path = ngrams.with_name("decode.py")
-    path.write_text(program, encoding="utf-8")
-    for model in (ngrams, ngrams.with_name("model.lm"), lstm):
-        run = [sys.executable, "-m", "lmkit.integrations.kenlm", str(path), str(model)]
-        result = subprocess.run(run, capture_output=True, text=True, check=False)
+    section = page.partition("\n## pyctcdecode\n")[2].partition("\n## ")[0]
+    (program,) = re.findall(r"^```python\n(# decode\.py\n.*?)^```$", section, re.M | re.S)
+    (tmp_path / "decode.py").write_text(program, encoding="utf-8")
+    shutil.copy(text, tmp_path / "text.txt")
+    commands = "".join(re.findall(r"^```sh\n(.*?)^```$", section, re.M | re.S)).splitlines()
+    said = []
+    for command in commands:
+        name, *arguments = shlex.split(command)
+        if name == "pip":
+            continue
+        run = [sys.executable, *(["-m", "lmkit"] if name == "lmkit" else []), *arguments]
+        result = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True)
         assert result.returncode == 0, result.stderr
-        assert result.stdout.strip() == "the cat sat on the mat"
+        if name == "python":
+            said.append(result.stdout)
+    assert said == ["the cat sat on the mat\n"] * 2

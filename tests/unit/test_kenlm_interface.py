@@ -8,6 +8,7 @@ import copy
 import gzip
 import lzma
 import pickle
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -413,7 +414,29 @@ class TestProgramsThatImportKenlm:
         assert float(score) == kenlm.Model(arpa).score("a b")
         assert name == "__main__"
 
-    def test_without_a_program(self) -> None:
-        for arguments in ([], ["-m"]):
-            with pytest.raises(SystemExit, match="usage"):
-                kenlm.main(arguments)
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [([], "usage: "), (["-m"], "usage: "), (["missing.py"], "Error: .* missing.py. Try: ")],
+        ids=str,
+    )
+    def test_without_a_program(self, arguments: list[str], said: str) -> None:
+        with pytest.raises(SystemExit, match=said):
+            kenlm.main(arguments)
+
+    def test_the_example_of_the_page(
+        self,
+        root: Path,
+        text: Path,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        page = (root / "docs" / "integrations.md").read_text(encoding="utf-8")
+        program = re.findall(r"^```python\n(from lmkit import.*?)^```$", page, re.M | re.S)[0]
+        model: Any = lmkit.train(text, output=tmp_path / "model.lm", order=2)
+        monkeypatch.chdir(tmp_path)
+        exec(program)
+        sentence, first, second = map(float, capsys.readouterr().out.split())
+        log_probs = model.score("this is a sentence .")[0] / np.log(10)
+        assert sentence == pytest.approx(log_probs.sum())
+        assert [first, second] == pytest.approx(log_probs[:2])
