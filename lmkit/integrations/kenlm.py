@@ -221,7 +221,7 @@ class Model:
         ``in_state`` itself."""
         walk = self._walk
         place = in_state._place if in_state._walk is walk else self._place_of(in_state)
-        step = walk.steps.get((place, word)) or walk.step(place, word)
+        step = walk.steps.get((place, word)) or walk.take(place, word)
         out_state._walk, out_state._place = walk, step[1]
         return step[0]
 
@@ -251,7 +251,7 @@ class Model:
         return [tokens[number] for number in self._encoder.encode([text]).ids[:-1].tolist()]
 
     def __contains__(self, word: str | bytes) -> bool:
-        return self._walk.id_of(word) != UNK
+        return self._walk.ids[word] != UNK
 
     def __len__(self) -> int:
         return len(self._walk.model.vocabulary)

@@ -96,7 +96,7 @@ class ModelWalk(Walk):
         return Place(self._key(state, b"null"), 0, state)
 
     def total(self, words: Sequence[str], bos: bool, eos: bool) -> float:
-        ids = [self.id_of(word) for word in words]
+        ids = [self.ids[word] for word in words]
         if not bos or BOS in ids or EOS in ids:
             return super().total(words, bos, eos)
         # A sentence by itself is read at once.

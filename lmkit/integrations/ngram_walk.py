@@ -122,18 +122,16 @@ class NgramWalk(Walk):
             cost += self._backoffs[order][row >> SHIFT][row & MASK]
             order, row = self._shorter(order, row)
         order += 1
-        cost += self._log_prob(order, found, token)
-        return cost / LN10, self._following(order, found), order, token == UNK
-
-    def _log_prob(self, order: int, row: int, token: int) -> float:
         if token == BOS:
-            return self._bos
-        log_prob: float = self._log_probs[order][row >> SHIFT][row & MASK]
-        return log_prob
-
-    def _following(self, order: int, row: int) -> int:
-        """The place after the n-gram that was found."""
-        return self._place(*(self._shorter(order, row) if order == self._order else (order, row)))
+            cost += self._bos
+        else:
+            cost += self._log_probs[order][found >> SHIFT][found & MASK]
+        following = (
+            self._place(order, found)
+            if order < self._order
+            else self._place(*self._shorter(order, found))
+        )
+        return cost / LN10, following, order, token == UNK
 
     def _place(self, order: int, row: int) -> int:
         """The place where ``row`` of ``order`` is the longest context that the model has."""
@@ -210,11 +208,13 @@ class DeepNgramWalk(NgramWalk):
             cost += self._missing
             order, row = self._shorter(order, row)
         order += 1
-        log_prob = self._log_prob(order, found, token)
-        if self._constant:
-            log_prob += cost
-        elif floor is not None and token != BOS:
+        if token == BOS:
+            log_prob = self._bos + (cost if self._constant else 0.0)
+        elif floor is not None and not self._constant:
             log_prob = floor
+        else:
+            log_prob = self._log_probs[order][found >> SHIFT][found & MASK]
+            log_prob += cost if self._constant else 0.0
         length = order
         if order == self._order:
             order, found = self._shorter(order, found)

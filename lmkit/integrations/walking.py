@@ -29,21 +29,47 @@ Step = tuple[float, Any, int, bool]
 the score, the word included; whether the word is unknown."""
 
 
-class Walk(ABC):
-    """A way through ``model``, from the place ``start``, where a sentence begins.
+class Ids(dict[str | bytes, int]):
+    """The ids of words of ``model``, 0 for those that it does not know, looked up when they are
+    first asked for. Bytes are UTF-8.
 
     A word is looked up as it is written. If the vocabulary of a word model lacks it, it is looked
     up once more as the model reads text: composed, and in lower case where the model has no other.
     """
 
+    def __init__(self, model: LanguageModel) -> None:
+        super().__init__()
+        self._vocabulary = model.vocabulary
+        self._most = MOST_WORDS + len(model.vocabulary)
+        settings = model.encoder.settings
+        self._normalize = settings.make_normalizer() if model.unit == "word" else None
+
+    def __missing__(self, word: str | bytes) -> int:
+        if len(self) >= self._most:
+            self.clear()
+        token = self[word] = self._looked_up(text_of(word))
+        return token
+
+    def _looked_up(self, word: str) -> int:
+        try:
+            word.encode()
+        except UnicodeEncodeError:  # bytes that are not UTF-8: no vocabulary has them
+            return UNK
+        token: int = self._vocabulary.id_of(word)
+        if token == UNK and self._normalize is not None:
+            token = self._vocabulary.id_of(self._normalize(word))
+        return token
+
+
+class Walk(ABC):
+    """A way through ``model``, from the place ``start``, where a sentence begins. ``steps`` are
+    those that are kept, by place and word; ``ids`` are those of words (`Ids`)."""
+
     def __init__(self, model: LanguageModel, start: Any) -> None:
         self.model = model
         self.start = start
         self.steps: dict[tuple[Any, str | bytes], Step] = {}
-        """The steps that are kept, by place and word. Others: `step`."""
-        self._normalize = model.encoder.settings.make_normalizer() if model.unit == "word" else None
-        self._ids: dict[str | bytes, int] = {}
-        self._most_words = MOST_WORDS + len(model.vocabulary)
+        self.ids = Ids(model)
 
     @property
     @abstractmethod
@@ -61,14 +87,16 @@ class Walk(ABC):
         """The step from ``place`` with the word that has the id ``token``."""
 
     def step(self, place: Any, word: str | bytes) -> Step:
-        """The step from ``place`` with ``word``, which is kept from now on. Raises `TypeError` for
-        what is neither text nor bytes."""
-        step = self.steps.get((place, word))
-        if step is None:
-            step = self._step(place, self.id_of(word))
-            if len(self.steps) >= MOST_STEPS:
-                self.forget()
-            self.steps[place, word] = step
+        """The step from ``place`` with ``word``. Raises `TypeError` for what is neither text nor
+        bytes."""
+        return self.steps.get((place, word)) or self.take(place, word)
+
+    def take(self, place: Any, word: str | bytes) -> Step:
+        """As `step`, for one that is not among the ``steps``; from now on it is."""
+        step = self._step(place, self.ids[word])
+        if len(self.steps) >= MOST_STEPS:
+            self.forget()
+        self.steps[place, word] = step
         return step
 
     def total(self, words: Sequence[str], bos: bool, eos: bool) -> float:
@@ -83,30 +111,11 @@ class Walk(ABC):
 
     def load(self) -> None:
         """Read now what is otherwise read when it is needed."""
-        self._ids |= {token: number for number, token in enumerate(self.model.vocabulary.tokens)}
+        self.ids |= {token: number for number, token in enumerate(self.model.vocabulary.tokens)}
 
     def forget(self) -> None:
         """Forget all steps; places that are in use stay what they are."""
         self.steps.clear()
-
-    def id_of(self, word: str | bytes) -> int:
-        """The id of ``word`` (bytes are UTF-8); 0 for one that the model does not know."""
-        token = self._ids.get(word)
-        if token is None:
-            if len(self._ids) > self._most_words:
-                self._ids.clear()
-            token = self._ids[word] = self._looked_up(text_of(word))
-        return token
-
-    def _looked_up(self, word: str) -> int:
-        try:
-            word.encode()
-        except UnicodeEncodeError:  # bytes that are not UTF-8: no vocabulary has them
-            return UNK
-        token: int = self.model.vocabulary.id_of(word)
-        if token == UNK and self._normalize is not None:
-            token = self.model.vocabulary.id_of(self._normalize(word))
-        return token
 
 
 def text_of(text: str | bytes) -> str:

@@ -265,7 +265,7 @@ class TestStates:
         model = kenlm.Model(arpa)
         assert [model.score(line) for line in ("a b a x", "b a", "x a b")] == expected
         assert len(model._walk.steps) <= 2
-        assert len(model._walk._ids) <= 2
+        assert len(model._walk.ids) <= 2
 
 
 class TestNetworks:
