@@ -1,4 +1,4 @@
-"""`lmkit.kenlm` on networks and mixtures, whose states are what KenLM has none of, and in threads."""
+"""`lmkit.kenlm` on networks and mixtures, whose states KenLM has nothing like, and in threads."""
 
 from __future__ import annotations
 
