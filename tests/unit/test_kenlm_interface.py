@@ -216,8 +216,9 @@ class TestStates:
         assert one != other
         assert (one < other) != (other < one)
         assert (one <= one) and (one >= one)
-        # "b" has no bigram that goes on but "b </s>": what stood before it says nothing.
+        # The longest context that can say anything counts: "a b" here, and none after "x".
         assert after(model, "a", "a", "b") == after(model, "x", "a", "b")
+        assert after(model, "a", "x") == after(model, "a", "</s>") == after(model, bos=False)
         assert len({after(model, "a"), after(model, "a"), other}) == 2
         twin = copy.copy(one)
         assert twin == one == copy.deepcopy(one)

@@ -83,6 +83,8 @@ class TestNetworks:
         assert bounded.score(line, eos=False) == pytest.approx(
             sum(score for score, *_ in bounded.full_scores(line, eos=False)), abs=1e-4
         )
+        state = after(bounded, *line.split())
+        assert state._place.before.before is None
         assert bounded._walk._states <= 64
         assert len(bounded._walk._distributions) <= 8
 
