@@ -86,12 +86,12 @@ class NgramModel(LanguageModel):
         return bool(self._log_backoffs(order - 1, np.array([context]))[0] > -np.inf)
 
     @property
-    def _missing(self) -> float:
+    def missing(self) -> float:
         """What a context costs that the trie has not: nothing, but for stupid backoff."""
         return float(np.log(self.facts["smoothing"]["parameters"]["weight"]))
 
     @property
-    def _uniform(self) -> float:
+    def uniform(self) -> float:
         return -float(np.log(self.trie[1].size - 1))
 
     def _log_probs(self, order: int, rows: NDArray[np.integer]) -> NDArray[np.float64]:
@@ -200,11 +200,11 @@ class NgramModel(LanguageModel):
         """Change ``log_probs`` where no n-gram of ``order`` is found: at ``places`` the trie has
         the context, elsewhere it has not."""
         if self.form == "floor":
-            log_probs[depth >= order - 1] = self._uniform
+            log_probs[depth >= order - 1] = self.uniform
             log_probs[places] = self._log_backoffs(order - 1, contexts)
             return
         if self.form == "constant":
-            log_probs[depth >= order - 1] += self._missing
+            log_probs[depth >= order - 1] += self.missing
             return
         log_probs[places] += self._log_backoffs(order - 1, contexts)
 
@@ -288,13 +288,13 @@ class NgramModel(LanguageModel):
         """Turn the distribution [V] of ``order - 1`` into that of ``order``, in place."""
         if context < 0:
             if self.form == "floor":
-                log_probs[:] = self._uniform
+                log_probs[:] = self.uniform
             elif self.form == "constant":
-                log_probs += self._missing
+                log_probs += self.missing
             return
         weight = self._log_backoffs(order - 1, np.array([context]))[0]
         if self.form == "constant":
-            log_probs += self._missing
+            log_probs += self.missing
         elif self.form == "floor":
             log_probs[:] = weight
         else:

@@ -13,6 +13,7 @@ import pytest
 
 import lmkit
 from lmkit.errors import UnsupportedError
+from lmkit.integrations.kenlm import walk_through
 from lmkit.mixture.model import MixtureModel
 from lmkit.model import BOS, EOS, UNK, Batch, LanguageModel
 from lmkit.registry import names, resolve
@@ -367,6 +368,52 @@ class TestPerplexity:
         path.write_text("".join(f"{line}\n" for line in TEXT), encoding="utf-8")
         one, other = model.perplexity(path), model.perplexity(TEXT)
         assert one.as_dict() == pytest.approx(other.as_dict())
+
+
+class TestOneWordAtATime:
+    """A walk (`lmkit.integrations.walking`), which KenLM's interface goes through a model with."""
+
+    def test_words_score_as_in_their_sentence(self, model: LanguageModel) -> None:
+        walk = walk_through(model)
+        tokens = model.vocabulary.tokens
+        for line in TEXT + UNSEEN:
+            batch = model.batch(line)
+            words = [tokens[number] for number in batch.ids]
+            expected = model.score(batch)[0] / np.log(10)
+            place, scores, lengths = walk.start, [], []
+            for word in words:
+                score, place, length, unknown = walk.step(place, word)
+                assert unknown == (word == "<unk>")
+                scores.append(score)
+                lengths.append(length)
+            np.testing.assert_allclose(scores, expected, rtol=1e-12, atol=tolerance(model))
+            total = walk.total(words[:-1], bos=True, eos=True)
+            assert total == pytest.approx(expected.sum(), abs=10 * tolerance(model))
+            if model.backend == "ngram":
+                assert lengths == model.matched_orders(batch).tolist()
+
+    def test_without_any_context(self, model: LanguageModel) -> None:
+        walk = walk_through(model)
+        if model.backend != "ngram":
+            pytest.skip("no empty state to compare with")
+        for line in TEXT + UNSEEN:
+            ids = model.batch(line).ids[:-1]
+            words = [model.vocabulary.tokens[number] for number in ids]
+            asked, _ = stepwise(model, ids, model.empty(1))
+            total = walk.total(words, bos=False, eos=False)
+            assert total == pytest.approx(asked.sum() / np.log(10), rel=1e-9, abs=1e-9)
+
+    def test_places_are_equal_after_the_same_words(self, model: LanguageModel) -> None:
+        one, other = walk_through(model), walk_through(model)
+        tokens = model.vocabulary.tokens
+        for line in TEXT:
+            words = [tokens[number] for number in model.batch(line).ids]
+            here, there = one.start, other.start
+            for word in words:
+                here, there = one.step(here, word)[1], other.step(there, word)[1]
+                one.forget()
+                assert here == there
+                assert hash(here) == hash(there)
 
 
 class TestNgrams:
