@@ -15,6 +15,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -115,7 +116,7 @@ def cut_at(text: bytes, starts: NDArray[np.int64]) -> list[bytes]:
     separator = next((byte for byte in _NO_UTF8 if byte not in text), None)
     if separator is None:
         bounds = [*starts.tolist(), len(text)]
-        return [text[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+        return [text[a:b] for a, b in pairwise(bounds)]
     array = np.frombuffer(text, np.uint8)
     keep = np.ones(len(array) + len(starts), np.bool_)
     keep[starts + np.arange(len(starts))] = False
