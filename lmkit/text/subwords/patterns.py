@@ -37,7 +37,7 @@ NAMED = {"gpt2": GPT2, "gpt4": GPT4, "none": r"(?s:.+)"}
 """Patterns that have a name, as regular expressions."""
 
 LINE_END = b"\n"
-_SLICE = 1 << 18
+_SLICE = 1 << 19
 _SAFE_CUT = re.compile(rb"\n|[a-z](?= [a-z])")
 """Behind this a text can be cut, and its parts cut into pieces apart."""
 _NO_UTF8 = (0xFF, 0xFE, 0xFD, 0xFC, 0xFB, 0xFA, 0xF9, 0xF8, 0xF7, 0xF6, 0xF5, 0xC0, 0xC1)
@@ -62,7 +62,7 @@ class Splitter(ABC):
         return self._split(text, True)
 
     def slices(self, text: bytes) -> Iterator[bytes]:
-        """``text`` in slices of some 256 KB; `split_lines` of each gives the same pieces."""
+        """``text`` in slices of some 512 KB; `split_lines` of each gives the same pieces."""
         start = 0
         while len(text) - start > 2 * _SLICE:
             found = self._cut.search(text, start + _SLICE)

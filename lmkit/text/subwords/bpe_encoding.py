@@ -1,0 +1,292 @@
+"""Byte-pair encoding is applied: exactly the tokens that merging one pair at a time gives.
+
+In a piece the pair of the lowest rank is merged first, of several that stand there the leftmost
+one, until no pair has a rank. Three ways lead to the same tokens:
+
+- many short pieces at once: a matrix with a row for each piece, one merge in each row a round;
+- one short piece: a loop;
+- a long piece: a heap of its pairs, so that the time grows as n log n.
+
+With dropout (Provilkov, Emelianenko and Voita 2020) each merge that could be made is left out with
+a probability, anew at each step. That is for training networks, which so see a word cut in many
+ways.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from heapq import heapify, heappop, heappush
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmkit.errors import UsageError
+
+Numbers = NDArray[np.int32]
+_NONE = np.int32(np.iinfo(np.int32).max)
+"""The rank of a pair that is no merge."""
+_WIDTHS = (8, 16, 32, 64)
+"""Columns of the matrices; pieces longer than the last one go by the heap."""
+_ROWS = 1 << 15
+_FEW = 24
+"""Up to so many pieces are quicker one by one."""
+
+
+class BpeEncoder:
+    """Merges in the order of their preference, ready to be applied.
+
+    Tokens are numbered here: a byte is its own number, the tokens that merges make follow in their
+    order, then ``more_tokens``, which no merge makes. With ``whole_pieces`` a piece that is a token
+    is that token, whatever merges would make of it (tiktoken; ``ignore_merges`` of tokenizer.json).
+
+    Raises `UsageError` for a merge of something that is no token, and for one that comes twice.
+    """
+
+    def __init__(
+        self,
+        merges: Sequence[tuple[bytes, bytes]],
+        *,
+        whole_pieces: bool = False,
+        more_tokens: Sequence[bytes] = (),
+    ) -> None:
+        self.tokens = [bytes([byte]) for byte in range(256)]
+        numbers = {token: number for number, token in enumerate(self.tokens)}
+        for token in [*(left + right for left, right in merges), *more_tokens]:
+            if token not in numbers:
+                numbers[token] = len(self.tokens)
+                self.tokens.append(token)
+        self._whole = numbers if whole_pieces else None
+        self._ranks: dict[int, int] = {}
+        made = []
+        for rank, (left, right) in enumerate(merges):
+            try:
+                pair = numbers[left] << 32 | numbers[right]
+            except KeyError as error:
+                raise UsageError(
+                    f"merge {rank + 1} is of {error.args[0]!r}, which nothing makes",
+                    "merges that begin at single bytes",
+                ) from None
+            if self._ranks.setdefault(pair, rank) != rank:
+                raise UsageError(
+                    f"merge {rank + 1}, {left!r} and {right!r}, comes twice", "each merge once"
+                )
+            made.append(numbers[left + right])
+        self._made = made
+        self._made_array = np.array([*made, 0], np.int32)
+        self._table = _PairTable(self._ranks)
+
+    def encode(self, piece: bytes) -> list[int]:
+        """The numbers of the tokens of one piece."""
+        if self._whole is not None and piece in self._whole:
+            return [self._whole[piece]]
+        if len(piece) > _WIDTHS[-1]:
+            return self._by_heap(piece, 0.0, None)
+        tokens, ranks, made = list(piece), self._ranks, self._made
+        while len(tokens) > 1:
+            best, place = min(
+                (ranks.get(left << 32 | right, _NONE), place)
+                for place, (left, right) in enumerate(zip(tokens, tokens[1:], strict=False))
+            )
+            if best == _NONE:
+                break
+            tokens[place : place + 2] = [made[best]]
+        return tokens
+
+    def encode_pieces(
+        self,
+        pieces: Sequence[bytes],
+        *,
+        dropout: float = 0.0,
+        generator: np.random.Generator | None = None,
+    ) -> tuple[Numbers, NDArray[np.int64]]:
+        """The numbers of the tokens of all ``pieces`` [n], concatenated, and how many tokens each
+        of them has [n]. With ``dropout`` above 0 the ``generator`` decides what is left out."""
+        if len(pieces) <= _FEW and not dropout:
+            lists = [self.encode(piece) for piece in pieces]
+            lengths = np.fromiter(map(len, lists), np.int64, len(lists))
+            return np.array([n for numbers in lists for n in numbers], np.int32), lengths
+        sizes = np.fromiter(map(len, pieces), np.int64, len(pieces))
+        text = np.frombuffer(b"".join(pieces), np.uint8)
+        begins = np.cumsum(sizes) - sizes
+        # Tokens stand first where the bytes of their piece do, and are moved together at the end.
+        room = np.zeros(len(text), np.int32)
+        lengths = np.zeros(len(pieces), np.int64)
+        left = self._copy_whole(pieces, begins, room, lengths)
+        least = 0
+        for width in _WIDTHS:
+            rows = np.flatnonzero(left & (sizes > least) & (sizes <= width))
+            least = width
+            for part in range(0, len(rows), _ROWS):
+                some = rows[part : part + _ROWS]
+                matrix, have = self._in_rounds(
+                    text, begins[some], sizes[some], width, dropout, generator
+                )
+                filled = np.arange(width) < have[:, None]
+                room[(begins[some][:, None] + np.arange(width))[filled]] = matrix[filled]
+                lengths[some] = have
+        for place in np.flatnonzero(left & (sizes > least)).tolist():
+            numbers = self._by_heap(pieces[place], dropout, generator)
+            room[begins[place] : begins[place] + len(numbers)] = numbers
+            lengths[place] = len(numbers)
+        ends = np.cumsum(lengths)
+        return room[np.repeat(begins - ends + lengths, lengths) + np.arange(lengths.sum())], lengths
+
+    def _copy_whole(
+        self,
+        pieces: Sequence[bytes],
+        begins: NDArray[np.int64],
+        room: Numbers,
+        lengths: NDArray[np.int64],
+    ) -> NDArray[np.bool_]:
+        """Write the pieces that are tokens by themselves; which are left [n]."""
+        if self._whole is None:
+            return np.ones(len(pieces), np.bool_)
+        whole = self._whole
+        numbers = np.fromiter((whole.get(piece, -1) for piece in pieces), np.int32, len(pieces))
+        known = numbers >= 0
+        room[begins[known]] = numbers[known]
+        lengths[known] = 1
+        return ~known
+
+    def _in_rounds(
+        self,
+        text: NDArray[np.uint8],
+        begins: NDArray[np.int64],
+        sizes: NDArray[np.int64],
+        width: int,
+        dropout: float,
+        generator: np.random.Generator | None,
+    ) -> tuple[Numbers, NDArray[np.int64]]:
+        """The tokens of pieces of ``text`` [n, width], and how many each has [n]."""
+        columns = np.arange(width)
+        at = np.minimum(begins[:, None] + columns, len(text) - 1)
+        tokens = np.where(columns < sizes[:, None], text[at].astype(np.int32), np.int32(-1))
+        result, have = tokens.copy(), sizes.copy()
+        ranks = self._table.ranks(tokens[:, :-1], tokens[:, 1:])
+        rows = np.arange(len(tokens))
+        while True:
+            offered = ranks
+            if dropout:
+                dropped = generator.random(ranks.shape, np.float32) < dropout
+                offered = np.where(dropped, _NONE, ranks)
+            place = offered.argmin(1)
+            best = offered[np.arange(len(rows)), place]
+            alive = best != _NONE
+            if not alive.all():
+                done = rows[~alive]
+                result[done] = tokens[~alive]
+                rows, place, best = rows[alive], place[alive], best[alive]
+                tokens, ranks = tokens[alive], ranks[alive]
+            if not len(rows):
+                return result, have
+            have[rows] -= 1
+            each = np.arange(len(rows))
+            # What stands behind the merge moves one to the left.
+            behind = columns[:-1] >= place[:, None]
+            np.copyto(tokens[:, :-1], tokens[:, 1:].copy(), where=behind)
+            tokens[:, -1] = -1
+            tokens[each, place] = self._made_array[best]
+            np.copyto(ranks[:, :-1], ranks[:, 1:].copy(), where=behind[:, :-1])
+            ranks[:, -1] = _NONE
+            ranks[each, place] = self._table.ranks(tokens[each, place], tokens[each, place + 1])
+            before = place > 0
+            each_left, left = each[before], place[before]
+            ranks[each_left, left - 1] = self._table.ranks(
+                tokens[each_left, left - 1], tokens[each_left, left]
+            )
+
+    def _by_heap(
+        self, piece: bytes, dropout: float, generator: np.random.Generator | None
+    ) -> list[int]:
+        """The tokens of a long piece. In the heap a pair is rank << 32 | place; what is no longer
+        so when it comes up is passed over."""
+        ranks, made = self._ranks, self._made
+        end = len(piece)
+        tokens = list(piece)
+        after, before = list(range(1, end + 1)), list(range(-1, end))
+        heap = [
+            ranks[pair] << 32 | place
+            for place, pair in enumerate(
+                left << 32 | right for left, right in zip(piece, piece[1:], strict=False)
+            )
+            if pair in ranks
+        ]
+        heapify(heap)
+        draw = _draws(generator) if generator is not None else None
+        kept_back: list[int] = []
+        while heap:
+            entry = heappop(heap)
+            rank, place = entry >> 32, entry & 0xFFFFFFFF
+            right = after[place] if tokens[place] >= 0 else end
+            if right == end or ranks.get(tokens[place] << 32 | tokens[right]) != rank:
+                continue
+            if draw is not None and next(draw) < dropout:
+                kept_back.append(entry)
+                continue
+            token = tokens[place] = made[rank]
+            tokens[right] = -1
+            behind = after[place] = after[right]
+            if behind < end:
+                before[behind] = place
+                new = ranks.get(token << 32 | tokens[behind])
+                if new is not None:
+                    heappush(heap, new << 32 | place)
+            if (left := before[place]) >= 0:
+                new = ranks.get(tokens[left] << 32 | token)
+                if new is not None:
+                    heappush(heap, new << 32 | left)
+            for entry in kept_back:  # a new step: all merges are possible again
+                heappush(heap, entry)
+            kept_back.clear()
+        return [token for token in tokens if token >= 0]
+
+
+def _draws(generator: np.random.Generator) -> Iterator[float]:
+    while True:
+        yield from generator.random(256).tolist()
+
+
+class _PairTable:
+    """The ranks of pairs, looked up for whole arrays: a hash table with open addressing."""
+
+    _EMPTY = -1
+    _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+
+    def __init__(self, ranks: Mapping[int, int]) -> None:
+        bits = max(4 * len(ranks), 16).bit_length()
+        self._shift = np.uint64(64 - bits)
+        self._last = (1 << bits) - 1
+        self._pairs = np.full(1 << bits, self._EMPTY, np.int64)
+        self._ranks = np.full(1 << bits, _NONE, np.int32)
+        pairs = np.fromiter(ranks.keys(), np.int64, len(ranks))
+        values = np.fromiter(ranks.values(), np.int32, len(ranks))
+        slots = self._slots(pairs)
+        while len(pairs):
+            free = self._pairs[slots] == self._EMPTY
+            self._pairs[slots[free]] = pairs[free]  # of several the last one stays
+            self._ranks[slots[free]] = values[free]
+            out = self._pairs[slots] != pairs
+            pairs, values, slots = pairs[out], values[out], (slots[out] + 1) & self._last
+
+    def _slots(self, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+        return ((pairs.view(np.uint64) * self._MULTIPLIER) >> self._shift).view(np.int64)
+
+    def ranks(self, left: Numbers, right: Numbers) -> Numbers:
+        """The rank of each pair; `_NONE` where it is no merge, as no pair with -1 is."""
+        shape = left.shape
+        # With a -1 in it the pair is negative: no slot has it but those that are empty.
+        pairs = ((left.astype(np.int64) << 32) | right).ravel()
+        slots = self._slots(pairs)
+        found = self._pairs[slots]
+        ranks = self._ranks[slots]
+        other = np.flatnonzero((found != pairs) & (found != self._EMPTY))
+        ranks[other] = _NONE
+        pairs, slots = pairs[other], slots[other]
+        while len(other):
+            slots = (slots + 1) & self._last
+            found = self._pairs[slots]
+            same = found == pairs
+            ranks[other[same]] = self._ranks[slots[same]]
+            on = ~same & (found != self._EMPTY)
+            other, pairs, slots = other[on], pairs[on], slots[on]
+        return ranks.reshape(shape)
