@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from itertools import pairwise
 
 Merges = list[tuple[bytes, bytes]]
 
@@ -21,7 +22,7 @@ def learn(
     while len(made) < tokens:
         pairs: Counter[tuple[bytes, bytes]] = Counter()
         for piece, seen in pieces:
-            for pair in zip(piece, piece[1:], strict=False):
+            for pair in pairwise(piece):
                 if pair[0] + pair[1] not in forbidden:
                     pairs[pair] += seen
         if not pairs:
@@ -54,7 +55,7 @@ def encode(piece: bytes, merges: Sequence[tuple[bytes, bytes]]) -> list[bytes]:
     ranks = {pair: rank for rank, pair in enumerate(merges)}
     tokens = [piece[i : i + 1] for i in range(len(piece))]
     while True:
-        pairs = list(zip(tokens, tokens[1:], strict=False))
+        pairs = list(pairwise(tokens))
         found = [(ranks[pair], place) for place, pair in enumerate(pairs) if pair in ranks]
         if not found:
             return tokens

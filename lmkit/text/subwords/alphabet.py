@@ -8,8 +8,10 @@ half of a character, is text without white space.
 from __future__ import annotations
 
 ORDER = bytes(
-    [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    + [*range(0x21), *range(0x7F, 0xA1), 0xAD]
+    (
+        *(*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)),
+        *(*range(0x21), *range(0x7F, 0xA1), 0xAD),
+    )
 )
 """All bytes in the order in which GPT-2's vocabulary begins: the printable ones first."""
 _PRINTABLE = 188

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,7 +86,7 @@ class BpeEncoder:
         while len(tokens) > 1:
             best, place = min(
                 (ranks.get(left << 32 | right, _NONE), place)
-                for place, (left, right) in enumerate(zip(tokens, tokens[1:], strict=False))
+                for place, (left, right) in enumerate(pairwise(tokens))
             )
             if best == _NONE:
                 break
@@ -206,9 +207,7 @@ class BpeEncoder:
         after, before = list(range(1, end + 1)), list(range(-1, end))
         heap = [
             ranks[pair] << 32 | place
-            for place, pair in enumerate(
-                left << 32 | right for left, right in zip(piece, piece[1:], strict=False)
-            )
+            for place, pair in enumerate(left << 32 | right for left, right in pairwise(piece))
             if pair in ranks
         ]
         heapify(heap)

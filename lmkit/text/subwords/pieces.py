@@ -55,11 +55,13 @@ def count_pieces(
 class PieceCache:
     """The numbers of pieces, each distinct one encoded once.
 
-    Piece ``i`` has the numbers ``_numbers[_starts[i]:_starts[i + 1]]``; piece 0 is `LINE_END`.
+    `LINE_END` has the one number ``line_end`` where that is given, else it is a piece as any other.
     What is held is bounded: all is forgotten once it is too much.
+
+    Piece ``i`` has the numbers ``_numbers[_starts[i]:_starts[i + 1]]``.
     """
 
-    def __init__(self, encode: Encode, line_end: int) -> None:
+    def __init__(self, encode: Encode, line_end: int | None = None) -> None:
         self._encode = encode
         self._line_end = line_end
         self.forget()
@@ -67,13 +69,16 @@ class PieceCache:
     def forget(self) -> None:
         """Start anew."""
         self._pieces: defaultdict[bytes, int] = defaultdict(count().__next__)
-        self._pieces[LINE_END]
-        self._numbers = GrowingArray(np.int32, [self._line_end])
-        self._starts = GrowingArray(np.int64, [0, 1])
+        self._numbers = GrowingArray(np.int32)
+        self._starts = GrowingArray(np.int64, [0])
         self._held = 0
+        if self._line_end is not None:
+            self._pieces[LINE_END]
+            self._numbers.extend([self._line_end])
+            self._starts.extend([1])
 
     def __call__(self, pieces: Sequence[bytes]) -> NDArray[np.int32]:
-        """The numbers of all ``pieces``, concatenated; of a `LINE_END` that given for it."""
+        """The numbers of all ``pieces``, concatenated."""
         if self._held > MOST_BYTES or len(self._pieces) > MOST_PIECES:
             self.forget()
         known = len(self._pieces)
