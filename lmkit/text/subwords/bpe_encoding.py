@@ -14,7 +14,7 @@ ways.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
 
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.errors import UsageError
+from lmkit.text.subwords.hashing import ABSENT, IntegerTable
 
 Numbers = NDArray[np.int32]
 _NONE = np.int32(np.iinfo(np.int32).max)
@@ -74,7 +75,11 @@ class BpeEncoder:
             made.append(numbers[left + right])
         self._made = made
         self._made_array = np.array([*made, 0], np.int32)
-        self._table = _PairTable(self._ranks)
+        self._table = IntegerTable()
+        self._table.put(
+            np.fromiter(self._ranks.keys(), np.int64, len(self._ranks)),
+            np.fromiter(self._ranks.values(), np.int32, len(self._ranks)),
+        )
 
     def encode(self, piece: bytes) -> list[int]:
         """The numbers of the tokens of one piece."""
@@ -163,7 +168,7 @@ class BpeEncoder:
         at = np.minimum(begins[:, None] + columns, len(text) - 1)
         tokens = np.where(columns < sizes[:, None], text[at].astype(np.int32), np.int32(-1))
         result, have = tokens.copy(), sizes.copy()
-        ranks = self._table.ranks(tokens[:, :-1], tokens[:, 1:])
+        ranks = self._ranks_of(tokens[:, :-1], tokens[:, 1:])
         rows = np.arange(len(tokens))
         while True:
             offered = ranks
@@ -189,12 +194,18 @@ class BpeEncoder:
             tokens[each, place] = self._made_array[best]
             np.copyto(ranks[:, :-1], ranks[:, 1:].copy(), where=behind[:, :-1])
             ranks[:, -1] = _NONE
-            ranks[each, place] = self._table.ranks(tokens[each, place], tokens[each, place + 1])
+            ranks[each, place] = self._ranks_of(tokens[each, place], tokens[each, place + 1])
             before = place > 0
             each_left, left = each[before], place[before]
-            ranks[each_left, left - 1] = self._table.ranks(
+            ranks[each_left, left - 1] = self._ranks_of(
                 tokens[each_left, left - 1], tokens[each_left, left]
             )
+
+    def _ranks_of(self, left: Numbers, right: Numbers) -> Numbers:
+        """The rank of each pair; `_NONE` if it is no merge, as no pair with -1 is."""
+        ranks = self._table.get(((left.astype(np.int64) << 32) | right).ravel())
+        ranks[ranks == ABSENT] = _NONE
+        return ranks.reshape(left.shape)
 
     def _by_heap(
         self, piece: bytes, dropout: float, generator: np.random.Generator | None
@@ -243,49 +254,3 @@ class BpeEncoder:
 def _draws(generator: np.random.Generator) -> Iterator[float]:
     while True:
         yield from generator.random(256).tolist()
-
-
-class _PairTable:
-    """The ranks of pairs, looked up for whole arrays: a hash table with open addressing."""
-
-    _EMPTY = -1
-    _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-
-    def __init__(self, ranks: Mapping[int, int]) -> None:
-        bits = max(4 * len(ranks), 16).bit_length()
-        self._shift = np.uint64(64 - bits)
-        self._last = (1 << bits) - 1
-        self._pairs = np.full(1 << bits, self._EMPTY, np.int64)
-        self._ranks = np.full(1 << bits, _NONE, np.int32)
-        pairs = np.fromiter(ranks.keys(), np.int64, len(ranks))
-        values = np.fromiter(ranks.values(), np.int32, len(ranks))
-        slots = self._slots(pairs)
-        while len(pairs):
-            free = self._pairs[slots] == self._EMPTY
-            self._pairs[slots[free]] = pairs[free]  # of several the last one stays
-            self._ranks[slots[free]] = values[free]
-            out = self._pairs[slots] != pairs
-            pairs, values, slots = pairs[out], values[out], (slots[out] + 1) & self._last
-
-    def _slots(self, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
-        return ((pairs.view(np.uint64) * self._MULTIPLIER) >> self._shift).view(np.int64)
-
-    def ranks(self, left: Numbers, right: Numbers) -> Numbers:
-        """The rank of each pair; `_NONE` where it is no merge, as no pair with -1 is."""
-        shape = left.shape
-        # With a -1 in it the pair is negative: no slot has it but those that are empty.
-        pairs = ((left.astype(np.int64) << 32) | right).ravel()
-        slots = self._slots(pairs)
-        found = self._pairs[slots]
-        ranks = self._ranks[slots]
-        other = np.flatnonzero((found != pairs) & (found != self._EMPTY))
-        ranks[other] = _NONE
-        pairs, slots = pairs[other], slots[other]
-        while len(other):
-            slots = (slots + 1) & self._last
-            found = self._pairs[slots]
-            same = found == pairs
-            ranks[other[same]] = self._ranks[slots[same]]
-            on = ~same & (found != self._EMPTY)
-            other, pairs, slots = other[on], pairs[on], slots[on]
-        return ranks.reshape(shape)

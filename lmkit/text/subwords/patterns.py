@@ -36,6 +36,7 @@ before them, line ends close a piece."""
 NAMED = {"gpt2": GPT2, "gpt4": GPT4, "none": r"(?s:.+)"}
 """Patterns that have a name, as regular expressions."""
 
+Offsets = NDArray[np.int64]
 LINE_END = b"\n"
 _SLICE = 1 << 19
 _SAFE_CUT = re.compile(rb"\n|[a-z](?= [a-z])")
@@ -54,12 +55,16 @@ class Splitter(ABC):
 
     def split(self, text: bytes) -> list[bytes]:
         """The pieces of a text in which an LF is a character as any other."""
-        return self._split(text, False)
+        return cut_at(text, self._starts(text, False)) if text else []
 
     def split_lines(self, text: bytes) -> list[bytes]:
         """The pieces of each line by itself; the LF that ends a line is a piece, `LINE_END`, and
         stands in no other. The last line need not have one."""
-        return self._split(text, True)
+        return cut_at(text, self._starts(text, True)) if text else []
+
+    def line_starts(self, text: bytes) -> Offsets:
+        """The offsets at which the pieces of `split_lines` begin, if there is text."""
+        return self._starts(text, True)
 
     def slices(self, text: bytes) -> Iterator[bytes]:
         """``text`` in slices of some 512 KB; `split_lines` of each gives the same pieces."""
@@ -75,7 +80,8 @@ class Splitter(ABC):
     _cut = re.compile(rb"\n")
 
     @abstractmethod
-    def _split(self, text: bytes, lines: bool) -> list[bytes]: ...
+    def _starts(self, text: bytes, lines: bool) -> Offsets:
+        """The offsets at which the pieces of ``text`` begin, if it is not empty."""
 
 
 class ClassSplitter(Splitter):
@@ -85,24 +91,20 @@ class ClassSplitter(Splitter):
 
     def __init__(self, pattern: str, cut: cutting.Cut) -> None:
         super().__init__(pattern)
-        self._starts_of = cut
+        self._cut_by = cut
 
-    def _split(self, text: bytes, lines: bool) -> list[bytes]:
-        return cut_at(text, self.starts(text, lines)) if text else []
-
-    def starts(self, text: bytes, lines: bool) -> NDArray[np.int64]:
-        """The offsets of the bytes that begin the pieces of ``text``, which is not empty."""
+    def _starts(self, text: bytes, lines: bool) -> Offsets:
         table = cutting.classes(lines)
         if text.isascii():
             ascii_characters = np.frombuffer(text, np.uint8)
-            return np.flatnonzero(self._starts_of(ascii_characters, table[ascii_characters]))
+            return np.flatnonzero(self._cut_by(ascii_characters, table[ascii_characters]))
         encoded = text.decode(errors="surrogateescape").encode("utf-32-le", "surrogatepass")
         characters = np.frombuffer(encoded, "<u4")
-        starts = np.flatnonzero(self._starts_of(characters, table[characters]))
+        starts = np.flatnonzero(self._cut_by(characters, table[characters]))
         return byte_offsets(characters)[starts]
 
 
-def byte_offsets(characters: NDArray[np.uint32]) -> NDArray[np.int64]:
+def byte_offsets(characters: NDArray[np.uint32]) -> Offsets:
     """Where each character [n] begins in its UTF-8; a lone surrogate stands for one byte."""
     widths = 1 + (characters >= 0x80).view(np.int8) + (characters >= 0x800) + (characters > 0xFFFF)
     widths[(characters >= 0xDC80) & (characters <= 0xDCFF)] = 1
@@ -111,7 +113,7 @@ def byte_offsets(characters: NDArray[np.uint32]) -> NDArray[np.int64]:
     return offsets
 
 
-def cut_at(text: bytes, starts: NDArray[np.int64]) -> list[bytes]:
+def cut_at(text: bytes, starts: Offsets) -> list[bytes]:
     """``text`` cut before each of the offsets ``starts`` [n], the first of which is 0."""
     separator = next((byte for byte in _NO_UTF8 if byte not in text), None)
     if separator is None:
@@ -128,10 +130,12 @@ def cut_at(text: bytes, starts: NDArray[np.int64]) -> list[bytes]:
 class LineSplitter(Splitter):
     """``none``: a line is a piece."""
 
-    def _split(self, text: bytes, lines: bool) -> list[bytes]:
+    def _starts(self, text: bytes, lines: bool) -> Offsets:
         if not lines:
-            return [text] if text else []
-        return [part for part in re.split(rb"(\n)", text) if part]
+            return np.zeros(1, np.int64)
+        ends = np.flatnonzero(np.frombuffer(text, np.uint8) == ord(LINE_END))
+        starts = np.union1d(ends, np.append(0, ends + 1))
+        return starts[starts < len(text)]
 
 
 class RegexSplitter(Splitter):
@@ -141,18 +145,17 @@ class RegexSplitter(Splitter):
         super().__init__(pattern)
         self._compiled = compiled
 
-    def _split(self, text: bytes, lines: bool) -> list[bytes]:
+    def _starts(self, text: bytes, lines: bool) -> Offsets:
         decoded = text.decode(errors="surrogateescape")
-        if not lines:
-            pieces = self._pieces(decoded)
-        else:
-            pieces = []
-            first, *rest = decoded.split("\n")
-            pieces += self._pieces(first)
-            for line in rest:
-                pieces.append("\n")
-                pieces += self._pieces(line)
-        return [piece.encode(errors="surrogateescape") for piece in pieces]
+        pieces: list[str] = []
+        for part in re.split(r"(\n)", decoded) if lines else [decoded]:
+            pieces += [part] if lines and part == "\n" else self._pieces(part)
+        lengths = np.fromiter(map(len, pieces), np.int64, len(pieces))
+        starts = np.cumsum(lengths) - lengths
+        if text.isascii():
+            return starts
+        encoded = decoded.encode("utf-32-le", "surrogatepass")
+        return byte_offsets(np.frombuffer(encoded, "<u4"))[starts]
 
     def _pieces(self, text: str) -> list[str]:
         if not self._compiled.groups:
@@ -185,16 +188,19 @@ class SpecialSplitter(Splitter):
         longest_first = sorted(set(specials), key=len, reverse=True)
         self._special = re.compile(b"(" + b"|".join(map(re.escape, longest_first)) + b")")
 
-    def _split(self, text: bytes, lines: bool) -> list[bytes]:
+    def _starts(self, text: bytes, lines: bool) -> Offsets:
         if not any(special in text for special in self.specials):
-            return self._inner._split(text, lines)
-        pieces: list[bytes] = []
+            return self._inner._starts(text, lines)
+        found, offset = [np.zeros(0, np.int64)], 0
         parts = self._special.split(text)
         for between, special in zip(parts[::2], [*parts[1::2], b""], strict=True):
-            pieces += self._inner._split(between, lines)
+            if between:
+                found.append(offset + self._inner._starts(between, lines))
+                offset += len(between)
             if special:
-                pieces.append(special)
-        return pieces
+                found.append(np.array([offset]))
+                offset += len(special)
+        return np.concatenate(found)
 
 
 def splitter(pattern: str, special_tokens: Sequence[str] = ()) -> Splitter:

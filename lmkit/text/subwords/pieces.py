@@ -1,28 +1,96 @@
 """Distinct pieces of text: counted once for training, remembered in use.
 
-Words repeat (Zipf), so that what is slow for one piece is done once for each distinct piece, and
-the text itself passes only through code of C: a split, a count, a dictionary.
+Words repeat (Zipf), so that what is slow for one piece is done once for each distinct piece. The
+text itself is only looked at by whole arrays.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from itertools import count
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.text.growing import GrowingArray
 from lmkit.text.lexicon import newest
+from lmkit.text.subwords.hashing import IntegerTable
 from lmkit.text.subwords.patterns import LINE_END, Splitter
 
 MOST_BYTES = 32 << 20
-"""Bytes of distinct pieces that `count_pieces` and `PieceCache` hold, about."""
+"""Bytes of distinct pieces that `PieceCache` holds, about, and `count_pieces`."""
 MOST_PIECES = 2_000_000
 
-Encode = Callable[[Sequence[bytes]], tuple[NDArray[np.int32], NDArray[np.int64]]]
+Offsets = NDArray[np.int64]
+Encode = Callable[[Sequence[bytes]], tuple[NDArray[np.int32], Offsets]]
 """From pieces [n] to their numbers, concatenated, and how many numbers each piece has [n]."""
+
+
+class DistinctPieces:
+    """Distinct pieces, numbered as they are met; ``all`` has them by their numbers.
+
+    A piece of up to seven bytes is an integer: its bytes, and its length in the last byte. Those,
+    nine out of ten in English, are numbered for whole arrays, the longer ones by a dictionary.
+    """
+
+    _SHORT = 7
+
+    def __init__(self) -> None:
+        self.all: list[bytes] = []
+        self.bytes = 0
+        self._short = IntegerTable()
+        self._long: defaultdict[bytes, int] = defaultdict(self._next)
+        self._given = 0
+
+    def _next(self) -> int:
+        self._given += 1
+        return self._given - 1
+
+    def numbers(self, text: bytes, starts: Offsets, learn: bool = True) -> Offsets:
+        """The number of each piece of ``text`` [n]; they begin at ``starts`` [n]. New ones get the
+        next numbers, or -1 each if there is nothing to ``learn``."""
+        lengths = np.diff(starts, append=len(text))
+        is_short = lengths <= self._SHORT
+        short = np.flatnonzero(is_short)
+        result = np.empty(len(starts), np.int64)
+        result[short] = self._numbers_of_short(text, starts[short], lengths[short], learn)
+        if len(short) < len(starts):
+            long = np.flatnonzero(~is_short)
+            begins = starts[long].tolist()
+            ends = (starts[long] + lengths[long]).tolist()
+            pieces = [text[begin:end] for begin, end in zip(begins, ends, strict=True)]
+            result[long] = self._numbers_of_long(pieces, learn)
+        return result
+
+    def _numbers_of_short(
+        self, text: bytes, starts: Offsets, lengths: Offsets, learn: bool
+    ) -> NDArray[np.int32]:
+        # Eight bytes from every place of the text, as integers that overlap.
+        eights = np.ndarray((len(text),), "<i8", text + bytes(8), strides=(1,))
+        keys = (eights[starts] & ((np.int64(1) << (8 * lengths)) - 1)) | (lengths << 56)
+        numbers = self._short.get(keys)
+        if learn and len(unseen := keys[numbers < 0]):
+            distinct, first = np.unique(unseen, return_index=True)
+            distinct = distinct[np.argsort(first)]
+            given = np.arange(self._given, self._given + len(distinct), dtype=np.int32)
+            self._given += len(distinct)
+            self._short.put(distinct, given)
+            for key in distinct.tolist():
+                self.all.append(key.to_bytes(8, "little")[: key >> 56])
+                self.bytes += key >> 56
+            numbers = self._short.get(keys)
+        return numbers
+
+    def _numbers_of_long(self, pieces: Sequence[bytes], learn: bool) -> Offsets:
+        if not learn:
+            return np.fromiter(map(self._long.get, pieces, repeat(-1)), np.int64, len(pieces))
+        known = len(self._long)
+        numbers = np.fromiter(map(self._long.__getitem__, pieces), np.int64, len(pieces))
+        new = newest(self._long, known)
+        self.all += new
+        self.bytes += sum(map(len, new))
+        return numbers
 
 
 def count_pieces(
@@ -34,22 +102,21 @@ def count_pieces(
     """How often each distinct piece stands in ``chunks`` of whole lines; line ends and
     special tokens are none.
 
-    Pieces come in the order in which they are first seen. Memory is bounded: once there are
+    Pieces come in the order of their bytes. Memory is bounded: once there are
     ``most_bytes`` of distinct pieces, what is new from then on is not counted.
     """
-    counts: Counter[bytes] = Counter()
-    held, known = 0, 0
+    distinct = DistinctPieces()
+    counts = GrowingArray(np.int64)
     for chunk in chunks:
-        for part in splitter.slices(chunk):
-            pieces = splitter.split_lines(part)
-            if held >= most_bytes:
-                pieces = [piece for piece in pieces if piece in counts]
-            counts.update(pieces)
-            held += sum(map(len, newest(counts, known)))
-            known = len(counts)
+        for text in splitter.slices(chunk):
+            if text:
+                learn = distinct.bytes < most_bytes
+                numbers = distinct.numbers(text, splitter.line_starts(text), learn)
+                counts.add(np.bincount(numbers if learn else numbers[numbers >= 0]))
+    counted = dict(zip(distinct.all, counts.values.tolist(), strict=True))
     for piece in (LINE_END, *splitter.specials):
-        counts.pop(piece, None)
-    return counts
+        counted.pop(piece, None)
+    return dict(sorted(counted.items()))
 
 
 class PieceCache:
@@ -68,28 +135,38 @@ class PieceCache:
 
     def forget(self) -> None:
         """Start anew."""
-        self._pieces: defaultdict[bytes, int] = defaultdict(count().__next__)
+        self._distinct = DistinctPieces()
         self._numbers = GrowingArray(np.int32)
         self._starts = GrowingArray(np.int64, [0])
-        self._held = 0
         if self._line_end is not None:
-            self._pieces[LINE_END]
+            self._distinct.numbers(LINE_END, np.zeros(1, np.int64))
             self._numbers.extend([self._line_end])
             self._starts.extend([1])
 
     def __call__(self, pieces: Sequence[bytes]) -> NDArray[np.int32]:
         """The numbers of all ``pieces``, concatenated."""
-        if self._held > MOST_BYTES or len(self._pieces) > MOST_PIECES:
+        lengths = np.fromiter(map(len, pieces), np.int64, len(pieces))
+        return self._of(b"".join(pieces), np.cumsum(lengths) - lengths)
+
+    def of_lines(self, text: bytes, splitter: Splitter) -> NDArray[np.int32]:
+        """The numbers of all pieces of whole lines, concatenated."""
+        slices = [
+            self._of(part, splitter.line_starts(part)) for part in splitter.slices(text) if part
+        ]
+        return slices[0] if len(slices) == 1 else np.concatenate([np.zeros(0, np.int32), *slices])
+
+    def _of(self, text: bytes, starts: Offsets) -> NDArray[np.int32]:
+        """The numbers of the pieces of ``text`` that begin at ``starts`` [n]."""
+        if self._distinct.bytes > MOST_BYTES or len(self._distinct.all) > MOST_PIECES:
             self.forget()
-        known = len(self._pieces)
-        which = np.fromiter(map(self._pieces.__getitem__, pieces), np.int64, len(pieces))
-        if new := newest(self._pieces, known):
+        known = len(self._distinct.all)
+        which = self._distinct.numbers(text, starts)
+        if new := self._distinct.all[known:]:
             numbers, lengths = self._encode(new)
             self._starts.extend(len(self._numbers) + np.cumsum(lengths))
             self._numbers.extend(numbers)
-            self._held += sum(map(len, new))
-        starts = self._starts.values
-        return gather(self._numbers.values, starts[which], starts[which + 1])
+        begins = self._starts.values
+        return gather(self._numbers.values, begins[which], begins[which + 1])
 
 
 def gather(
