@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lmkit.errors import UsageError
-from lmkit.text.subwords.bpe_encoding import BpeEncoder
+from lmkit.text.subwords.bpe_encoding import BpeEncoder, Dropout
 from lmkit.text.subwords.bpe_training import learn_merges
 
 from ..reference import bpe as naive
@@ -29,8 +29,10 @@ to_encode = st.lists(
 )
 
 
-def tokens_of(encoder: BpeEncoder, pieces: list[bytes], **options: object) -> list[list[bytes]]:
-    numbers, sizes = encoder.encode_pieces(pieces, **options)
+def tokens_of(
+    encoder: BpeEncoder, pieces: list[bytes], dropout: Dropout | None = None
+) -> list[list[bytes]]:
+    numbers, sizes = encoder.encode_pieces(pieces, dropout)
     parts = np.split(numbers, np.cumsum(sizes)[:-1]) if len(pieces) else []
     return [[encoder.tokens[number] for number in part] for part in parts]
 
@@ -105,8 +107,7 @@ def test_dropout_loses_nothing_and_a_seed_gives_the_same_again(
 ) -> None:
     encoder = BpeEncoder(learn_merges(counts, 25, minimum=1))
     found, again = (
-        tokens_of(encoder, pieces, dropout=dropout, generator=np.random.default_rng(5))
-        for _ in range(2)
+        tokens_of(encoder, pieces, Dropout(dropout, np.random.default_rng(5))) for _ in range(2)
     )
     assert found == again
     assert [b"".join(tokens) for tokens in found] == pieces
@@ -122,9 +123,7 @@ def test_dropout_leaves_out_each_merge_with_its_probability(padding: int) -> Non
     # left is made. With p = 0.4: ab goes 0.6, else bc 0.4 * 0.6; after ab, abc goes 0.6.
     encoder = BpeEncoder([(b"a", b"b"), (b"b", b"c"), (b"ab", b"c")])
     tail = b"." * padding  # a long piece goes another way
-    found = tokens_of(
-        encoder, [b"abc" + tail] * 4000, dropout=0.4, generator=np.random.default_rng(3)
-    )
+    found = tokens_of(encoder, [b"abc" + tail] * 4000, Dropout(0.4, np.random.default_rng(3)))
     for way, share in (
         ([b"abc"], 0.36),
         ([b"ab", b"c"], 0.24),

@@ -14,7 +14,7 @@ ways.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
 
@@ -32,6 +32,30 @@ _WIDTHS = (8, 16, 32, 64)
 _ROWS = 1 << 15
 _FEW = 24
 """Up to so many pieces are quicker one by one."""
+
+
+class Dropout:
+    """Leaves out each merge with a probability of 0 to 1, as the ``generator`` decides.
+
+    Raises `UsageError` for what is no probability.
+    """
+
+    def __init__(self, probability: float, generator: np.random.Generator) -> None:
+        if not 0 <= probability <= 1:
+            raise UsageError(f"dropout cannot be {probability}", "a probability such as 0.1")
+        self.probability = probability
+        self._generator = generator
+        self._single: list[bool] = []
+
+    def many(self, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+        """Which of so many merges are left out."""
+        return self._generator.random(shape, np.float32) < self.probability
+
+    def one(self) -> bool:
+        """Whether one merge is left out."""
+        if not self._single:
+            self._single = self.many((256,)).tolist()
+        return self._single.pop()
 
 
 class BpeEncoder:
@@ -86,7 +110,7 @@ class BpeEncoder:
         if self._whole is not None and piece in self._whole:
             return [self._whole[piece]]
         if len(piece) > _WIDTHS[-1]:
-            return self._by_heap(piece, 0.0, None)
+            return self._by_heap(piece, None)
         tokens, ranks, made = list(piece), self._ranks, self._made
         while len(tokens) > 1:
             best, place = min(
@@ -101,13 +125,11 @@ class BpeEncoder:
     def encode_pieces(
         self,
         pieces: Sequence[bytes],
-        *,
-        dropout: float = 0.0,
-        generator: np.random.Generator | None = None,
+        dropout: Dropout | None = None,
     ) -> tuple[Numbers, NDArray[np.int64]]:
         """The numbers of the tokens of all ``pieces`` [n], concatenated, and how many tokens each
-        of them has [n]. With ``dropout`` above 0 the ``generator`` decides what is left out."""
-        if len(pieces) <= _FEW and not dropout:
+        of them has [n]."""
+        if len(pieces) <= _FEW and dropout is None:
             lists = [self.encode(piece) for piece in pieces]
             lengths = np.fromiter(map(len, lists), np.int64, len(lists))
             return np.array([n for numbers in lists for n in numbers], np.int32), lengths
@@ -124,14 +146,12 @@ class BpeEncoder:
             least = width
             for part in range(0, len(rows), _ROWS):
                 some = rows[part : part + _ROWS]
-                matrix, have = self._in_rounds(
-                    text, begins[some], sizes[some], width, dropout, generator
-                )
+                matrix, have = self._in_rounds(text, begins[some], sizes[some], width, dropout)
                 filled = np.arange(width) < have[:, None]
                 room[(begins[some][:, None] + np.arange(width))[filled]] = matrix[filled]
                 lengths[some] = have
         for place in np.flatnonzero(left & (sizes > least)).tolist():
-            numbers = self._by_heap(pieces[place], dropout, generator)
+            numbers = self._by_heap(pieces[place], dropout)
             room[begins[place] : begins[place] + len(numbers)] = numbers
             lengths[place] = len(numbers)
         ends = np.cumsum(lengths)
@@ -160,8 +180,7 @@ class BpeEncoder:
         begins: NDArray[np.int64],
         sizes: NDArray[np.int64],
         width: int,
-        dropout: float,
-        generator: np.random.Generator | None,
+        dropout: Dropout | None,
     ) -> tuple[Numbers, NDArray[np.int64]]:
         """The tokens of pieces of ``text`` [n, width], and how many each has [n]."""
         columns = np.arange(width)
@@ -172,9 +191,8 @@ class BpeEncoder:
         rows = np.arange(len(tokens))
         while True:
             offered = ranks
-            if dropout:
-                dropped = generator.random(ranks.shape, np.float32) < dropout
-                offered = np.where(dropped, _NONE, ranks)
+            if dropout is not None:
+                offered = np.where(dropout.many(ranks.shape), _NONE, ranks)
             place = offered.argmin(1)
             best = offered[np.arange(len(rows)), place]
             alive = best != _NONE
@@ -207,9 +225,7 @@ class BpeEncoder:
         ranks[ranks == ABSENT] = _NONE
         return ranks.reshape(left.shape)
 
-    def _by_heap(
-        self, piece: bytes, dropout: float, generator: np.random.Generator | None
-    ) -> list[int]:
+    def _by_heap(self, piece: bytes, dropout: Dropout | None) -> list[int]:
         """The tokens of a long piece. In the heap a pair is rank << 32 | place; what is no longer
         so when it comes up is passed over."""
         ranks, made = self._ranks, self._made
@@ -222,7 +238,6 @@ class BpeEncoder:
             if pair in ranks
         ]
         heapify(heap)
-        draw = _draws(generator) if generator is not None else None
         kept_back: list[int] = []
         while heap:
             entry = heappop(heap)
@@ -230,7 +245,7 @@ class BpeEncoder:
             right = after[place] if tokens[place] >= 0 else end
             if right == end or ranks.get(tokens[place] << 32 | tokens[right]) != rank:
                 continue
-            if draw is not None and next(draw) < dropout:
+            if dropout is not None and dropout.one():
                 kept_back.append(entry)
                 continue
             token = tokens[place] = made[rank]
@@ -249,8 +264,3 @@ class BpeEncoder:
                 heappush(heap, entry)
             kept_back.clear()
         return [token for token in tokens if token >= 0]
-
-
-def _draws(generator: np.random.Generator) -> Iterator[float]:
-    while True:
-        yield from generator.random(256).tolist()
