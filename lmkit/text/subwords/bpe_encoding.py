@@ -30,7 +30,7 @@ _NONE = np.int32(np.iinfo(np.int32).max)
 _WIDTHS = (8, 16, 32, 64)
 """Columns of the matrices; pieces longer than the last one go by the heap."""
 _ROWS = 1 << 15
-_FEW = 24
+_FEW = 64
 """Up to so many pieces are quicker one by one."""
 
 
@@ -62,8 +62,9 @@ class BpeEncoder:
     """Merges in the order of their preference, ready to be applied.
 
     Tokens are numbered here: a byte is its own number, the tokens that merges make follow in their
-    order, then ``more_tokens``, which no merge makes. With ``whole_pieces`` a piece that is a token
-    is that token, whatever merges would make of it (tiktoken; ``ignore_merges`` of tokenizer.json).
+    order, then ``specials`` and ``more_tokens``, as far as they are new. A piece of ``specials`` is
+    that token. With ``whole_pieces`` every piece that is a token is that token, whatever merges
+    would make of it (tiktoken; ``ignore_merges`` of tokenizer.json).
 
     Raises `UsageError` for a merge of something that is no token, and for one that comes twice.
     """
@@ -72,16 +73,17 @@ class BpeEncoder:
         self,
         merges: Sequence[tuple[bytes, bytes]],
         *,
-        whole_pieces: bool = False,
+        specials: Sequence[bytes] = (),
         more_tokens: Sequence[bytes] = (),
+        whole_pieces: bool = False,
     ) -> None:
         self.tokens = [bytes([byte]) for byte in range(256)]
         numbers = {token: number for number, token in enumerate(self.tokens)}
-        for token in [*(left + right for left, right in merges), *more_tokens]:
+        for token in [*(left + right for left, right in merges), *specials, *more_tokens]:
             if token not in numbers:
                 numbers[token] = len(self.tokens)
                 self.tokens.append(token)
-        self._whole = numbers if whole_pieces else None
+        self._whole = numbers if whole_pieces else {token: numbers[token] for token in specials}
         self._ranks: dict[int, int] = {}
         made = []
         for rank, (left, right) in enumerate(merges):
@@ -107,7 +109,7 @@ class BpeEncoder:
 
     def encode(self, piece: bytes) -> list[int]:
         """The numbers of the tokens of one piece."""
-        if self._whole is not None and piece in self._whole:
+        if piece in self._whole:
             return [self._whole[piece]]
         if len(piece) > _WIDTHS[-1]:
             return self._by_heap(piece, None)
@@ -165,7 +167,7 @@ class BpeEncoder:
         lengths: NDArray[np.int64],
     ) -> NDArray[np.bool_]:
         """Write the pieces that are tokens by themselves; which are left [n]."""
-        if self._whole is None:
+        if not self._whole:
             return np.ones(len(pieces), np.bool_)
         whole = self._whole
         numbers = np.fromiter((whole.get(piece, -1) for piece in pieces), np.int32, len(pieces))

@@ -240,6 +240,6 @@ def _plain(pattern: str) -> Splitter:
     except regex.error as error:
         raise UsageError(
             f"the pattern {pattern!r} is no regular expression: {error}",
-            r"--pattern gpt2, gpt4, none or a regular expression such as '\w+|\W'",
+            r"gpt2, gpt4, none or a regular expression such as '\w+|\W'",
         ) from None
     return RegexSplitter(pattern, compiled)

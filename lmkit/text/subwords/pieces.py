@@ -6,15 +6,13 @@ text itself is only looked at by whole arrays.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.text.growing import GrowingArray
-from lmkit.text.lexicon import newest
 from lmkit.text.subwords.hashing import IntegerTable
 from lmkit.text.subwords.patterns import LINE_END, Splitter
 
@@ -28,7 +26,8 @@ Encode = Callable[[Sequence[bytes]], tuple[NDArray[np.int32], Offsets]]
 
 
 class DistinctPieces:
-    """Distinct pieces, numbered as they are met; ``all`` has them by their numbers.
+    """Distinct pieces, numbered as they are met. ``all`` has them by their numbers; ``bytes`` is
+    how long they are together.
 
     A piece of up to seven bytes is an integer: its bytes, and its length in the last byte. Those,
     nine out of ten in English, are numbered for whole arrays, the longer ones by a dictionary.
@@ -40,57 +39,49 @@ class DistinctPieces:
         self.all: list[bytes] = []
         self.bytes = 0
         self._short = IntegerTable()
-        self._long: defaultdict[bytes, int] = defaultdict(self._next)
-        self._given = 0
-
-    def _next(self) -> int:
-        self._given += 1
-        return self._given - 1
+        self._long: dict[bytes, int] = {}
 
     def numbers(self, text: bytes, starts: Offsets, learn: bool = True) -> Offsets:
         """The number of each piece of ``text`` [n]; they begin at ``starts`` [n]. New ones get the
-        next numbers, or -1 each if there is nothing to ``learn``."""
-        lengths = np.diff(starts, append=len(text))
+        next numbers in the order of the text, or -1 each if there is nothing to ``learn``."""
+        stops = np.append(starts[1:], len(text))
+        numbers = self._known(text, starts, stops)
+        if learn and len(unseen := np.flatnonzero(numbers < 0)):
+            starts, stops = starts[unseen], stops[unseen]
+            self._add(list(dict.fromkeys(_slices(text, starts, stops))))
+            numbers[unseen] = self._known(text, starts, stops)
+        return numbers
+
+    def _known(self, text: bytes, starts: Offsets, stops: Offsets) -> Offsets:
+        numbers = np.empty(len(starts), np.int64)
+        lengths = stops - starts
         is_short = lengths <= self._SHORT
-        short = np.flatnonzero(is_short)
-        result = np.empty(len(starts), np.int64)
-        result[short] = self._numbers_of_short(text, starts[short], lengths[short], learn)
-        if len(short) < len(starts):
-            long = np.flatnonzero(~is_short)
-            begins = starts[long].tolist()
-            ends = (starts[long] + lengths[long]).tolist()
-            pieces = [text[begin:end] for begin, end in zip(begins, ends, strict=True)]
-            result[long] = self._numbers_of_long(pieces, learn)
-        return result
-
-    def _numbers_of_short(
-        self, text: bytes, starts: Offsets, lengths: Offsets, learn: bool
-    ) -> NDArray[np.int32]:
-        # Eight bytes from every place of the text, as integers that overlap.
+        short, long = np.flatnonzero(is_short), np.flatnonzero(~is_short)
+        # Eight bytes from every place of the text on, as integers that overlap.
         eights = np.ndarray((len(text),), "<i8", text + bytes(8), strides=(1,))
-        keys = (eights[starts] & ((np.int64(1) << (8 * lengths)) - 1)) | (lengths << 56)
-        numbers = self._short.get(keys)
-        if learn and len(unseen := keys[numbers < 0]):
-            distinct, first = np.unique(unseen, return_index=True)
-            distinct = distinct[np.argsort(first)]
-            given = np.arange(self._given, self._given + len(distinct), dtype=np.int32)
-            self._given += len(distinct)
-            self._short.put(distinct, given)
-            for key in distinct.tolist():
-                self.all.append(key.to_bytes(8, "little")[: key >> 56])
-                self.bytes += key >> 56
-            numbers = self._short.get(keys)
+        lengths = lengths[short]
+        keys = eights[starts[short]] & ((np.int64(1) << (8 * lengths)) - 1)
+        numbers[short] = self._short.get(keys | (lengths << 56))
+        pieces = _slices(text, starts[long], stops[long])
+        numbers[long] = np.fromiter(map(self._long.get, pieces, repeat(-1)), np.int64, len(long))
         return numbers
 
-    def _numbers_of_long(self, pieces: Sequence[bytes], learn: bool) -> Offsets:
-        if not learn:
-            return np.fromiter(map(self._long.get, pieces, repeat(-1)), np.int64, len(pieces))
-        known = len(self._long)
-        numbers = np.fromiter(map(self._long.__getitem__, pieces), np.int64, len(pieces))
-        new = newest(self._long, known)
-        self.all += new
-        self.bytes += sum(map(len, new))
-        return numbers
+    def _add(self, pieces: list[bytes]) -> None:
+        """Number ``pieces``, which are distinct and new."""
+        keys, given = [], []
+        for number, piece in enumerate(pieces, len(self.all)):
+            if len(piece) <= self._SHORT:
+                keys.append(int.from_bytes(piece, "little") | len(piece) << 56)
+                given.append(number)
+            else:
+                self._long[piece] = number
+        self._short.put(np.array(keys, np.int64), np.array(given, np.int32))
+        self.all += pieces
+        self.bytes += sum(map(len, pieces))
+
+
+def _slices(text: bytes, starts: Offsets, stops: Offsets) -> Iterator[bytes]:
+    return map(text.__getitem__, map(slice, starts.tolist(), stops.tolist()))
 
 
 def count_pieces(
