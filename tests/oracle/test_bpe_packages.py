@@ -65,7 +65,9 @@ def ours(gpt2_files: tuple[Path, Path], merges: list[tuple[bytes, bytes]]) -> di
 
     def one_by_one(text: str) -> list[int]:
         pieces = splitter("gpt2").split(text.encode())
-        return [int(to_id[number]) for piece in pieces for number in encoder.encode(piece)]
+        return [
+            int(to_id[number]) for piece in pieces for number in encoder.encode_pieces([piece])[0]
+        ]
 
     return {**{name: in_bulk(name) for name in ("gpt2", "gpt4", "none")}, "gpt2 1": one_by_one}
 

@@ -1,11 +1,12 @@
 """Byte-pair encoding is applied: exactly the tokens that merging one pair at a time gives.
 
 In a piece the pair of the lowest rank is merged first, of several that stand there the leftmost
-one, until no pair has a rank. Three ways lead to the same tokens:
+one, until no pair has a rank. These ways lead to the same tokens:
 
 - many short pieces at once: a matrix with a row for each piece, one merge in each row a round;
 - one short piece: a loop;
-- a long piece: a heap of its pairs, so that the time grows as n log n.
+- a long piece: cut where no token reaches across (`lmkit.text.subwords.borders`); a part that is
+  still long by a heap of its pairs, so that the time grows as n log n.
 
 With dropout (Provilkov, Emelianenko and Voita 2020) each merge that could be made is left out with
 a probability, anew at each step. That is for training networks, which so see a word cut in many
@@ -15,20 +16,26 @@ ways.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.errors import UsageError
+from lmkit.text.subwords.borders import Borders
 from lmkit.text.subwords.hashing import ABSENT, IntegerTable
+from lmkit.text.subwords.pieces import PieceCache
 
 Numbers = NDArray[np.int32]
+Lengths = NDArray[np.int64]
 _NONE = np.int32(np.iinfo(np.int32).max)
 """The rank of a pair that is no merge."""
 _WIDTHS = (8, 16, 32, 64)
 """Columns of the matrices; pieces longer than the last one go by the heap."""
+_LONG = _WIDTHS[-1]
 _ROWS = 1 << 15
 _FEW = 64
 """Up to so many pieces are quicker one by one."""
@@ -100,6 +107,7 @@ class BpeEncoder:
                 )
             made.append(numbers[left + right])
         self._made = made
+        self._parts, self._lock = PieceCache(self._encode_parts), Lock()
         self._made_array = np.array([*made, 0], np.int32)
         self._table = IntegerTable()
         self._table.put(
@@ -107,12 +115,81 @@ class BpeEncoder:
             np.fromiter(self._ranks.values(), np.int32, len(self._ranks)),
         )
 
-    def encode(self, piece: bytes) -> list[int]:
-        """The numbers of the tokens of one piece."""
-        if piece in self._whole:
-            return [self._whole[piece]]
-        if len(piece) > _WIDTHS[-1]:
-            return self._by_heap(piece, None)
+    def encode_pieces(
+        self, pieces: Sequence[bytes], dropout: Dropout | None = None
+    ) -> tuple[Numbers, Lengths]:
+        """The numbers of the tokens of all ``pieces`` [n], concatenated, and how many tokens each
+        of them has [n]."""
+        given = [self._whole.get(piece, -1) for piece in pieces] if self._whole else []
+        if max(given, default=-1) < 0:
+            return self._merged(pieces, dropout)
+        numbers = np.array(given, np.int32)
+        others = np.flatnonzero(numbers < 0)
+        merged, counts = self._merged([pieces[place] for place in others.tolist()], dropout)
+        lengths = np.ones(len(pieces), np.int64)
+        lengths[others] = counts
+        result = np.empty(lengths.sum(), np.int32)
+        is_merged = np.repeat(numbers < 0, lengths)
+        result[is_merged] = merged
+        result[~is_merged] = numbers[numbers >= 0]
+        return result, lengths
+
+    def _merged(
+        self, pieces: Sequence[bytes], dropout: Dropout | None, in_parts: bool = False
+    ) -> tuple[Numbers, Lengths]:
+        """What merges make of ``pieces``, which have no borders if they are ``in_parts``."""
+        longest = max(map(len, pieces), default=0)
+        if dropout is None and len(pieces) <= _FEW and longest <= _LONG:
+            lists = list(map(self._by_loop, pieces))
+            lengths = np.fromiter(map(len, lists), np.int64, len(lists))
+            return np.array([n for numbers in lists for n in numbers], np.int32), lengths
+        sizes = np.fromiter(map(len, pieces), np.int64, len(pieces))
+        text = np.frombuffer(b"".join(pieces), np.uint8)
+        begins = np.cumsum(sizes) - sizes
+        # Tokens stand first where the bytes of their piece do, and are moved together at the end.
+        room = np.zeros(len(text), np.int32)
+        lengths = np.zeros(len(pieces), np.int64)
+        least = 0
+        for width in _WIDTHS:
+            rows = np.flatnonzero((sizes > least) & (sizes <= width))
+            least = width
+            for part in range(0, len(rows), _ROWS):
+                some = rows[part : part + _ROWS]
+                matrix, have = self._in_rounds(text, begins[some], sizes[some], width, dropout)
+                filled = np.arange(width) < have[:, None]
+                room[(begins[some][:, None] + np.arange(width))[filled]] = matrix[filled]
+                lengths[some] = have
+        if longest > _LONG:
+            long = np.flatnonzero(sizes > _LONG)
+            numbers, counts = self._of_long([pieces[at] for at in long.tolist()], dropout, in_parts)
+            room[_ranges(begins[long], counts)] = numbers
+            lengths[long] = counts
+        return room[_ranges(begins, lengths)], lengths
+
+    def _of_long(
+        self, pieces: Sequence[bytes], dropout: Dropout | None, in_parts: bool
+    ) -> tuple[Numbers, Lengths]:
+        if dropout is not None or in_parts:
+            lists = [self._by_heap(piece, dropout) for piece in pieces]
+            counts = np.fromiter(map(len, lists), np.int64, len(lists))
+            return np.concatenate([np.array(numbers, np.int32) for numbers in lists]), counts
+        text = b"".join(pieces)
+        sizes = np.fromiter(map(len, pieces), np.int64, len(pieces))
+        begins = np.cumsum(sizes) - sizes
+        starts = np.union1d(self._borders.of(np.frombuffer(text, np.uint8)), begins)
+        with self._lock:
+            numbers, counts = self._parts.counted(text, starts)
+        return numbers, np.add.reduceat(counts, np.searchsorted(starts, begins))
+
+    def _encode_parts(self, parts: Sequence[bytes]) -> tuple[Numbers, Lengths]:
+        return self._merged(parts, None, in_parts=True)
+
+    @cached_property
+    def _borders(self) -> Borders:
+        return Borders(self.tokens)
+
+    def _by_loop(self, piece: bytes) -> list[int]:
+        """The tokens of a short piece."""
         tokens, ranks, made = list(piece), self._ranks, self._made
         while len(tokens) > 1:
             best, place = min(
@@ -124,58 +201,6 @@ class BpeEncoder:
             tokens[place : place + 2] = [made[best]]
         return tokens
 
-    def encode_pieces(
-        self,
-        pieces: Sequence[bytes],
-        dropout: Dropout | None = None,
-    ) -> tuple[Numbers, NDArray[np.int64]]:
-        """The numbers of the tokens of all ``pieces`` [n], concatenated, and how many tokens each
-        of them has [n]."""
-        if len(pieces) <= _FEW and dropout is None:
-            lists = [self.encode(piece) for piece in pieces]
-            lengths = np.fromiter(map(len, lists), np.int64, len(lists))
-            return np.array([n for numbers in lists for n in numbers], np.int32), lengths
-        sizes = np.fromiter(map(len, pieces), np.int64, len(pieces))
-        text = np.frombuffer(b"".join(pieces), np.uint8)
-        begins = np.cumsum(sizes) - sizes
-        # Tokens stand first where the bytes of their piece do, and are moved together at the end.
-        room = np.zeros(len(text), np.int32)
-        lengths = np.zeros(len(pieces), np.int64)
-        left = self._copy_whole(pieces, begins, room, lengths)
-        least = 0
-        for width in _WIDTHS:
-            rows = np.flatnonzero(left & (sizes > least) & (sizes <= width))
-            least = width
-            for part in range(0, len(rows), _ROWS):
-                some = rows[part : part + _ROWS]
-                matrix, have = self._in_rounds(text, begins[some], sizes[some], width, dropout)
-                filled = np.arange(width) < have[:, None]
-                room[(begins[some][:, None] + np.arange(width))[filled]] = matrix[filled]
-                lengths[some] = have
-        for place in np.flatnonzero(left & (sizes > least)).tolist():
-            numbers = self._by_heap(pieces[place], dropout)
-            room[begins[place] : begins[place] + len(numbers)] = numbers
-            lengths[place] = len(numbers)
-        ends = np.cumsum(lengths)
-        return room[np.repeat(begins - ends + lengths, lengths) + np.arange(lengths.sum())], lengths
-
-    def _copy_whole(
-        self,
-        pieces: Sequence[bytes],
-        begins: NDArray[np.int64],
-        room: Numbers,
-        lengths: NDArray[np.int64],
-    ) -> NDArray[np.bool_]:
-        """Write the pieces that are tokens by themselves; which are left [n]."""
-        if not self._whole:
-            return np.ones(len(pieces), np.bool_)
-        whole = self._whole
-        numbers = np.fromiter((whole.get(piece, -1) for piece in pieces), np.int32, len(pieces))
-        known = numbers >= 0
-        room[begins[known]] = numbers[known]
-        lengths[known] = 1
-        return ~known
-
     def _in_rounds(
         self,
         text: NDArray[np.uint8],
@@ -183,7 +208,7 @@ class BpeEncoder:
         sizes: NDArray[np.int64],
         width: int,
         dropout: Dropout | None,
-    ) -> tuple[Numbers, NDArray[np.int64]]:
+    ) -> tuple[Numbers, Lengths]:
         """The tokens of pieces of ``text`` [n, width], and how many each has [n]."""
         columns = np.arange(width)
         at = np.minimum(begins[:, None] + columns, len(text) - 1)
@@ -266,3 +291,9 @@ class BpeEncoder:
                 heappush(heap, entry)
             kept_back.clear()
         return [token for token in tokens if token >= 0]
+
+
+def _ranges(begins: Lengths, lengths: Lengths) -> Lengths:
+    """``begins[i]``, ``begins[i] + 1`` and so on, ``lengths[i]`` of them, for all ``i``."""
+    ends = np.cumsum(lengths)
+    return np.repeat(begins - ends + lengths, lengths) + np.arange(lengths.sum())

@@ -137,17 +137,21 @@ class PieceCache:
     def __call__(self, pieces: Sequence[bytes]) -> NDArray[np.int32]:
         """The numbers of all ``pieces``, concatenated."""
         lengths = np.fromiter(map(len, pieces), np.int64, len(pieces))
-        return self._of(b"".join(pieces), np.cumsum(lengths) - lengths)
+        return self.of(b"".join(pieces), np.cumsum(lengths) - lengths)
 
     def of_lines(self, text: bytes, splitter: Splitter) -> NDArray[np.int32]:
         """The numbers of all pieces of whole lines, concatenated."""
         slices = [
-            self._of(part, splitter.line_starts(part)) for part in splitter.slices(text) if part
+            self.of(part, splitter.line_starts(part)) for part in splitter.slices(text) if part
         ]
         return slices[0] if len(slices) == 1 else np.concatenate([np.zeros(0, np.int32), *slices])
 
-    def _of(self, text: bytes, starts: Offsets) -> NDArray[np.int32]:
-        """The numbers of the pieces of ``text`` that begin at ``starts`` [n]."""
+    def of(self, text: bytes, starts: Offsets) -> NDArray[np.int32]:
+        """The numbers of the pieces of ``text`` that begin at ``starts`` [n], concatenated."""
+        return self.counted(text, starts)[0]
+
+    def counted(self, text: bytes, starts: Offsets) -> tuple[NDArray[np.int32], Offsets]:
+        """The same, and how many numbers each piece has [n]."""
         if self._distinct.bytes > MOST_BYTES or len(self._distinct.all) > MOST_PIECES:
             self.forget()
         known = len(self._distinct.all)
@@ -156,8 +160,8 @@ class PieceCache:
             numbers, lengths = self._encode(new)
             self._starts.extend(len(self._numbers) + np.cumsum(lengths))
             self._numbers.extend(numbers)
-        begins = self._starts.values
-        return gather(self._numbers.values, begins[which], begins[which + 1])
+        begins, ends = self._starts.values[which], self._starts.values[which + 1]
+        return gather(self._numbers.values, begins, ends), ends - begins
 
 
 def gather(
