@@ -148,11 +148,15 @@ def test_time_for_a_long_piece_does_not_grow_as_its_square() -> None:
     assert seconds(2000) < 30 * small + 0.05  # 8 times the length; 64 times were it quadratic
 
 
-def test_a_whole_piece_can_be_a_token_that_merges_do_not_reach() -> None:
-    encoder = BpeEncoder([(b"a", b"b")], whole_pieces=True, more_tokens=[b"abba", b"ba"])
-    pieces = [b"abba", b"ba", b"bab", b"a"] * 20
-    assert tokens_of(encoder, pieces) == [[b"abba"], [b"ba"], [b"b", b"ab"], [b"a"]] * 20
-    assert tokens_of(encoder, [b"abba"]) == [[b"abba"]]
+def test_a_special_piece_is_one_token_whatever_the_merges() -> None:
+    encoder = BpeEncoder([(b"a", b"b")], [b"abba", b"ab", b"c"])
+    pieces = [b"abba", b"ab", b"bab", b"a", b"c", b"b" * 70]
+    wanted = [[b"abba"], [b"ab"], [b"b", b"ab"], [b"a"], [b"c"], [b"b"] * 70]
+    assert tokens_of(encoder, pieces) == wanted
+    assert tokens_of(encoder, pieces * 20, Dropout(1, np.random.default_rng(1)))[:3] == [
+        [b"abba"], [b"ab"], [b"b", b"a", b"b"]
+    ]  # fmt: skip
+    assert encoder.tokens[256:] == [b"ab", b"abba"]
 
 
 @pytest.mark.parametrize(

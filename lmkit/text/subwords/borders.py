@@ -44,9 +44,10 @@ class Borders:
             if key < 1 << 16:
                 self._pairs[key] = child
 
-    def of(self, text: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """The offsets in ``text`` [n] where a part begins, 0 first."""
-        found = [np.zeros(min(len(text), 1), np.int64)]
+    def of(self, text: NDArray[np.uint8], begins: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The offsets in ``text`` [n] where a part begins; ``begins`` [m] are among them."""
+        is_border = np.zeros(len(text) + 1, np.bool_)
+        is_border[begins] = True
         furthest = 0
         for start in range(0, len(text), _BLOCK):
             reach = start + self._reach(text[start : start + _BLOCK + self._longest])[:_BLOCK]
@@ -54,8 +55,8 @@ class Borders:
             np.maximum.accumulate(reach, out=reach)
             furthest = int(reach[-1])
             after = np.arange(start + 1, start + 1 + len(reach))
-            found.append(after[(reach == after) & (after < len(text))])
-        return np.concatenate(found)
+            is_border[after[reach == after]] = True
+        return np.flatnonzero(is_border[:-1])
 
     def _reach(self, text: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Where the longest token that begins at each place of ``text`` [n] ends."""

@@ -15,7 +15,7 @@ ways.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
@@ -69,30 +69,21 @@ class BpeEncoder:
     """Merges in the order of their preference, ready to be applied.
 
     Tokens are numbered here: a byte is its own number, the tokens that merges make follow in their
-    order, then ``specials`` and ``more_tokens``, as far as they are new. A piece of ``specials`` is
-    that token. With ``whole_pieces`` every piece that is a token is that token, whatever merges
-    would make of it (tiktoken; ``ignore_merges`` of tokenizer.json).
+    order, then ``specials``, as far as they are new. A piece of ``specials`` is that token.
 
     Raises `UsageError` for a merge of something that is no token, and for one that comes twice.
     """
 
     def __init__(
-        self,
-        merges: Sequence[tuple[bytes, bytes]],
-        *,
-        specials: Sequence[bytes] = (),
-        more_tokens: Sequence[bytes] = (),
-        whole_pieces: bool = False,
+        self, merges: Sequence[tuple[bytes, bytes]], specials: Sequence[bytes] = ()
     ) -> None:
-        self.tokens = [bytes([byte]) for byte in range(256)]
-        numbers = {token: number for number, token in enumerate(self.tokens)}
-        for token in [*(left + right for left, right in merges), *specials, *more_tokens]:
-            if token not in numbers:
-                numbers[token] = len(self.tokens)
-                self.tokens.append(token)
-        self._whole = numbers if whole_pieces else {token: numbers[token] for token in specials}
+        numbers = {bytes([byte]): byte for byte in range(256)}
+        for token in [*(left + right for left, right in merges), *specials]:
+            numbers.setdefault(token, len(numbers))
+        self.tokens = list(numbers)
+        self._specials = {token: numbers[token] for token in specials}
         self._ranks: dict[int, int] = {}
-        made = []
+        self._made: dict[int, int] = {}
         for rank, (left, right) in enumerate(merges):
             try:
                 pair = numbers[left] << 32 | numbers[right]
@@ -105,22 +96,21 @@ class BpeEncoder:
                 raise UsageError(
                     f"merge {rank + 1}, {left!r} and {right!r}, comes twice", "each merge once"
                 )
-            made.append(numbers[left + right])
-        self._made = made
-        self._parts, self._lock = PieceCache(self._encode_parts), Lock()
-        self._made_array = np.array([*made, 0], np.int32)
+            self._made[pair] = numbers[left + right]
+        self._made_by_rank = np.array([*self._made.values(), 0], np.int32)
         self._table = IntegerTable()
         self._table.put(
             np.fromiter(self._ranks.keys(), np.int64, len(self._ranks)),
             np.fromiter(self._ranks.values(), np.int32, len(self._ranks)),
         )
+        self._parts, self._lock = PieceCache(self._encode_parts), Lock()
 
     def encode_pieces(
         self, pieces: Sequence[bytes], dropout: Dropout | None = None
     ) -> tuple[Numbers, Lengths]:
         """The numbers of the tokens of all ``pieces`` [n], concatenated, and how many tokens each
         of them has [n]."""
-        given = [self._whole.get(piece, -1) for piece in pieces] if self._whole else []
+        given = [self._specials.get(piece, -1) for piece in pieces] if self._specials else []
         if max(given, default=-1) < 0:
             return self._merged(pieces, dropout)
         numbers = np.array(given, np.int32)
@@ -170,13 +160,13 @@ class BpeEncoder:
         self, pieces: Sequence[bytes], dropout: Dropout | None, in_parts: bool
     ) -> tuple[Numbers, Lengths]:
         if dropout is not None or in_parts:
-            lists = [self._by_heap(piece, dropout) for piece in pieces]
+            lists = [merge_by_heap([*piece], self._ranks, self._made, dropout) for piece in pieces]
             counts = np.fromiter(map(len, lists), np.int64, len(lists))
             return np.concatenate([np.array(numbers, np.int32) for numbers in lists]), counts
         text = b"".join(pieces)
         sizes = np.fromiter(map(len, pieces), np.int64, len(pieces))
         begins = np.cumsum(sizes) - sizes
-        starts = np.union1d(self._borders.of(np.frombuffer(text, np.uint8)), begins)
+        starts = self._borders.of(np.frombuffer(text, np.uint8), begins)
         with self._lock:
             numbers, counts = self._parts.counted(text, starts)
         return numbers, np.add.reduceat(counts, np.searchsorted(starts, begins))
@@ -192,13 +182,11 @@ class BpeEncoder:
         """The tokens of a short piece."""
         tokens, ranks, made = list(piece), self._ranks, self._made
         while len(tokens) > 1:
-            best, place = min(
-                (ranks.get(left << 32 | right, _NONE), place)
-                for place, (left, right) in enumerate(pairwise(tokens))
-            )
+            pairs = [left << 32 | right for left, right in pairwise(tokens)]
+            best, place = min((ranks.get(pair, _NONE), place) for place, pair in enumerate(pairs))
             if best == _NONE:
                 break
-            tokens[place : place + 2] = [made[best]]
+            tokens[place : place + 2] = [made[pairs[place]]]
         return tokens
 
     def _in_rounds(
@@ -236,7 +224,7 @@ class BpeEncoder:
             behind = columns[:-1] >= place[:, None]
             np.copyto(tokens[:, :-1], tokens[:, 1:].copy(), where=behind)
             tokens[:, -1] = -1
-            tokens[each, place] = self._made_array[best]
+            tokens[each, place] = self._made_by_rank[best]
             np.copyto(ranks[:, :-1], ranks[:, 1:].copy(), where=behind[:, :-1])
             ranks[:, -1] = _NONE
             ranks[each, place] = self._ranks_of(tokens[each, place], tokens[each, place + 1])
@@ -252,45 +240,53 @@ class BpeEncoder:
         ranks[ranks == ABSENT] = _NONE
         return ranks.reshape(left.shape)
 
-    def _by_heap(self, piece: bytes, dropout: Dropout | None) -> list[int]:
-        """The tokens of a long piece. In the heap a pair is rank << 32 | place; what is no longer
-        so when it comes up is passed over."""
-        ranks, made = self._ranks, self._made
-        end = len(piece)
-        tokens = list(piece)
-        after, before = list(range(1, end + 1)), list(range(-1, end))
-        heap = [
-            ranks[pair] << 32 | place
-            for place, pair in enumerate(left << 32 | right for left, right in pairwise(piece))
-            if pair in ranks
-        ]
-        heapify(heap)
-        kept_back: list[int] = []
-        while heap:
-            entry = heappop(heap)
-            rank, place = entry >> 32, entry & 0xFFFFFFFF
-            right = after[place] if tokens[place] >= 0 else end
-            if right == end or ranks.get(tokens[place] << 32 | tokens[right]) != rank:
-                continue
-            if dropout is not None and dropout.one():
-                kept_back.append(entry)
-                continue
-            token = tokens[place] = made[rank]
-            tokens[right] = -1
-            behind = after[place] = after[right]
-            if behind < end:
-                before[behind] = place
-                new = ranks.get(token << 32 | tokens[behind])
-                if new is not None:
-                    heappush(heap, new << 32 | place)
-            if (left := before[place]) >= 0:
-                new = ranks.get(tokens[left] << 32 | token)
-                if new is not None:
-                    heappush(heap, new << 32 | left)
-            for entry in kept_back:  # a new step: all merges are possible again
-                heappush(heap, entry)
-            kept_back.clear()
-        return [token for token in tokens if token >= 0]
+
+def merge_by_heap(
+    tokens: list[int],
+    ranks: Mapping[int, int],
+    made: Mapping[int, int],
+    dropout: Dropout | None = None,
+) -> list[int]:
+    """What merges make of ``tokens``, however many there are, and changes them. They are numbers
+    from 0 to 2^31; ``left << 32 | right`` is a pair. ``ranks`` has the rank of each pair that is a
+    merge, and ``made`` the token that it becomes; of pairs with one rank the leftmost comes first.
+    """
+    # In the heap a pair is rank << 32 | place; what is no longer so when it comes up is passed
+    # over.
+    end = len(tokens)
+    after, before = list(range(1, end + 1)), list(range(-1, end))
+    heap = [
+        ranks[pair] << 32 | place
+        for place, pair in enumerate(left << 32 | right for left, right in pairwise(tokens))
+        if pair in ranks
+    ]
+    heapify(heap)
+    kept_back: list[int] = []
+    while heap:
+        entry = heappop(heap)
+        rank, place = entry >> 32, entry & 0xFFFFFFFF
+        right = after[place] if tokens[place] >= 0 else end
+        if right == end or ranks.get(pair := tokens[place] << 32 | tokens[right]) != rank:
+            continue
+        if dropout is not None and dropout.one():
+            kept_back.append(entry)
+            continue
+        token = tokens[place] = made[pair]
+        tokens[right] = -1
+        behind = after[place] = after[right]
+        if behind < end:
+            before[behind] = place
+            new = ranks.get(token << 32 | tokens[behind])
+            if new is not None:
+                heappush(heap, new << 32 | place)
+        if (left := before[place]) >= 0:
+            new = ranks.get(tokens[left] << 32 | token)
+            if new is not None:
+                heappush(heap, new << 32 | left)
+        for entry in kept_back:  # a new step: all merges are possible again
+            heappush(heap, entry)
+        kept_back.clear()
+    return [token for token in tokens if token >= 0]
 
 
 def _ranges(begins: Lengths, lengths: Lengths) -> Lengths:

@@ -133,9 +133,10 @@ class LineSplitter(Splitter):
     def _starts(self, text: bytes, lines: bool) -> Offsets:
         if not lines:
             return np.zeros(1, np.int64)
-        ends = np.flatnonzero(np.frombuffer(text, np.uint8) == ord(LINE_END))
-        starts = np.union1d(ends, np.append(0, ends + 1))
-        return starts[starts < len(text)]
+        starts = np.frombuffer(text, np.uint8) == ord(LINE_END)
+        starts[1:] |= starts[:-1].copy()
+        starts[0] = True
+        return np.flatnonzero(starts)
 
 
 class RegexSplitter(Splitter):

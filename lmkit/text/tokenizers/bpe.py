@@ -37,11 +37,8 @@ class BpeTokenizer(Tokenizer):
     """Tokens are what ``merges`` make of bytes.
 
     ``merges`` are pairs of spellings, the first learnt first. ``special_tokens`` are text that is
-    one token each wherever it stands. The vocabulary is GPT-2's order of the bytes, what the merges
-    make, the special tokens. ``pieces`` are tokens, each with None in place of a probability, that
-    come before all others, in their order: that is how files of others say which token has which
-    id. With ``whole_pieces`` a piece that is a token is that token whatever merges would make of
-    it, as in tiktoken.
+    one token each wherever it stands. The vocabulary is the bytes in GPT-2's order, what the merges
+    make, the special tokens: for GPT-2's merges, GPT-2's ids.
     """
 
     name: ClassVar[str] = "bpe"
@@ -51,31 +48,24 @@ class BpeTokenizer(Tokenizer):
     keeps_spaces: ClassVar[bool] = True
     reads_bytes: ClassVar[bool] = True
     learns: ClassVar[bool] = True
-    tables: ClassVar[tuple[str, ...]] = ("merges", "pieces")
+    tables: ClassVar[tuple[str, ...]] = ("merges",)
 
     def __init__(
         self,
         merges: Iterable[Sequence[str]],
         pattern: str = "gpt2",
         special_tokens: Sequence[str] = (),
-        pieces: Iterable[Sequence[Any]] = (),
-        whole_pieces: bool = False,
     ) -> None:
         self.pattern = pattern
         self.special_tokens = tuple(special_tokens)
         self.merges = tuple((left, right) for left, right in merges)
-        self.pieces = tuple(piece for piece, _ in pieces)
-        self.whole_pieces = bool(whole_pieces)
         self._splitter = splitter(pattern, self.special_tokens)
         self._encoder = BpeEncoder(
             [(_bytes_of(left), _bytes_of(right)) for left, right in self.merges],
-            specials=[token.encode() for token in self.special_tokens],
-            more_tokens=[_bytes_of(piece) for piece in self.pieces],
-            whole_pieces=self.whole_pieces,
+            [token.encode() for token in self.special_tokens],
         )
         self._spelt = [spell(token) for token in self._encoder.tokens]
-        in_order = (*self.pieces, *(self._spelt[byte] for byte in ORDER), *self._spelt[256:])
-        self._vocabulary = tuple(dict.fromkeys(in_order))
+        self._vocabulary = (*(self._spelt[byte] for byte in ORDER), *self._spelt[256:])
         self._dropout: Dropout | None = None
         if reserved := sorted({*RESERVED}.intersection(self._vocabulary)):
             raise UsageError(
@@ -130,9 +120,7 @@ class BpeTokenizer(Tokenizer):
             "name": self.name,
             "pattern": self.pattern,
             "special_tokens": list(self.special_tokens),
-            "whole_pieces": self.whole_pieces,
             "merges": list(map(list, self.merges)),
-            "pieces": [[piece, None] for piece in self.pieces],
         }
 
     def __reduce__(self) -> tuple[Any, ...]:
