@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import regex
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lmkit.errors import UsageError
-from lmkit.text.subwords import alphabet, patterns, pieces
+from lmkit.text.subwords import alphabet, borders, patterns, pieces
+from lmkit.text.subwords.hashing import IntegerTable
 from lmkit.text.subwords.patterns import GPT2, GPT4, NAMED, splitter
 
 HOSTILE = [
@@ -41,6 +42,7 @@ def test_whole_arrays_are_cut_where_the_regular_expression_cuts(name: str, text:
 
 
 @pytest.mark.parametrize("pattern", [*NAMED, r"\w+|\s", "(a)(b)?|'s", "x*"])
+@settings(max_examples=40)
 @given(text=any_bytes)
 def test_lines_are_cut_one_by_one_and_nothing_is_lost(pattern: str, text: bytes) -> None:
     cut = splitter(pattern)
@@ -133,6 +135,7 @@ def test_the_named_patterns_are_known_by_their_text_too() -> None:
 
 
 @pytest.mark.slow
+@settings(max_examples=40)
 @given(chunks=st.lists(texts.map(lambda text: text.encode(errors="surrogateescape") + b"\n")))
 def test_pieces_are_counted_over_chunks(chunks: list[bytes]) -> None:
     counts = pieces.count_pieces(chunks, splitter("gpt2"))
@@ -180,3 +183,63 @@ def test_every_byte_has_a_printable_character_of_its_own() -> None:
     assert alphabet.spell(b" the\n" + "é".encode()) == "ĠtheĊÃ©"
     with pytest.raises(ValueError, match="stands for no byte"):
         alphabet.unspell("a b")
+
+
+@settings(max_examples=40)
+@given(
+    tokens=st.lists(st.text("abc", min_size=2, max_size=5).map(str.encode), max_size=8),
+    text=st.text("abcd", max_size=40).map(str.encode),
+    block=st.sampled_from([1, 3, 7, 1 << 20]),
+)
+def test_borders_are_where_no_token_reaches_across(
+    tokens: list[bytes], text: bytes, block: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(borders, "_BLOCK", block)
+        found = borders.Borders([b"a", *tokens]).of(np.frombuffer(text, np.uint8), np.array([0]))
+    across = {
+        place
+        for start in range(len(text))
+        for token in tokens
+        if text.startswith(token, start)
+        for place in range(start + 1, start + len(token))
+    }
+    assert found.tolist() == [place for place in range(len(text)) if place not in across]
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(st.lists(st.integers(0, 2**62) | st.integers(0, 300), max_size=60), max_size=6),
+    st.lists(st.integers(-5, 400), max_size=60),
+)
+def test_a_table_of_integers_is_a_dictionary(groups: list[list[int]], asked: list[int]) -> None:
+    table, wanted = IntegerTable(), dict[int, int]()
+    for group in groups:
+        new = [key for key in dict.fromkeys(group) if key not in wanted]
+        values = np.arange(len(wanted), len(wanted) + len(new), dtype=np.int32)
+        table.put(np.array(new, np.int64), values)
+        wanted.update(zip(new, values.tolist(), strict=True))
+        keys = [*wanted, *asked]
+        found = table.get(np.array(keys, np.int64)).tolist()
+        assert found == [wanted.get(key, -1) for key in keys]
+
+
+@settings(max_examples=40)
+@given(st.lists(st.lists(st.binary(min_size=1, max_size=11), max_size=30), max_size=4))
+def test_distinct_pieces_are_numbered_in_the_order_of_the_text(texts: list[list[bytes]]) -> None:
+    distinct, wanted = pieces.DistinctPieces(), dict[bytes, int]()
+    for text in texts:
+        starts = np.cumsum([0, *map(len, text)])[:-1]
+        before = [wanted.get(piece, -1) for piece in text]
+        if text:
+            assert distinct.numbers(b"".join(text), starts, learn=False).tolist() == before
+            numbers = distinct.numbers(b"".join(text), starts).tolist()
+            assert numbers == [wanted.setdefault(piece, len(wanted)) for piece in text]
+    assert distinct.all == list(wanted)
+    assert distinct.bytes == sum(map(len, wanted))
+
+
+def test_pieces_that_differ_in_nul_bytes_only_are_different() -> None:
+    text = b"".join(b"\x00" * size + b"\n" for size in range(10))
+    counts = pieces.count_pieces([text * 2], splitter("gpt2"))
+    assert counts == {b"\x00" * size: 2 for size in range(1, 10)}
