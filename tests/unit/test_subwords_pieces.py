@@ -243,3 +243,14 @@ def test_pieces_that_differ_in_nul_bytes_only_are_different() -> None:
     text = b"".join(b"\x00" * size + b"\n" for size in range(10))
     counts = pieces.count_pieces([text * 2], splitter("gpt2"))
     assert counts == {b"\x00" * size: 2 for size in range(1, 10)}
+
+
+def test_a_token_longer_than_is_compared_counts_as_there_if_it_begins_so() -> None:
+    token = b"ab" * 40
+    found = borders.Borders([b"a", token]).of(
+        np.frombuffer(b"x" + token[:60] + b"y" * 40, np.uint8), np.array([0])
+    )
+    # At offset 1 the token may begin; it would end at 81. Later ones begin so as well, up to 29.
+    assert found.tolist()[:2] == [0, 1]
+    assert found[2] >= 81
+    assert found.tolist()[-1] == 100

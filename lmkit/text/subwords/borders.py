@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from lmkit.text.subwords.hashing import ABSENT, IntegerTable
 
 _BLOCK = 1 << 20
+_DEEPEST = 32
+"""Bytes of a token that are compared. One that is longer counts as there if it begins so."""
 
 
 class Borders:
@@ -25,15 +27,14 @@ class Borders:
 
     def __init__(self, tokens: Sequence[bytes]) -> None:
         children: dict[int, int] = {}
-        ends = set()
+        lengths: dict[int, int] = {}
         for token in tokens:
             node = token[0]
-            for byte in token[1:]:
+            for byte in token[1:_DEEPEST]:
                 node = children.setdefault(node << 8 | byte, 256 + len(children))
-            ends.add(node)
-        self._longest = max(map(len, tokens), default=1)
-        self._ends = np.zeros(256 + len(children), np.bool_)
-        self._ends[list(ends)] = True
+            lengths[node] = max(lengths.get(node, 0), len(token))
+        self._lengths = np.zeros(256 + len(children), np.int64)
+        self._lengths[list(lengths)] = list(lengths.values())
         self._children = IntegerTable()
         self._children.put(
             np.fromiter(children.keys(), np.int64, len(children)),
@@ -50,7 +51,7 @@ class Borders:
         is_border[begins] = True
         furthest = 0
         for start in range(0, len(text), _BLOCK):
-            reach = start + self._reach(text[start : start + _BLOCK + self._longest])[:_BLOCK]
+            reach = start + self._reach(text[start : start + _BLOCK + _DEEPEST])[:_BLOCK]
             reach[0] = max(reach[0], furthest)
             np.maximum.accumulate(reach, out=reach)
             furthest = int(reach[-1])
@@ -69,8 +70,7 @@ class Borders:
             at, node = at[alive], node[alive]
             if not len(at):
                 return reach
-            whole = self._ends[node]
-            reach[at[whole]] = at[whole] + length
+            reach[at] = np.maximum(reach[at], at + self._lengths[node])
             inside = np.searchsorted(at, len(text) - length)
             at, node = at[:inside], node[:inside]
             node = self._children.get((node.astype(np.int64) << 8) | text[at + length])

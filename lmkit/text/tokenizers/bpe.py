@@ -29,8 +29,8 @@ from lmkit.text.tokenizers.base import Bulk, Tokenizer
 VOCABULARY_SIZE = 8000
 MIN_COUNT = 2
 RESERVED = ("<unk>", "<s>", "</s>")
-_TRAINING_BYTES = 16 << 20
-"""Bytes of distinct pieces that are learnt from: each takes some 30 bytes of memory then."""
+_TRAINING_BYTES = 8 << 20
+"""Bytes of distinct pieces that are learnt from: each takes some 60 bytes of memory then."""
 
 
 class BpeTokenizer(Tokenizer):
@@ -90,7 +90,7 @@ class BpeTokenizer(Tokenizer):
         The 256 bytes and the special tokens are among them. ``progress`` is called with the tokens
         there are and are to be. Of pairs seen as often, that with the smaller left token is
         merged first, then that with the smaller right token, compared byte by byte. Of a text with
-        more than 16 MB of distinct pieces the first such pieces are learnt from.
+        more than 8 MB of distinct pieces the first such pieces are learnt from.
         """
         cut = splitter(pattern, special_tokens)
         given = 256 + len(set(special_tokens) - set(map(chr, range(128))))
