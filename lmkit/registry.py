@@ -33,6 +33,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "word": "lmkit.text.tokenizers.word:WordTokenizer",
         "char": "lmkit.text.tokenizers.char:CharTokenizer",
         "byte": "lmkit.text.tokenizers.byte:ByteTokenizer",
+        "bpe": "lmkit.text.tokenizers.bpe:BpeTokenizer",
     },
     "cell": {
         "rnn": "lmkit.neural.cells.rnn:RNN",

@@ -187,7 +187,7 @@ def test_progress_is_shown_on_a_terminal_only(run, small_text, tmp_path):
         (["--order", "many"], "'--order': 'many' is not a valid integer"),
         (["--smoothing", "kneser"], "'kneser' is not one of 'maximum-likelihood'"),
         (["--backend", "neural"], "there is no backend named 'neural'. Try: one of ngram"),
-        (["--tokenizer", "bpe"], "'bpe' is not one of 'whitespace'"),
+        (["--tokenizer", "syllable"], "'syllable' is not one of 'whitespace'"),
         (["--discount", "0.5,x"], "'0.5,x' is not a list of discounts; write 0.75 or 0.5,1,1.5"),
         (["--discount", "0.5"], "takes 3 discounts an order, not 1. Try: --discount 0.5,1,1.5"),
         (["--discount", "2,1,1"], "the discount of count 1 must lie between 0 and 1, not be 2"),
