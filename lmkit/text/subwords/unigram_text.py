@@ -1,0 +1,51 @@
+"""How the unigram tokenizer spells text: symbols, which pieces are made of, and byte tokens.
+
+A symbol is a code point, with two exceptions. A space is spelt ``▁`` (U+2581), as sentencepiece
+made usual. A ``▁`` of the text itself is a symbol that is in no piece, `LITERAL`. Bytes that are
+no UTF-8 are lone surrogates (PEP 383). White space, control characters and surrogates are in no
+piece. What is in no piece is spelt by the tokens ``<0xNN>`` of its bytes.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmkit.text.subwords.lattice import Ints
+
+SPACE = "\u2581"
+LITERAL = 0x110000 + ord(SPACE)
+"""The symbol of a ``▁`` that stands in the text."""
+BYTE_TOKENS = tuple(f"<0x{byte:02X}>" for byte in range(256))
+RESERVED = frozenset({"<unk>", "<s>", "</s>", *BYTE_TOKENS})
+"""What no piece may be."""
+_NEVER = frozenset({"Cc", "Cs", "Zs", "Zl", "Zp"})
+
+
+def symbols_of(pieces: Sequence[bytes]) -> tuple[Ints, Ints]:
+    """The symbols of ``pieces`` [n] of text, concatenated, and how many each has [n]."""
+    decoded = [piece.decode(errors="surrogateescape") for piece in pieces]
+    lengths = np.fromiter(map(len, decoded), np.int64, len(decoded))
+    encoded = "".join(decoded).encode("utf-32-le", "surrogatepass")
+    symbols = np.frombuffer(encoded, "<u4").astype(np.int64)
+    symbols[symbols == ord(SPACE)] = LITERAL
+    symbols[symbols == ord(" ")] = ord(SPACE)
+    return symbols, lengths
+
+
+def bytes_of(symbol: int) -> bytes:
+    """The bytes of the text that ``symbol`` stands for."""
+    if symbol == ord(SPACE):
+        return b" "
+    return chr(symbol % 0x110000).encode(errors="surrogateescape")
+
+
+def may_be_in_pieces(symbols: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Whether each of ``symbols`` [n] may stand in a piece [n]."""
+    return np.array(
+        [s < LITERAL and unicodedata.category(chr(s)) not in _NEVER for s in symbols.tolist()],
+        np.bool_,
+    )
