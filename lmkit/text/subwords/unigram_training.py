@@ -11,8 +11,9 @@ stood in the text once more than it does. So each has a probability, and EM stay
 
 from __future__ import annotations
 
+import math
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,30 +122,38 @@ def learn_unigram(
     *,
     coverage: float = COVERAGE,
     others: Sequence[int] = (),
-    report: Callable[[int, int], Any] | None = None,
+    reserved: Collection[str] = (),
+    progress: Callable[[int, int], Any] | None = None,
 ) -> Learnt:
     """``size`` pieces for a text of these distinct ``parts`` [n], each of which stands in it
     ``counts`` [n] times. There are fewer if the text has fewer substrings that come twice.
 
     ``coverage`` is the share of all characters that are pieces themselves; the others are spelt in
     bytes. ``others`` are how often further tokens stand in the text, which share in the
-    probability. ``report(pieces left, size)`` is called after each round. Of pieces whose loss is
-    the same, the shorter stays, and of those the first in the order of code points.
+    probability. No piece is one of ``reserved``. ``progress`` is called after each round with the
+    number of rounds done, and of all. Of pieces whose loss is the same, the shorter stays, and of
+    those the first in the order of code points.
     """
     parts, kept = _within(parts, np.asarray(counts, np.float64))
-    alphabet, symbols, lengths, mass, bytes_seen = _known_text(parts, kept, coverage, size)
+    forbidden = RESERVED.union(reserved)
+    alphabet, symbols, lengths, mass, bytes_seen = _known_text(
+        parts, kept, coverage, size, forbidden
+    )
     fixed = np.concatenate([bytes_seen, np.asarray(others, np.float64)])
     if not len(alphabet):
         log_probs = np.log(fixed / fixed.sum())
         return Learnt((), np.zeros(0), log_probs[:256], log_probs[256:])
     nodes = Nodes(symbols, lengths)
-    candidates, seen, lattice = seeds(nodes, mass[nodes.order], max(size, 1) * SEEDS)
+    candidates, seen, lattice = seeds(nodes, mass[nodes.order], max(size, 1) * SEEDS, forbidden)
     em = ExpectationMaximization(lattice, mass[nodes.order], fixed, seen)
+    done = 0
     while True:
         for _ in range(STEPS):
             em.step()
-        if report is not None:
-            report(len(candidates), size)
+        done += 1
+        if progress is not None:
+            excess = len(candidates) / max(size, 1)
+            progress(done, done + max(0, math.ceil(math.log(excess) / -math.log(SHRINK))))
         if len(candidates) <= size:
             break
         which = _worth_keeping(candidates, em.counts / em.total, em.total, size)
@@ -173,7 +182,11 @@ def _within(parts: Sequence[bytes], counts: Floats) -> tuple[Sequence[bytes], Fl
 
 
 def _known_text(
-    parts: Sequence[bytes], counts: Floats, coverage: float, most: int
+    parts: Sequence[bytes],
+    counts: Floats,
+    coverage: float,
+    most: int,
+    forbidden: Collection[str],
 ) -> tuple[Ints, Ints, Ints, Floats, Floats]:
     """The alphabet, sorted [A]; the sequences of its symbols that the text is made of,
     concatenated, the length and the frequency of each; and how often each byte stands between
@@ -182,7 +195,7 @@ def _known_text(
     weights = np.repeat(counts, lengths)
     distinct, which = np.unique(symbols, return_inverse=True)
     frequency = np.bincount(which, weights, len(distinct))
-    able = np.flatnonzero(may_be_in_pieces(distinct))
+    able = np.flatnonzero(may_be_in_pieces(distinct, forbidden))
     able = able[np.argsort(-frequency[able], kind="stable")]
     covered = np.cumsum(frequency[able])
     enough = int(np.searchsorted(covered, coverage * covered[-1])) + 1 if len(able) else 0
@@ -214,7 +227,9 @@ def _known_text(
     )
 
 
-def seeds(nodes: Nodes, mass: Floats, most: int) -> tuple[Candidates, Floats, Lattice]:
+def seeds(
+    nodes: Nodes, mass: Floats, most: int, forbidden: Collection[str] = RESERVED
+) -> tuple[Candidates, Floats, Lattice]:
     """The ``most`` substrings with which learning begins, how often each stands in the text, and
     the lattice of them.
 
@@ -251,7 +266,7 @@ def seeds(nodes: Nodes, mass: Floats, most: int) -> tuple[Candidates, Floats, La
     )
     counts = np.concatenate(counted)
     worth = np.where(every.lengths == 1, np.inf, counts * every.lengths)
-    worth[_reserved(every)] = -np.inf
+    worth[_forbidden(every, forbidden)] = -np.inf
     which = np.argsort(-worth, kind="stable")[:most]
     which = np.sort(which[worth[which] > 0])
     new = np.full(known, -1, np.int64)
@@ -262,11 +277,13 @@ def seeds(nodes: Nodes, mass: Floats, most: int) -> tuple[Candidates, Floats, La
     return every.of(which), counts[which], Lattice.of(nodes, matches)
 
 
-def _reserved(every: Candidates) -> Ints:
-    """The numbers of those that would be taken for special or byte tokens."""
-    brackets = np.flatnonzero((every.lengths > 2) & (every.spelling[:, 0] == ord("<")))
-    texts = every.of(brackets).texts()
-    return brackets[[text in RESERVED for text in texts]] if len(texts) else brackets
+def _forbidden(every: Candidates, forbidden: Collection[str]) -> Ints:
+    """The numbers of those that must not be pieces."""
+    first = [ord(text[0]) for text in forbidden]
+    lengths = [len(text) for text in forbidden]
+    near = np.isin(every.spelling[:, 0], first) & np.isin(every.lengths, lengths)
+    numbers = np.flatnonzero(near)
+    return numbers[np.array([text in forbidden for text in every.of(numbers).texts()], np.bool_)]
 
 
 def _worth_keeping(candidates: Candidates, probs: Floats, total: float, size: int) -> Ints:
