@@ -81,9 +81,10 @@ class UnigramTokenizer(Tokenizer):
             raise UsageError("two tokens of a unigram tokenizer are spelt alike")
         if not (np.isfinite(self._log_probs).all() and all(tokens)):
             raise UsageError("a piece of a unigram tokenizer has no text or no probability")
+        splitter(self.pattern, self.special_tokens)
 
     @classmethod
-    def learn(
+    def learn(  # type: ignore[override]  # its options by name
         cls,
         chunks: Iterable[bytes],
         *,
@@ -92,7 +93,6 @@ class UnigramTokenizer(Tokenizer):
         pattern: str = "gpt2",
         special_tokens: Sequence[str] = (),
         character_coverage: float = COVERAGE,
-        **unknown: Any,
     ) -> Self:
         """The tokenizer of ``vocabulary_size`` tokens, with the bytes and ``special_tokens``, for
         a text; of fewer if the text has not so many substrings that come twice.
@@ -101,8 +101,6 @@ class UnigramTokenizer(Tokenizer):
         themselves, the most frequent ones; the others are spelt in bytes. ``progress`` is called
         with the number of pieces that are left after each round and the number wanted.
         """
-        if unknown:
-            raise UsageError(f"the tokenizer unigram has no option {', '.join(unknown)}")
         special_tokens = tuple(dict.fromkeys(special_tokens))
         cut = splitter(pattern, special_tokens)
         for token in special_tokens:
@@ -119,7 +117,7 @@ class UnigramTokenizer(Tokenizer):
             raise UsageError(
                 f"{character_coverage} is no share of the characters", "a number such as 0.9995"
             )
-        parts = count_pieces(chunks, cut)
+        parts = count_pieces(chunks, cut, specials=True)
         # Each special token counts once more than it is there, as all single tokens do.
         others = [1 + parts.pop(token.encode(), 0) for token in special_tokens]
         learnt = learn_unigram(
@@ -151,8 +149,13 @@ class UnigramTokenizer(Tokenizer):
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        if set(values) != {"name", "pattern", "special_tokens", "pieces"}:
-            raise UsageError("what was written down of a unigram tokenizer is not all there")
+        known = {"name", "pattern", "special_tokens", "pieces"}
+        if wrong := sorted(known.symmetric_difference(values)):
+            raise UsageError(
+                f"what is written down of a unigram tokenizer has no {wrong[0]}"
+                if wrong[0] in known
+                else f"a unigram tokenizer has no {', '.join(set(wrong) - known)}"
+            )
         pieces = [
             (str(piece), math.nan if p is None else float(p)) for piece, p in values["pieces"]
         ]
