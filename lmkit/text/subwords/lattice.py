@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,19 +43,22 @@ class Nodes:
         self.base = np.concatenate([[0], np.cumsum(width)])
         """The first node of each time, and at last the number of nodes N."""
         time = np.repeat(times, width)
+        self._time = time
         self.row = np.arange(len(time)) - self.base[time]
         """The row of each node [N]."""
         inner = time < lengths[self.row]
         self.symbols = np.full(len(time), -1, np.int64)
         """The symbol that follows each node [N], -1 at the end of its row."""
         self.symbols[inner] = symbols[(first[self.row] + time)[inner]]
-        self.following = np.where(inner, self.base[time + 1] + self.row, -1)
-        """The next node of the same row [N], -1 at its end."""
         self.ends = self.base[lengths] + np.arange(len(lengths))
         """The last node of each row [R]."""
 
     def __len__(self) -> int:
         return int(self.base[-1])
+
+    def after(self, nodes: Ints, length: int) -> Ints:
+        """The nodes of the same rows that are ``length`` symbols behind ``nodes`` [n]."""
+        return self.base[self._time[nodes] + length] + self.row[nodes]
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ class Lattice:
         among them, and how many it has."""
         degrees = np.diff(self.starts)
         base = self.nodes.base.tolist()
-        for low, high in zip(base[1:-1], base[2:], strict=True):
+        for low, high in pairwise(base[1:]):
             starts = self.starts[low : high + 1]
             edges = slice(int(starts[0]), int(starts[-1]))
             yield slice(low, high), edges, starts[:-1] - starts[0], degrees[low:high]

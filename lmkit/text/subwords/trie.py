@@ -35,12 +35,13 @@ class Trie:
         of one length, the shortest first."""
         source = target = np.flatnonzero(nodes.symbols >= 0)
         state = np.zeros(len(source), np.int64)
-        for keys, ends in self._levels:
+        for length, (keys, ends) in enumerate(self._levels, 1):
             symbol = nodes.symbols[target]
             key = np.where(symbol >= 0, state * RADIX + symbol, -1)
             state = np.minimum(np.searchsorted(keys, key), len(keys) - 1)
             going = keys[state] == key
-            source, state, target = source[going], state[going], nodes.following[target[going]]
+            source, state = source[going], state[going]
+            target = nodes.after(source, length)
             piece = ends[state]
             ending = piece >= 0
             yield source[ending], target[ending], piece[ending]

@@ -125,7 +125,7 @@ class Segmenter:
                 alone[match[0]] = False
             matches.append(match)
         source = np.flatnonzero(alone)
-        unknown = (source, nodes.following[source], -1 - nodes.symbols[source])
+        unknown = (source, nodes.after(source, 1), -1 - nodes.symbols[source])
         return Lattice.of(nodes, [unknown, *matches])
 
     def _blocks(self, symbols: Ints, lengths: Ints) -> Iterator[tuple[Ints, Lattice]]:

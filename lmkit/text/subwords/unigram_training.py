@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +39,7 @@ STEPS = 2
 RAREST = 0.5
 """Pieces that are expected less often than this are dropped first."""
 LONGEST_PART = 256
-MOST_SYMBOLS = 3_000_000
+MOST_SYMBOLS = 2_000_000
 """Longer parts of a text are cut for learning, and of more than so many symbols in distinct parts
 the rarest are left out."""
 
@@ -239,51 +239,60 @@ def seeds(
     """
     source = np.flatnonzero(nodes.symbols >= 0)
     target, state = source, np.zeros(len(source), np.int64)
-    spelling = np.full((1, LONGEST), -1, np.int32)
-    found, candidates, counted = [], [], []
-    known = 0
+    found: list[tuple[NDArray[np.int32], NDArray[np.int32]]] = []
+    counted: list[Floats] = []
+    begun: list[Ints] = []
     for length in range(1, LONGEST + 1):
-        keys, which = np.unique(state * RADIX + nodes.symbols[target], return_inverse=True)
+        keys, where, which = np.unique(
+            state * RADIX + nodes.symbols[target], return_index=True, return_inverse=True
+        )
         count = np.bincount(which, mass[nodes.row[source]], len(keys))
         often = count >= (1 if length == 1 else 2)
-        parent, symbol = np.divmod(keys[often], RADIX)
-        spelling = spelling[parent]
-        spelling[:, length - 1] = symbol
-        going = often[which]
-        state = (np.cumsum(often) - 1)[which[going]]
-        source, target = source[going], nodes.following[target[going]]
-        found.append(
-            (source.astype(np.int32), target.astype(np.int32), (state + known).astype(np.int32))
-        )
-        candidates.append(Candidates(spelling, np.full(len(spelling), length)))
         counted.append(count[often])
-        known += len(spelling)
+        begun.append(source[where[often]])
+        going = often[which]
+        source, state = source[going], (np.cumsum(often) - 1)[which[going]]
+        found.append((source.astype(np.int32), state.astype(np.int32)))
+        target = nodes.after(source, length)
         on = nodes.symbols[target] >= 0
         source, target, state = source[on], target[on], state[on]
-    every = Candidates(
-        np.concatenate([some.spelling for some in candidates]),
-        np.concatenate([some.lengths for some in candidates]),
+    lengths = np.repeat(np.arange(1, LONGEST + 1), list(map(len, counted)))
+    counts: Floats = np.concatenate(counted)
+    begins = np.concatenate(begun)
+    worth = np.where(lengths == 1, np.inf, counts * lengths)
+    chosen = np.argsort(-worth, kind="stable")[: most + len(forbidden)]
+    texts = _read(nodes, begins[chosen], lengths[chosen]).texts()
+    allowed = np.array([text not in forbidden for text in texts], np.bool_)
+    chosen = np.sort(chosen[allowed][:most])
+    new = np.full(len(counts), -1, np.int32)
+    new[chosen] = np.arange(len(chosen))
+    return (
+        _read(nodes, begins[chosen], lengths[chosen]),
+        counts[chosen],
+        Lattice.of(nodes, _places(nodes, found, np.split(new, np.cumsum([*map(len, counted)])))),
     )
-    counts = np.concatenate(counted)
-    worth = np.where(every.lengths == 1, np.inf, counts * every.lengths)
-    worth[_forbidden(every, forbidden)] = -np.inf
-    which = np.argsort(-worth, kind="stable")[:most]
-    which = np.sort(which[worth[which] > 0])
-    new = np.full(known, -1, np.int64)
-    new[which] = np.arange(len(which))
-    matches = (
-        (s[ok], t[ok], n[ok]) for s, t, n, ok in ((s, t, new[p], new[p] >= 0) for s, t, p in found)
-    )
-    return every.of(which), counts[which], Lattice.of(nodes, matches)
 
 
-def _forbidden(every: Candidates, forbidden: Collection[str]) -> Ints:
-    """The numbers of those that must not be pieces."""
-    first = [ord(text[0]) for text in forbidden]
-    lengths = [len(text) for text in forbidden]
-    near = np.isin(every.spelling[:, 0], first) & np.isin(every.lengths, lengths)
-    numbers = np.flatnonzero(near)
-    return numbers[np.array([text in forbidden for text in every.of(numbers).texts()], np.bool_)]
+def _places(
+    nodes: Nodes,
+    found: Sequence[tuple[NDArray[np.int32], NDArray[np.int32]]],
+    new: Sequence[NDArray[np.int32]],
+) -> Iterator[tuple[Ints, Ints, Ints]]:
+    """(sources, targets, pieces) where those substrings stand that have a number in ``new``."""
+    for length, ((source, state), numbers) in enumerate(zip(found, new[:LONGEST], strict=True), 1):
+        piece = numbers[state]
+        kept = piece >= 0
+        at = source[kept].astype(np.int64)
+        yield at, nodes.after(at, length), piece[kept].astype(np.int64)
+
+
+def _read(nodes: Nodes, begins: Ints, lengths: Ints) -> Candidates:
+    """The substrings that begin at the nodes ``begins`` [n] and have these ``lengths`` [n]."""
+    spelling = np.full((len(begins), LONGEST), -1, np.int32)
+    for place in range(LONGEST):
+        on = lengths > place
+        spelling[on, place] = nodes.symbols[nodes.after(begins[on], place)]
+    return Candidates(spelling, lengths)
 
 
 def _worth_keeping(candidates: Candidates, probs: Floats, total: float, size: int) -> Ints:
