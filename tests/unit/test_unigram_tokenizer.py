@@ -3,6 +3,7 @@ language model."""
 
 from __future__ import annotations
 
+import pickle
 from collections import Counter
 from math import exp, log
 from typing import Any
@@ -139,18 +140,28 @@ def test_samples_are_segmentations_by_their_probability(n_best: int | None) -> N
 
 def test_bulk_sampling_draws_each_word_each_time() -> None:
     tokenizer = given(SMALL)
-    lexicon = Lexicon()
     text = " ab ab é\n\n" * 500
-    numbers = tokenizer.sampling(None, lexicon, 0.5, seed=1)(text.encode()).tolist()
-    tokens = [lexicon.tokens[number] for number in numbers]
-    lines = " ".join(tokens).split(" </s>")
-    assert len(lines) == 1001 and set(lines[1::2]) == {""}
-    assert {tokenizer.join(line.split()) for line in lines[:-1:2]} == {" ab ab é"}
-    first = Counter(line.split()[0] for line in lines[:-1:2])
+
+    def lines_of(other: UnigramTokenizer) -> list[list[str]]:
+        lexicon = Lexicon()
+        numbers = other.bulk(None, lexicon)(text.encode()).tolist()
+        joined = " ".join(lexicon.tokens[number] for number in numbers)
+        return [line.split() for line in joined.split("</s>")][:-1]
+
+    drawing = tokenizer.with_sampling(0.5, seed=1)
+    lines = lines_of(drawing)
+    assert len(lines) == 1000 and not any(lines[1::2])
+    assert {tokenizer.join(line) for line in lines[::2]} == {" ab ab é"}
+    first = Counter(line[0] for line in lines[::2])
     assert first["▁ab"] > max(first["▁a"], first["▁"]) and min(first["▁a"], first["▁"]) > 80
-    again = tokenizer.sampling(None, Lexicon(), 0.5, seed=1)(text.encode()).tolist()
-    other = tokenizer.sampling(None, Lexicon(), 0.5, seed=2)(text.encode()).tolist()
-    assert numbers == again != other
+    assert lines == lines_of(tokenizer.with_sampling(0.5, seed=1))
+    assert lines != lines_of(tokenizer.with_sampling(0.5, seed=2))
+    assert len({tuple(drawing.tokenize(" ab ab")) for _ in range(40)}) > 3
+    assert drawing == tokenizer and drawing.as_dict() == tokenizer.as_dict()
+    again = pickle.loads(pickle.dumps(drawing))
+    assert [again.tokenize(" ab") for _ in range(9)] == [drawing.tokenize(" ab") for _ in range(9)]
+    with pytest.raises(UsageError, match="alpha"):
+        tokenizer.with_sampling(-1, seed=1)
 
 
 @pytest.mark.parametrize(

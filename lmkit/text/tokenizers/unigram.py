@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from functools import cached_property
 from itertools import count
 from typing import Any, ClassVar, Self
@@ -25,7 +26,7 @@ from lmkit.model import EOS
 from lmkit.text.lexicon import Lexicon
 from lmkit.text.normalization import Normalizer
 from lmkit.text.subwords.lattice import Floats, Ints
-from lmkit.text.subwords.patterns import LINE_END, Splitter, splitter
+from lmkit.text.subwords.patterns import Splitter, splitter
 from lmkit.text.subwords.pieces import PieceCache, count_pieces, gather
 from lmkit.text.subwords.unigram_encoding import Segmented, Segmenter
 from lmkit.text.subwords.unigram_text import (
@@ -71,6 +72,7 @@ class UnigramTokenizer(Tokenizer):
         self.special_tokens = tuple(special_tokens)
         self._vocabulary = tuple(piece for piece, _ in pieces)
         self._log_probs = np.array([log_prob for _, log_prob in pieces], np.float64)
+        self._sampling: tuple[float, np.random.Generator] | None = None
         self._check()
 
     def _check(self) -> None:
@@ -147,6 +149,9 @@ class UnigramTokenizer(Tokenizer):
             "pieces": [list(row) for row in rows],
         }
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (self.as_dict(), self._sampling)
+
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         known = {"name", "pattern", "special_tokens", "pieces"}
@@ -162,7 +167,7 @@ class UnigramTokenizer(Tokenizer):
         return cls(pieces, values["pattern"], values["special_tokens"])
 
     def tokenize(self, text: str) -> list[str]:
-        return self._spelt(*self._best(self._splitter.split(_bytes(text))))
+        return self._spelt(*self._segmented(self._splitter.split(_bytes(text))))
 
     def join(self, tokens: Sequence[str]) -> str:
         special, numbers = frozenset(self.special_tokens), _BYTE_NUMBERS
@@ -184,18 +189,15 @@ class UnigramTokenizer(Tokenizer):
     def bulk(self, normalize: Normalizer | None, lexicon: Lexicon) -> Bulk:
         return _Bulk(self, normalize, lexicon)
 
-    def sampling(
-        self, normalize: Normalizer | None, lexicon: Lexicon, alpha: float, seed: int
-    ) -> Bulk:
-        """As `bulk`, but every part of the text is segmented by chance, as in `sample`, each time
-        that it comes."""
+    def with_sampling(self, alpha: float, seed: int | np.random.Generator) -> UnigramTokenizer:
+        """This tokenizer, but that each part of a text is segmented by chance wherever it stands,
+        as `sample` says (subword regularization, Kudo 2018): for the training of networks. It is
+        equal to this one, has the same vocabulary, and is written down as this one.
+        """
         _require_alpha(alpha)
-        generator = np.random.default_rng(seed)
-
-        def draw(parts: Sequence[bytes]) -> Segmented:
-            return self._drawn(parts, alpha, generator)
-
-        return _Bulk(self, normalize, lexicon, draw)
+        other = copy(self)
+        other._sampling = (alpha, np.random.default_rng(seed))
+        return other
 
     def sample(
         self,
@@ -301,14 +303,15 @@ class UnigramTokenizer(Tokenizer):
         ends = np.cumsum(counts)
         return ids, before[ends] - before[ends - counts]
 
-    def _best(self, parts: Sequence[bytes]) -> Segmented:
+    def _segmented(self, parts: Sequence[bytes]) -> Segmented:
         """The ids of the tokens of ``parts`` [n] of a text, and how many each has [n]."""
+        if self._sampling is not None:
+            return self._drawn(parts, *self._sampling)
         return self._of_parts(self._segmenter.best(*self._symbols(parts)))
 
     def _drawn(
         self, parts: Sequence[bytes], alpha: float, generator: np.random.Generator
     ) -> Segmented:
-        """As `_best`, by chance."""
         numbers: defaultdict[bytes, int] = defaultdict(count().__next__)
         which = np.fromiter(map(numbers.__getitem__, parts), np.int64, len(parts))
         symbols = self._symbols(list(numbers))
@@ -318,38 +321,49 @@ class UnigramTokenizer(Tokenizer):
         return [self._vocabulary[number] for number in ids.tolist()]
 
 
+def _again(
+    values: Mapping[str, Any], sampling: tuple[float, np.random.Generator] | None
+) -> UnigramTokenizer:
+    tokenizer = UnigramTokenizer.from_dict(values)
+    tokenizer._sampling = sampling
+    return tokenizer
+
+
 class _Bulk:
-    """A text through the tokenizer, each distinct part once; for ``alpha`` by chance each time."""
+    """Whole texts, each distinct part segmented once, but if it is by chance."""
 
     def __init__(
-        self,
-        tokenizer: UnigramTokenizer,
-        normalize: Normalizer | None,
-        lexicon: Lexicon,
-        draw: Callable[[Sequence[bytes]], Segmented] | None = None,
+        self, tokenizer: UnigramTokenizer, normalize: Normalizer | None, lexicon: Lexicon
     ) -> None:
+        self._tokenizer = tokenizer
         self._splitter = tokenizer._splitter
         self._normalize = normalize
-        self._numbers = np.append(lexicon.numbers_of(tokenizer.vocabulary), np.int32(EOS))
-        self._draw = draw
-        self._cache = PieceCache(tokenizer._best, len(tokenizer.vocabulary))
+        self._lexicon = lexicon
+        self._cache = PieceCache(self._numbers)
+        self._table = np.full(len(tokenizer.vocabulary), -1, np.int32)
+        self._table[ord("\n")] = EOS  # which is in no part of a line
 
     def __call__(self, text: bytes) -> NDArray[np.int32]:
         if self._normalize is not None:
             decoded = self._normalize(text.decode(errors="surrogateescape"))
             text = decoded.encode(errors="surrogateescape")
+        if self._tokenizer._sampling is None:
+            return self._cache.of_lines(text, self._splitter)
         slices = self._splitter.slices(text)
-        ids = [self._ids(self._splitter.split_lines(part)) for part in slices]
-        return self._numbers[np.concatenate(ids)]
+        numbers = [self._numbers(self._splitter.split_lines(part))[0] for part in slices]
+        return np.concatenate(numbers)
 
-    def _ids(self, parts: list[bytes]) -> NDArray[np.int32]:
-        if self._draw is None:
-            return self._cache(parts)
-        ids, counts = self._draw(parts)
-        line_ends = np.flatnonzero(np.array([part == LINE_END for part in parts], np.bool_))
-        # A line end was spelt as a byte.
-        ids[(np.cumsum(counts) - counts)[line_ends]] = len(self._numbers) - 1
-        return ids
+    def _numbers(self, parts: Sequence[bytes]) -> Segmented:
+        """The lexicon's numbers of the tokens of ``parts``, and how many each has."""
+        ids, counts = self._tokenizer._segmented(parts)
+        numbers = self._table[ids]
+        if len(unseen := ids[numbers < 0]):
+            distinct, first = np.unique(unseen, return_index=True)
+            distinct = distinct[np.argsort(first)]
+            tokens = [self._tokenizer.vocabulary[number] for number in distinct.tolist()]
+            self._table[distinct] = self._lexicon.numbers_of(tokens)
+            numbers = self._table[ids]
+        return numbers, counts
 
 
 def _bytes(text: str) -> bytes:
