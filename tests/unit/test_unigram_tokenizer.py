@@ -121,6 +121,18 @@ def test_a_text_is_as_probable_as_all_its_segmentations_together() -> None:
     assert total == pytest.approx(tokenizer.log_prob_of_text(line), abs=1e-3)
 
 
+def test_a_text_of_several_lines() -> None:
+    tokenizer = learnt()
+    lines = TEXT.splitlines()
+    rows = dict(tokenizer.as_dict()["pieces"])
+    # Eight lines end, and the byte counts once more; no other byte is used.
+    assert exp(rows["<0x0A>"] - rows["<0x0B>"]) == pytest.approx(9)
+    whole = sum(map(tokenizer.log_prob_of_text, lines)) + len(lines) * rows["<0x0A>"]
+    assert tokenizer.log_prob_of_text(TEXT) == pytest.approx(whole)
+    assert tokenizer.log_prob_of_text(TEXT.encode()) == tokenizer.log_prob_of_text(TEXT)
+    assert tokenizer.log_prob_of_text(b"\xff\n") == rows["<0xFF>"] + rows["<0x0A>"]
+
+
 @pytest.mark.parametrize("n_best", [None, 2])
 def test_samples_are_segmentations_by_their_probability(n_best: int | None) -> None:
     tokenizer = given(SMALL, special_tokens=["<|x|>"])

@@ -246,7 +246,7 @@ def seeds(
         keys, where, which = np.unique(
             state * RADIX + nodes.symbols[target], return_index=True, return_inverse=True
         )
-        count: Floats = np.bincount(which, mass[nodes.row[source]], len(keys))
+        count = np.bincount(which, mass[nodes.row[source]], len(keys)).astype(np.float64)
         often = count >= (1 if length == 1 else 2)
         counted.append(count[often])
         begun.append(source[where[often]])

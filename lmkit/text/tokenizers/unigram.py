@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from functools import cached_property
 from itertools import count
@@ -26,7 +26,7 @@ from lmkit.model import EOS
 from lmkit.text.lexicon import Lexicon
 from lmkit.text.normalization import Normalizer
 from lmkit.text.subwords.lattice import Floats, Ints
-from lmkit.text.subwords.patterns import Splitter, splitter
+from lmkit.text.subwords.patterns import LINE_END, Splitter, splitter
 from lmkit.text.subwords.pieces import PieceCache, count_pieces, gather
 from lmkit.text.subwords.unigram_encoding import Segmented, Segmenter
 from lmkit.text.subwords.unigram_text import (
@@ -119,7 +119,17 @@ class UnigramTokenizer(Tokenizer):
             raise UsageError(
                 f"{character_coverage} is no share of the characters", "a number such as 0.9995"
             )
-        parts = count_pieces(chunks, cut, specials=True)
+        lines = 0
+
+        def counted() -> Iterator[bytes]:
+            nonlocal lines
+            for chunk in chunks:
+                lines += chunk.count(LINE_END)
+                yield chunk
+
+        parts = count_pieces(counted(), cut, specials=True)
+        # That a line ends is the byte token of LF, which stands for nothing else.
+        parts[LINE_END] = lines
         # Each special token counts once more than it is there, as all single tokens do.
         others = [1 + parts.pop(token.encode(), 0) for token in special_tokens]
         learnt = learn_unigram(
@@ -238,13 +248,14 @@ class UnigramTokenizer(Tokenizer):
         except KeyError as error:
             raise UsageError(f"{error.args[0]!r} is no token of this tokenizer") from None
 
-    def log_prob_of_text(self, text: str) -> float:
-        """The natural log-probability of one line: of all its segmentations together.
-
-        The end of the line is none of its tokens, and no part of it.
-        """
-        parts = self._splitter.split(_bytes(text))
-        return math.fsum(self._segmenter.log_probs(*self._symbols(parts)))
+    def log_prob_of_text(self, text: str | bytes) -> float:
+        """The natural log-probability of a text: of all its segmentations together. A line end is
+        the token ``<0x0A>``."""
+        data = _bytes(text) if isinstance(text, str) else text
+        counts = count_pieces([data], self._splitter, most_bytes=len(data) + 1, specials=True)
+        counts[LINE_END] = data.count(LINE_END)
+        log_probs = self._segmenter.log_probs(*self._symbols(list(counts)))
+        return math.fsum(log_probs * np.array(list(counts.values())))
 
     @cached_property
     def _id_of(self) -> dict[str, int]:
