@@ -6,6 +6,7 @@ import io
 import pickle
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +23,22 @@ from lmkit.text.encoder import TextEncoder
 from lmkit.text.settings import TextSettings
 from lmkit.text.spelling import SpellingModel
 from lmkit.text.tokenizers.base import Tokenizer
+from lmkit.text.tokenizers.making import Unlearnt
 from lmkit.text.vocabulary import SPECIAL, Vocabulary
 
 every_tokenizer = pytest.mark.parametrize("name", names("tokenizer"))
+TEXT = "the a b\ndon't .\n" * 3
+"""What tokenizers learn from that learn."""
 VOCABULARY = [*SPECIAL, "a", "b", "the", ".", "don't", " ", "t", "h", "e", "<0xC3>", "é", "<0x20>"]
 
 
 def encoder(
     tokenizer: Tokenizer | str = "whitespace", *, tokens: list[str] | None = None, **values: Any
 ) -> TextEncoder:
-    return TextEncoder(TextSettings(tokenizer, **values), Vocabulary(tokens or VOCABULARY))
+    settings = TextSettings(tokenizer, **values)
+    if isinstance(settings.tokenizer, Unlearnt):
+        settings = replace(settings, tokenizer=settings.tokenizer.learnt([TEXT.encode()]))
+    return TextEncoder(settings, Vocabulary(tokens or VOCABULARY))
 
 
 def sentences(batch: Batch) -> list[list[str]]:
