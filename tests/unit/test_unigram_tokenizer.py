@@ -197,7 +197,7 @@ def test_options_that_cannot_be_are_refused(options: dict[str, Any], message: st
 @pytest.mark.parametrize(
     "change",
     [
-        lambda values: values.pop("pattern"),
+        lambda values: values.pop("pieces"),
         lambda values: values["pieces"].pop(),
         lambda values: values["pieces"].pop(3),
         lambda values: values["pieces"].__setitem__(300, ["▁the", -1.0]),

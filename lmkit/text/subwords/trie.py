@@ -36,6 +36,8 @@ class Trie:
         source = target = np.flatnonzero(nodes.symbols >= 0)
         state = np.zeros(len(source), np.int64)
         for length, (keys, ends) in enumerate(self._levels, 1):
+            if not len(source):
+                break
             symbol = nodes.symbols[target]
             key = np.where(symbol >= 0, state * RADIX + symbol, -1)
             state = np.minimum(np.searchsorted(keys, key), len(keys) - 1)

@@ -64,14 +64,15 @@ class UnigramTokenizer(Tokenizer):
 
     def __init__(
         self,
-        pieces: Sequence[tuple[str, float]],
+        pieces: Iterable[Sequence[Any]],
         pattern: str = "gpt2",
         special_tokens: Sequence[str] = (),
     ) -> None:
         self.pattern = pattern
         self.special_tokens = tuple(special_tokens)
-        self._vocabulary = tuple(piece for piece, _ in pieces)
-        self._log_probs = np.array([log_prob for _, log_prob in pieces], np.float64)
+        rows = [(str(piece), log_prob) for piece, log_prob in pieces]
+        self._vocabulary = tuple(piece for piece, _ in rows)
+        self._log_probs = np.array([log_prob for _, log_prob in rows], np.float64)
         self._sampling: tuple[float, np.random.Generator] | None = None
         self._check()
 
@@ -161,20 +162,6 @@ class UnigramTokenizer(Tokenizer):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _again, (self.as_dict(), self._sampling)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        known = {"name", "pattern", "special_tokens", "pieces"}
-        if wrong := sorted(known.symmetric_difference(values)):
-            raise UsageError(
-                f"what is written down of a unigram tokenizer has no {wrong[0]}"
-                if wrong[0] in known
-                else f"a unigram tokenizer has no {', '.join(set(wrong) - known)}"
-            )
-        pieces = [
-            (str(piece), math.nan if p is None else float(p)) for piece, p in values["pieces"]
-        ]
-        return cls(pieces, values["pattern"], values["special_tokens"])
 
     def tokenize(self, text: str) -> list[str]:
         return self._spelt(*self._segmented(self._splitter.split(_bytes(text))))
