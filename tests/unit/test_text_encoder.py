@@ -6,7 +6,7 @@ import io
 import pickle
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from lmkit.text.encoder import TextEncoder
 from lmkit.text.settings import TextSettings
 from lmkit.text.spelling import SpellingModel
 from lmkit.text.tokenizers.base import Tokenizer
-from lmkit.text.tokenizers.making import Unlearnt
+from lmkit.text.tokenizers.making import Unlearnt, make_tokenizer
 from lmkit.text.vocabulary import SPECIAL, Vocabulary
 
 every_tokenizer = pytest.mark.parametrize("name", names("tokenizer"))
@@ -35,10 +35,16 @@ VOCABULARY = [*SPECIAL, "a", "b", "the", ".", "don't", " ", "t", "h", "e", "<0xC
 def encoder(
     tokenizer: Tokenizer | str = "whitespace", *, tokens: list[str] | None = None, **values: Any
 ) -> TextEncoder:
-    settings = TextSettings(tokenizer, **values)
-    if isinstance(settings.tokenizer, Unlearnt):
-        settings = replace(settings, tokenizer=settings.tokenizer.learnt([TEXT.encode()]))
-    return TextEncoder(settings, Vocabulary(tokens or VOCABULARY))
+    if isinstance(tokenizer, str):
+        tokenizer = tokenizer_named(tokenizer)
+    return TextEncoder(TextSettings(tokenizer, **values), Vocabulary(tokens or VOCABULARY))
+
+
+@cache
+def tokenizer_named(name: str) -> Tokenizer:
+    """That of the registry; one that learns has learnt a little."""
+    tokenizer = make_tokenizer(name)
+    return tokenizer.learnt([TEXT.encode()]) if isinstance(tokenizer, Unlearnt) else tokenizer
 
 
 def sentences(batch: Batch) -> list[list[str]]:
