@@ -9,8 +9,9 @@ that either process had. Programs that are not installed are left out of the tab
 ``pip install tokenizers sentencepiece tiktoken``. tiktoken learns nothing; it cuts by the merges
 that lmkit has learnt.
 
-All learn byte-level BPE of the same size; those that have a pattern have GPT-2's. sentencepiece
-cuts characters, with bytes for those that it never saw.
+All learn vocabularies of the same size: byte-level BPE, or a unigram language model of characters.
+Those that have a pattern have GPT-2's. sentencepiece cuts characters, with bytes for those that it
+never saw.
 """
 
 from __future__ import annotations
@@ -159,6 +160,35 @@ class SentencePieceBpe(Program):
         )
 
 
+class LmkitUnigram(Lmkit):
+    """lmkit's unigram model."""
+
+    model = tokenizer = "unigram"
+
+
+class TokenizersUnigram(TokenizersBpe):
+    """Hugging Face's tokenizers, whose unigram model is of characters."""
+
+    model = "unigram"
+
+    def learn(self, text: Path, size: int, target: Path) -> None:
+        import tokenizers
+
+        tokenizer = tokenizers.Tokenizer(tokenizers.models.Unigram())
+        tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace(prepend_scheme="never")
+        trainer = tokenizers.trainers.UnigramTrainer(
+            vocab_size=size, show_progress=False, unk_token="<unk>", special_tokens=["<unk>"]
+        )
+        tokenizer.train([str(text)], trainer)
+        tokenizer.save(str(target))
+
+
+class SentencePieceUnigram(SentencePieceBpe):
+    """Google's sentencepiece."""
+
+    model = "unigram"
+
+
 class TiktokenBpe(Program):
     """OpenAI's tiktoken, with lmkit's merges."""
 
@@ -194,7 +224,15 @@ class TiktokenBpe(Program):
 
 PROGRAMS = {
     f"{program.model}-{program.name}": program
-    for program in (LmkitBpe, TokenizersBpe, SentencePieceBpe, TiktokenBpe)
+    for program in (
+        LmkitBpe,
+        TokenizersBpe,
+        SentencePieceBpe,
+        TiktokenBpe,
+        LmkitUnigram,
+        TokenizersUnigram,
+        SentencePieceUnigram,
+    )
 }
 
 

@@ -42,6 +42,7 @@ PAGES = (
     "docs/python.md",
     "docs/smoothing.md",
     "docs/text.md",
+    "docs/unigram.md",
 )
 HERE = 0.002
 """How far a number may be away, relative to it, from what the page says: rounding."""

@@ -34,6 +34,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "char": "lmkit.text.tokenizers.char:CharTokenizer",
         "byte": "lmkit.text.tokenizers.byte:ByteTokenizer",
         "bpe": "lmkit.text.tokenizers.bpe:BpeTokenizer",
+        "unigram": "lmkit.text.tokenizers.unigram:UnigramTokenizer",
     },
     "cell": {
         "rnn": "lmkit.neural.cells.rnn:RNN",

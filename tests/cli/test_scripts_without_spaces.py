@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ def test_whole_clauses(script: str, said) -> None:
     found = said(f"{CLAUSES[script]}\n{CLAUSES[script]}\n")
     assert f"note: {script} (100 % of the text)" in found
     assert "one token, mostly a whole clause" in found
-    assert found.endswith("--tokenizer char")
+    assert re.search(r"--tokenizer (\w+ or )*char$", found)
     assert WordTokenizer().tokenize(CLAUSES[script]) == [CLAUSES[script]]
 
 

@@ -24,7 +24,11 @@ from lmkit.text.corpus import Corpus, build_corpus
 from lmkit.text.settings import TextSettings
 from lmkit.text.vocabulary import SPECIAL, Vocabulary
 
-every_tokenizer = pytest.mark.parametrize("name", names("tokenizer"))
+every_tokenizer = pytest.mark.parametrize(
+    "name", [name for name in names("tokenizer") if not resolve("tokenizer", name).learns]
+)
+"""Those whose vocabulary comes of the text, and can be limited; the others stand in
+`test_learnt_tokenizer`."""
 
 
 def corpus(text: str, tokenizer: str = "whitespace", **options: Any) -> Corpus:

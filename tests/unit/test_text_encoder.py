@@ -6,6 +6,7 @@ import io
 import pickle
 import threading
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +23,28 @@ from lmkit.text.encoder import TextEncoder
 from lmkit.text.settings import TextSettings
 from lmkit.text.spelling import SpellingModel
 from lmkit.text.tokenizers.base import Tokenizer
+from lmkit.text.tokenizers.making import Unlearnt, make_tokenizer
 from lmkit.text.vocabulary import SPECIAL, Vocabulary
 
 every_tokenizer = pytest.mark.parametrize("name", names("tokenizer"))
+TEXT = "the a b\ndon't .\n" * 3
+"""What tokenizers learn from that learn."""
 VOCABULARY = [*SPECIAL, "a", "b", "the", ".", "don't", " ", "t", "h", "e", "<0xC3>", "é", "<0x20>"]
 
 
 def encoder(
     tokenizer: Tokenizer | str = "whitespace", *, tokens: list[str] | None = None, **values: Any
 ) -> TextEncoder:
+    if isinstance(tokenizer, str):
+        tokenizer = tokenizer_named(tokenizer)
     return TextEncoder(TextSettings(tokenizer, **values), Vocabulary(tokens or VOCABULARY))
+
+
+@cache
+def tokenizer_named(name: str) -> Tokenizer:
+    """That of the registry; one that learns has learnt a little."""
+    tokenizer = make_tokenizer(name)
+    return tokenizer.learnt([TEXT.encode()]) if isinstance(tokenizer, Unlearnt) else tokenizer
 
 
 def sentences(batch: Batch) -> list[list[str]]:

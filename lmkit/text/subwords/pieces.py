@@ -89,9 +89,10 @@ def count_pieces(
     splitter: Splitter,
     *,
     most_bytes: int = MOST_BYTES,
+    specials: bool = False,
 ) -> dict[bytes, int]:
-    """How often each distinct piece stands in ``chunks`` of whole lines; line ends and
-    special tokens are none.
+    """How often each distinct piece stands in ``chunks`` of whole lines; line ends are none, and
+    special tokens only with ``specials``.
 
     Pieces come in the order of their bytes. Memory is bounded: once there are
     ``most_bytes`` of distinct pieces, what is new from then on is not counted.
@@ -105,7 +106,7 @@ def count_pieces(
                 numbers = distinct.numbers(text, splitter.line_starts(text), learn)
                 counts.add(np.bincount(numbers if learn else numbers[numbers >= 0]))
     counted = dict(zip(distinct.all, counts.values.tolist(), strict=True))
-    for piece in (LINE_END, *splitter.specials):
+    for piece in (LINE_END, *(() if specials else splitter.specials)):
         counted.pop(piece, None)
     return dict(sorted(counted.items()))
 
