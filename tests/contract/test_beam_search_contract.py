@@ -10,7 +10,7 @@ from lmkit.model import EOS, UNK, Batch, LanguageModel
 from lmkit.neural.use.model import NeuralModel
 from lmkit.neural.use.quick import is_slow
 
-from .test_model_contract import MODELS, tolerance
+from .models import MODELS, tolerance
 
 CHOSEN = [name for name in MODELS if not name.startswith("ngram") or name.endswith((" 3", "s"))]
 """One order of each smoothing method; the others differ in nothing that a search sees."""

@@ -28,8 +28,8 @@ from lmkit.model import UNK, LanguageModel, rebase
 from lmkit.registry import names, resolve
 from lmkit.text.settings import TextSettings
 
-from .test_model_contract import EACH_MODEL
-from .test_model_contract import MODELS as CONTRACT_MODELS
+from .models import EACH_MODEL
+from .models import MODELS as CONTRACT_MODELS
 
 ALPHABET = "abzé. "
 LONGEST = 5

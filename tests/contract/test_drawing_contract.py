@@ -10,7 +10,7 @@ import pytest
 from lmkit.model import UNK, Batch, LanguageModel
 from lmkit.sampling import Sampling
 
-from .test_model_contract import EACH_MODEL, MODELS, tolerance
+from .models import EACH_MODEL, MODELS, tolerance
 
 
 @pytest.fixture(scope="module", params=EACH_MODEL)

@@ -18,7 +18,7 @@ from lmkit.registry import names
 from lmkit.sampling import Sampling
 
 from ..small_models import train
-from .test_model_contract import TEXT, TRIGRAM, UNSEEN, mixture, network
+from .models import TEXT, TRIGRAM, UNSEEN, mixture, network
 
 SOURCES: dict[str, Callable[[], LanguageModel]] = {
     "ngram": TRIGRAM,
