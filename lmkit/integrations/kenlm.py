@@ -187,10 +187,12 @@ class Model:
         return self._walk.total(self._words(sentence), bos, eos)
 
     def perplexity(self, sentence: str | bytes) -> float:
-        """Of one sentence: 10 ** (-score / (words + 1)), unknown words included."""
+        """Of one sentence: 10 ** (-score / (words + 1)), unknown words included. (A model
+        without sentence marks divides by the words alone; 1 for none.)"""
         words = self._words(sentence)
+        tokens = len(words) + self._walk.marks
         try:
-            return 10.0 ** (-self._walk.total(words, True, True) / (len(words) + 1))
+            return 10.0 ** (-self._walk.total(words, True, True) / max(tokens, 1))
         except OverflowError:
             return float("inf")
 
@@ -201,7 +203,7 @@ class Model:
         length of the n-gram behind it, and whether the word is unknown."""
         words = self._words(sentence)
         place = self._walk.start if bos else self._walk.null
-        for word in [*words, END] if eos else words:
+        for word in [*words, END] if eos and self._walk.marks else words:
             score, place, length, oov = self._walk.step(place, word)
             yield score, length, oov
 

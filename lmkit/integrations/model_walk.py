@@ -129,15 +129,16 @@ class ModelWalk(Walk):
         return score, self._following(place, token), length, token == UNK
 
     def _following(self, place: Place, token: int) -> Place:
+        way = blake2b(place.key + token.to_bytes(4, "little"), digest_size=16).digest()
         if self._counts_ways:
-            way = blake2b(place.key + token.to_bytes(4, "little"), digest_size=16).digest()
             return Place(way, place.depth + 1, None, place, token)
         state = self.model.advance(self._state(place), [token])
-        return Place(self._key(state, b""), place.depth + 1, state)
+        return Place(self._key(state, way), place.depth + 1, state)
 
     @cached_property
     def _counts_ways(self) -> bool:
-        """Whether states have no keys, so that places are told apart by the words before them."""
+        """Whether no state has keys, so that places are told apart by the words before them. (A
+        class model has none where a text may be in several histories.)"""
         return self.start.key == b""
 
     def _state(self, place: Place) -> Any:

@@ -90,7 +90,8 @@ class NgramWalk(Walk):
         self._backoffs = [Blocks(None), *(Blocks(level.log_backoff) for level in levels)]
         self._bos = bos_score * LN10
         self._levels = levels
-        super().__init__(model, self._place(1, BOS) if self._order > 1 else 0)
+        begins = self._order > 1 and model.encoder.settings.sentence_marks
+        super().__init__(model, self._place(1, BOS) if begins else 0)
 
     @property
     def order(self) -> int:

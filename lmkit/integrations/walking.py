@@ -70,6 +70,7 @@ class Walk(ABC):
         self.start = start
         self.steps: dict[tuple[Any, str | bytes], Step] = {}
         self.ids = Ids(model)
+        self.marks: bool = model.encoder.settings.sentence_marks
 
     @property
     @abstractmethod
@@ -101,8 +102,10 @@ class Walk(ABC):
 
     def total(self, words: Sequence[str], bos: bool, eos: bool) -> float:
         """log10 p of ``words``, and with ``eos`` of ``</s>`` behind them, at the beginning of a
-        sentence (``bos``) or without any context."""
+        sentence (``bos``) or without any context. Where the model knows no sentences
+        (``--no-sentence-marks``), both say nothing."""
         place = self.start if bos else self.null
+        eos = eos and self.marks
         total = 0.0
         for word in words:
             score, place, _, _ = self.step(place, word)

@@ -14,6 +14,7 @@ import lmkit
 from lmkit import kenlm
 from lmkit.errors import UnsupportedError
 from lmkit.integrations import model_walk
+from lmkit.text.settings import TextSettings
 
 LINES = ["the cat sat on the mat", "the dog sat on a log", "a cat saw the dog", "a dog sat"]
 
@@ -137,3 +138,15 @@ def test_threads_share_a_model(text: Path, tmp_path: Path, lstm: kenlm.Model) ->
         with ThreadPoolExecutor(4) as pool:
             together = list(pool.map(scores, [model] * 8))
         assert together == [pytest.approx(scores(fresh), abs=1e-5)] * 8
+
+
+def test_a_model_without_sentence_marks_has_no_ends_to_score(tmp_path: Path) -> None:
+    settings = TextSettings(sentence_marks=False)
+    (tmp_path / "text").write_text("a b a b a c\n" * 5, encoding="utf-8")
+    lmkit.train(tmp_path / "text", settings=settings, order=2).save(tmp_path / "m.lm")
+    model = kenlm.Model(str(tmp_path / "m.lm"))
+    scores = [score for score, _, _ in model.full_scores("a b")]
+    assert len(scores) == 2
+    assert model.score("a b") == model.score("a b", bos=False, eos=False) == sum(scores)
+    assert model.perplexity("a b") == pytest.approx(10 ** (-sum(scores) / 2))
+    assert model.perplexity("") == 1
