@@ -16,9 +16,9 @@ _SINGLE = str.maketrans(
     "，、。：∶？！；（）【】％～〈〉–━►„“”«»「」《》´’",
     ",,.::?!;()[]%~<>---" + 9 * '"' + 2 * "'",
 )
-_PUNCTUATION = {**_SINGLE, ord("…"): "...", ord("．"): ". ", ord("—"): " - "}
-_CONTROLS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)])
-_TABLE = {**_PUNCTUATION, **_CONTROLS}
+_PUNCTUATION: dict[int, str | int] = {**_SINGLE, ord("…"): "...", ord("．"): ". ", ord("—"): " - "}
+_CONTROLS: dict[int, None] = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)])
+_TABLE: dict[int, str | int | None] = {**_PUNCTUATION, **_CONTROLS}
 _DIGIT = re.compile(r"\d")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
