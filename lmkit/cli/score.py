@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +40,7 @@ from lmkit.errors import UsageError
 if TYPE_CHECKING:
     from lmkit.evaluate.difference import CrossEntropyDifference
     from lmkit.model import LanguageModel
-    from lmkit.text.reading import LineBlock, TextReader
+    from lmkit.text.reading import TextReader
 
 JOB_OPTIONS = ("against", "difference_per", "special_tokens", "per_token", "total")
 BOUNDS = ("max_perplexity", "min_perplexity", "max_difference", "min_difference")
@@ -202,7 +202,7 @@ def score(
         lmkit score model.lm text.txt --explain
         lmkit score model.lm text.txt --max-perplexity 500
         lmkit score model.lm text.txt --against other.lm --max-difference -0.1
-        lmkit score model.lm docs.jsonl --jsonl-field text --max-perplexity 500 -o good.jsonl.gz
+        lmkit score model.lm docs.jsonl --jsonl-field text --output good.jsonl.gz
     """
     picture = "--explain" if explain else "--heat" if heat else None
     job = _job(given, model, errors, explain, fmt)
@@ -239,13 +239,11 @@ def score(
             progress=bars.bar("scoring"),
             **scorer.reading,
         )
-        blocks = _blocks(scorer, reader)
         if picture:
-            _show(console, scorer, blocks, explain)
+            _show(console, scorer, reader, explain)
         else:
-            totals = _write(
-                sink, apart, scorer, held.enter_context(scoring(scorer, blocks, workers))
-            )
+            scored = held.enter_context(scoring(scorer, _parts(scorer, reader), workers))
+            totals = _write(sink, apart, scorer, scored)
             totals.say(console, scorer)
     say_replaced(console, reader.replaced)
 
@@ -291,6 +289,9 @@ def _refuse(job: Job, picture: str | None, state: str | None, output: str | None
         )
     if job.documents is not None and state == "carry":
         raise UsageError("a document has nothing before it", "leaving out --state carry")
+    rejected = None if job.documents is None else job.documents.rejected
+    if output is not None and rejected is not None and Path(output) == Path(rejected):
+        raise UsageError(f"--output and --rejected are both {output}", "two files")
     if picture and (job.per_token or rows or output is not None):
         raise UsageError(
             f"{picture} is a picture for a person, not rows",
@@ -327,22 +328,25 @@ def _difference(console: Console, job: Job, scorer: LanguageModel) -> CrossEntro
     return found
 
 
-def _blocks(scorer: BlockScorer, reader: TextReader) -> Iterator[Any]:
-    """The text in blocks that can be scored on their own, with what is written back of them."""
+def _parts(scorer: BlockScorer, reader: TextReader) -> Iterable[Any]:
+    """The text in parts that can be scored on their own: chunks as they are read, or blocks of
+    whole paragraphs."""
     from lmkit.text.by_line import whole_paragraphs
     from lmkit.text.reading import iter_line_blocks
 
-    documents = scorer.job.documents
-    originals = scorer.job.bounding if documents is None else documents.rejected is not None
-    blocks = iter_line_blocks(reader, originals=originals)
-    return whole_paragraphs(blocks) if scorer.paragraphs else blocks
+    if not scorer.paragraphs:
+        return reader
+    return whole_paragraphs(iter_line_blocks(reader, originals=scorer.originals))
 
 
-def _show(
-    console: Console, scorer: BlockScorer, blocks: Iterable[LineBlock], explain: bool
-) -> None:
+def _show(console: Console, scorer: BlockScorer, reader: TextReader, explain: bool) -> None:
     from lmkit.cli.heat import HeatMap
+    from lmkit.text.by_line import whole_paragraphs
+    from lmkit.text.reading import iter_line_blocks
 
+    blocks: Iterable[Any] = iter_line_blocks(reader)
+    if scorer.paragraphs:
+        blocks = whole_paragraphs(blocks)
     picture = HeatMap(console, scorer.model, explain)
     totals = Totals()
     for block in blocks:
@@ -368,8 +372,6 @@ def _write(
         for scored in results:
             if scored.data:
                 sink.write_bytes(scored.data)
-            if scored.text:
-                sink.write(scored.text)
             if rows is not None and scored.rows:
                 rows.write(scored.rows)
             sink.flush()

@@ -10,11 +10,12 @@ import io
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import compress
+from itertools import chain, compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from lmkit.cli.output import Format, Row, RowWriter
+from lmkit.text.reading import LineBlock, TextChunk, line_blocks_of
 
 if TYPE_CHECKING:
     from lmkit.cli.console import Console
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from lmkit.evaluate.scoring import LineScorer, LineScores
     from lmkit.measures import Perplexity
     from lmkit.model import LanguageModel
-    from lmkit.text.reading import LineBlock
     from lmkit.text.settings import Reading
 
 LINE_COLUMNS = ["line", "tokens", "oovs", "log10_probability", "perplexity", "text"]
@@ -70,12 +70,11 @@ class Job:
 
 @dataclass
 class Scored:
-    """What comes of a block: lines as they were (``data``), or rows (``rows``, or as ``text``).
+    """What comes of a block: what is written as it is (``data``), or ``rows`` for a table.
     ``bad`` are the lines of JSON without a text, their numbers and what is wrong; ``rejected``
     those of them that go elsewhere. ``figures`` are those of the block, where asked for."""
 
     data: bytes = b""
-    text: str = ""
     rows: list[Row] = field(default_factory=list)
     bad: list[tuple[int, str]] = field(default_factory=list)
     rejected: bytes = b""
@@ -142,7 +141,21 @@ class BlockScorer:
         """The scores of the lines of ``block``."""
         return self.scorer(block, block.first_line)
 
-    def __call__(self, block: LineBlock) -> Scored:
+    @property
+    def originals(self) -> bool:
+        """Whether lines are written as they were."""
+        documents = self.job.documents
+        return self.job.bounding if documents is None else documents.rejected is not None
+
+    def __call__(self, part: TextChunk | LineBlock) -> list[Scored]:
+        """What comes of a part of the text: of a block, or of each block of a chunk."""
+        if isinstance(part, LineBlock):
+            return [self._scored(part)]
+        only_lf = self.reading["only_lf"]
+        blocks = line_blocks_of(part, originals=self.originals, only_lf=only_lf)
+        return list(map(self._scored, blocks))
+
+    def _scored(self, block: LineBlock) -> Scored:
         if self.job.documents is not None:
             from lmkit.cli.score_documents import scored_documents
 
@@ -157,17 +170,17 @@ class BlockScorer:
         rows = token_rows(self.model, scores) if self.job.per_token else self._line_rows(scores)
         scored.rows = list(rows)
         if self.job.fmt in STREAMED:
-            scored.text, scored.rows = self._written(scored.rows), []
+            scored.data, scored.rows = self._written(scored.rows), []
         if self.job.total:
             scored.figures = self.model.measure(scores.batch, scores.log_probs)
         return scored
 
-    def _written(self, rows: list[Row]) -> str:
+    def _written(self, rows: list[Row]) -> bytes:
         sink = io.StringIO()
         writer = RowWriter(cast(Any, sink), self.columns, self.job.fmt)
         head = sink.tell()
         writer.write(rows)
-        return sink.getvalue()[head:]
+        return sink.getvalue()[head:].encode(errors="backslashreplace")
 
     def _line_rows(self, scores: LineScores) -> Iterator[Row]:
         from lmkit.measures import LN10
@@ -229,16 +242,16 @@ class Totals:
 
 @contextmanager
 def scoring(
-    scorer: BlockScorer, blocks: Iterable[LineBlock], workers: int
+    scorer: BlockScorer, parts: Iterable[TextChunk | LineBlock], workers: int
 ) -> Iterator[Iterable[Scored]]:
-    """What comes of each of ``blocks``, in their order, made by so many ``workers``."""
+    """What comes of the ``parts`` of a text, in their order, made by so many ``workers``."""
     if workers == 1:
-        yield map(scorer, blocks)
+        yield chain.from_iterable(map(scorer, parts))
         return
     from lmkit.workers import Workers
 
     with Workers(workers, "lmkit.cli.score_blocks:BlockScorer", scorer.job) as team:
-        yield team.map(blocks)
+        yield chain.from_iterable(team.map(parts))
 
 
 def difference_of(job: Job, model: LanguageModel) -> CrossEntropyDifference:

@@ -46,7 +46,8 @@ def scored_documents(scorer: BlockScorer, block: LineBlock, how: Documents) -> S
             if keep:
                 written[place] = with_fields(block[place], values)
     _reject(block, dict(sorted(wrong.items())), how, found, written)
-    found.text = "".join([f"{written[place]}\n" for place in sorted(written)])
+    lines = [f"{written[place]}\n" for place in sorted(written)]
+    found.data = "".join(lines).encode(errors="backslashreplace")
     return found
 
 

@@ -60,7 +60,7 @@ class CrossEntropyDifference:
             )
         self.per = per or ("token" if shared else "character")
         if self.per == "character":
-            _require_comparable(model, other)
+            require_comparable(model, other)
         self._model, self._other = model, other
         encoder: Any = other.encoder
         self._skip_empty = encoder.settings.skip_empty_lines
@@ -128,7 +128,9 @@ def _tokens(model: LanguageModel) -> list[str]:
     return tokens
 
 
-def _require_comparable(model: LanguageModel, other: LanguageModel) -> None:
+def require_comparable(model: LanguageModel, other: LanguageModel) -> None:
+    """Raises `UnsupportedError` where the models do not give probabilities of the same text: where
+    only one changes letters that the other tells apart, or one cannot spell unknown words."""
     one, two = model.encoder.settings, other.encoder.settings
     # NFC changes how a character is written; NFKC and lower case change which one it is.
     for name, differ in (
