@@ -38,7 +38,7 @@ SHORT, LONG = 20, 50
 ORDER = 6
 
 PLACEHOLDER = re.compile(r"\$\w+|%\(\w+\)\w|%[\w%]|\$?\{[^}]*\}|<[^>]*>|https?://\S+|&\w+;")
-QUOTES = str.maketrans("“”„«»‘’", "\"\"\"\"\"''")
+QUOTES = str.maketrans("“”„«»‘’", '"""""\'\'')
 """Which quotation marks there are tells the translator rather than the language."""
 LETTERS = re.compile(r"[^\W\d_]{2}")
 
@@ -150,8 +150,8 @@ def compare(folder: Path) -> None:
     for name in ("short", "long"):
         lines = (folder / f"{name}.tsv").read_text(encoding="utf-8").splitlines()
         pairs = [line.split("\t") for line in lines]
-        print(f"\n{name}: {len(pairs):,} lines, "
-              f"{sum(len(text) for _, text in pairs) / len(pairs):.1f} characters each")  # fmt: skip
+        length = sum(len(text) for _, text in pairs) / len(pairs)
+        print(f"\n{name}: {len(pairs):,} lines, {length:.1f} characters each")
         for program, identify in programs(folder).items():
             judge(program, identify, pairs)
 
