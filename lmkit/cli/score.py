@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from lmkit.model import LanguageModel
     from lmkit.text.reading import TextReader
 
+CHUNK_BYTES = 1 << 20
+"""Of text that is scored at once, or sent to a worker."""
 JOB_OPTIONS = ("against", "difference_per", "special_tokens", "per_token", "total")
 BOUNDS = ("max_perplexity", "min_perplexity", "max_difference", "min_difference")
 
@@ -234,7 +236,7 @@ def score(
         reader = TextReader(
             encoded(source, encoding),
             errors,
-            chunk_bytes=1 << 20,
+            chunk_bytes=CHUNK_BYTES,
             eager=True,
             progress=bars.bar("scoring"),
             **scorer.reading,

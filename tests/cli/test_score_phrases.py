@@ -21,10 +21,9 @@ def phrases(run, model, text, *words):
 
 
 def test_the_first_word_has_no_history(run, tmp_path, tiny_text):
-    """Maximum likelihood by hand: 22 words and ends in all, "a" 3 times, "b" 3 times after "a" 2
-    times (a b c, a b d, b c a: "a b" twice of three)."""
+    """Maximum likelihood by hand: "a" is there 3 times, and "b" comes after it twice."""
     model = tmp_path / "m.lm"
-    lmkit.train(tiny_text, output=model, order=2, smoothing="mle")
+    lmkit.train(tiny_text, output=model, order=2, smoothing="maximum-likelihood")
     (one, two, three) = phrases(run, model, "a\na b\na b\n")
     total = sum(len(line.split()) + 1 for line in tiny_text.read_text().splitlines())
     assert one["log10_probability"] == pytest.approx(np.log10(3 / total))

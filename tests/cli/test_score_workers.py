@@ -27,6 +27,12 @@ def long_text(tmp_path_factory, zipf_lines) -> Path:
     return path
 
 
+@pytest.fixture
+def small_chunks(monkeypatch):
+    """Text that is cut into parts of some kilobytes."""
+    monkeypatch.setattr("lmkit.cli.score.CHUNK_BYTES", 4000)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
@@ -38,9 +44,9 @@ def long_text(tmp_path_factory, zipf_lines) -> Path:
     ],
     ids=" ".join,
 )
-def test_the_bytes_are_the_same_for_any_number(run, small_model, long_text, words):
+def test_the_bytes_are_the_same_for_any_number(run, small_model, zipf_text, small_chunks, words):
     alone, shared = (
-        run("score", small_model, long_text, *words, "--workers", number) for number in "12"
+        run("score", small_model, zipf_text, *words, "--workers", number) for number in "12"
     )
     assert alone.status == shared.status == 0
     assert alone.out == shared.out
@@ -49,7 +55,7 @@ def test_the_bytes_are_the_same_for_any_number(run, small_model, long_text, word
 
 
 @pytest.mark.slow
-def test_paragraphs_and_documents_are_shared_whole(run, tmp_path, zipf_lines):
+def test_paragraphs_and_documents_are_shared_whole(run, tmp_path, zipf_lines, small_chunks):
     text = tmp_path / "text.txt"
     lines = [line if number % 7 else "" for number, line in enumerate(zipf_lines[:600])]
     text.write_text("\n".join(lines), encoding="utf-8")
@@ -61,13 +67,14 @@ def test_paragraphs_and_documents_are_shared_whole(run, tmp_path, zipf_lines):
     assert alone.out == shared.out
     documents = tmp_path / "docs.jsonl"
     rows = [json.dumps({"text": "\n".join(lines[k : k + 9])}) for k in range(0, 600, 9)]
-    documents.write_text("\n".join([*rows, "bad"] * 300), encoding="utf-8")
+    documents.write_text("\n".join([*rows, "bad"] * 3), encoding="utf-8")
     words = ("--jsonl-field", "text", "--errors", "replace", "--workers")
     alone, shared = (run("score", tmp_path / "m.lm", documents, *words, n) for n in "12")
     assert (alone.out, alone.err) == (shared.out, shared.err)
-    assert "300 lines without a text" in alone.err
+    assert "3 lines without a text" in alone.err
 
 
+@pytest.mark.slow
 def test_an_error_of_a_worker_is_the_same_error(run, small_model):
     words = ("score", small_model, "--jsonl-field", "text", "--workers")
     results = [run(*words, number, stdin=b'{"text": "a"}\n{"text": 3}\n') for number in "12"]
