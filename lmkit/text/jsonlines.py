@@ -58,7 +58,7 @@ def _object(line: str) -> dict[str, Any]:
     try:
         found = _DECODER.decode(line)
     except json.JSONDecodeError as error:
-        raise BadLineError(f"no JSON: {error.msg} at column {error.colno}") from None
+        raise BadLineError(f"no JSON: {error.msg} (column {error.colno})") from None
     except RecursionError:
         raise BadLineError("no JSON that can be read: it is nested too deeply") from None
     if not isinstance(found, dict):

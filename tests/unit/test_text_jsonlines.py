@@ -36,9 +36,9 @@ def test_fields_are_added_and_nothing_else_changes(line, added):
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("", "no JSON: Expecting value at column 1"),
-        ('{"text": "a"', "no JSON: Expecting ',' delimiter at column 13"),
-        ('{"text": "a"} {}', "no JSON: Extra data at column 15"),
+        ("", "no JSON: Expecting value (column 1)"),
+        ('{"text": "a"', "no JSON: Expecting ',' delimiter (column 13)"),
+        ('{"text": "a"} {}', "no JSON: Extra data (column 15)"),
         ('["text"]', "not an object but a list"),
         ('"text"', "not an object but a text"),
         ("7", "not an object but a number"),
