@@ -150,6 +150,11 @@ def classify(
     _refuse_repeated([label for label, _ in priors], "--prior {}")
     opened = {label: load(path) for label, path in models.items()}
     classifier = Classifier(opened, dict(priors), special_tokens)
+    if classifier.unspelt:
+        console.remark(
+            f"note: {', '.join(classifier.unspelt)}: no model of how unknown words are spelt, so"
+            " all spellings of one length are alike"
+        )
     with ProgressBars(console, shares_terminal=not labelled) as bars:
         reader = TextReader(
             encoded(source, encoding),

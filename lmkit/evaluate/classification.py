@@ -9,6 +9,7 @@ models, ``D`` of texts.
 from __future__ import annotations
 
 import math
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.errors import UsageError
-from lmkit.evaluate.difference import require_comparable
+from lmkit.evaluate.difference import require_same_letters, spells
 from lmkit.evaluate.documents import score_texts
 from lmkit.evaluate.scoring import LineScorer
 from lmkit.model import LanguageModel
@@ -48,10 +49,11 @@ class Classified:
 class Classifier:
     """Tells from which of ``models`` (labels to models) a text is. ``priors`` are probabilities of
     some labels; the others share the rest alike. ``special_tokens`` is what a literal ``<s>`` is,
-    None: as each model was trained.
+    None: as each model was trained. Models that cannot spell their unknown words, such as those of
+    ARPA files, are ``unspelt``: an `EvenSpelling` does it for them.
 
     Raises `UsageError` for fewer than two models and for priors that are none, `UnsupportedError`
-    for models whose probabilities of the same text do not compare.
+    for models that do not code the same text.
     """
 
     def __init__(
@@ -68,11 +70,13 @@ class Classifier:
         opened = list(models.values())
         for model in opened:
             model.require_probabilities()
-            require_comparable(opened[0], model)
+            require_same_letters(opened[0], model)
         self._scorers = [
             LineScorer(model, special_tokens=special_tokens, normalize=normalize)
             for model in opened
         ]
+        self.unspelt = tuple(label for label, model in models.items() if not spells(model))
+        self._speller = EvenSpelling(opened) if self.unspelt else None
 
     def __call__(self, texts: Sequence[str]) -> Classified:
         """What the models say of each of ``texts``, which are lines or have several.
@@ -81,14 +85,32 @@ class Classifier:
         """
         ended = [f"{text}\n" for text in texts]
         columns = []
-        for scorer in self._scorers:
-            scores = score_texts(scorer, ended, spelling=True)
+        for label, scorer in zip(self.labels, self._scorers, strict=True):
+            speller = self._speller if label in self.unspelt else None
+            scores = score_texts(scorer, ended, spelling=True, speller=speller)
             assert scores.spelling is not None
             columns.append(scores.log_probability + scores.spelling)
         log_probability = np.stack(columns, axis=1)
         lengths = np.fromiter(map(len, texts), np.int64, len(texts)) + 1
         posterior = _posterior(log_probability, self.priors)
         return Classified(self.labels, log_probability, posterior, lengths)
+
+
+class EvenSpelling:
+    """How an unknown word is spelt if nothing is known of it: after each character any of the
+    characters in the tokens of ``models`` is as likely as another one, and as the end. What is not
+    among them is any code point, all alike."""
+
+    def __init__(self, models: Iterable[LanguageModel]) -> None:
+        self._characters = {letter for one in models for letter in "".join(one.vocabulary.tokens)}
+        self._step = -math.log(len(self._characters) + 2)
+
+    def __call__(self, spellings: Sequence[str]) -> NDArray[np.float64]:
+        """log p of each of ``spellings``."""
+        known = self._characters
+        strange = [sum(letter not in known for letter in spelling) for spelling in spellings]
+        steps = np.array([len(spelling) + 1 for spelling in spellings])
+        return steps * self._step - np.array(strange) * math.log(sys.maxunicode + 1)
 
 
 def full_priors(labels: Sequence[str], given: Mapping[str, float]) -> NDArray[np.float64]:

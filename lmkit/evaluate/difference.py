@@ -131,6 +131,24 @@ def _tokens(model: LanguageModel) -> list[str]:
 def require_comparable(model: LanguageModel, other: LanguageModel) -> None:
     """Raises `UnsupportedError` where the models do not give probabilities of the same text: where
     only one changes letters that the other tells apart, or one cannot spell unknown words."""
+    require_same_letters(model, other)
+    for which in (model, other):
+        if not spells(which):
+            raise UnsupportedError(
+                f"a model of the backend {which.backend!r} without a model of how words are"
+                " spelt cannot pay for its unknown words",
+                "models trained by lmkit, or two models with the same vocabulary",
+            )
+
+
+def spells(model: LanguageModel) -> bool:
+    """Whether ``model`` knows how its unknown words are spelt."""
+    return model.encoder.spelling_log_probs(["a"]) is not None
+
+
+def require_same_letters(model: LanguageModel, other: LanguageModel) -> None:
+    """Raises `UnsupportedError` where only one of two models changes letters that the other tells
+    apart."""
     one, two = model.encoder.settings, other.encoder.settings
     # NFC changes how a character is written; NFKC and lower case change which one it is.
     for name, differ in (
@@ -142,13 +160,6 @@ def require_comparable(model: LanguageModel, other: LanguageModel) -> None:
                 f"the two models do not code the same text: only one was trained with"
                 f" --{name}{' nfkc' if name == 'normalize' else ''}",
                 "two models that read text alike",
-            )
-    for which in (model, other):
-        if which.encoder.spelling_log_probs(["a"]) is None:
-            raise UnsupportedError(
-                f"a model of the backend {which.backend!r} without a model of how words are"
-                " spelt cannot pay for its unknown words",
-                "models trained by lmkit, or two models with the same vocabulary",
             )
 
 

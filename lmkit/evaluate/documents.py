@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.evaluate.difference import CrossEntropyDifference, per_unit
-from lmkit.evaluate.scoring import LineScorer, LineScores, spelling_sums
+from lmkit.evaluate.scoring import LineScorer, LineScores, Speller, spelling_sums
 from lmkit.model import sums_of_parts
 
 
@@ -47,9 +47,11 @@ def score_texts(
     texts: Sequence[str],
     *,
     spelling: bool = False,
+    speller: Speller | None = None,
     difference: CrossEntropyDifference | None = None,
 ) -> TextScores:
-    """Each of ``texts`` as a file of its own, cut into sentences as the model was trained.
+    """Each of ``texts`` as a file of its own, cut into sentences as the model was trained; with the
+    ``spelling`` of its unknown words, by ``speller`` if that is given.
 
     Raises `TextError` as the scorer does; the line it names is one of all texts' lines.
     """
@@ -71,7 +73,7 @@ def score_texts(
         tokens,
         _total(scores.oovs, parts),
         scores.normalised,
-        spelling_sums(scorer.model, scores.batch, tokens) if spelling else None,
+        spelling_sums(scorer.model, scores.batch, tokens, speller) if spelling else None,
         None if difference is None else _difference(difference, scores, parts, apart),
     )
 

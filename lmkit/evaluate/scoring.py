@@ -19,6 +19,9 @@ from lmkit.text.by_line import encode_by_line, needs_paragraphs, whole_paragraph
 from lmkit.text.lexicon import SpecialTokenError
 from lmkit.text.reading import LineBlock
 
+Speller = Callable[[Sequence[str]], NDArray[np.float64]]
+"""log p of each of some spellings, given that they are unknown words."""
+
 
 @dataclass(frozen=True, slots=True)
 class LineScores:
@@ -204,14 +207,19 @@ def encoded_lines(
 
 
 def spelling_sums(
-    model: LanguageModel, batch: Batch, tokens: NDArray[np.int64]
+    model: LanguageModel,
+    batch: Batch,
+    tokens: NDArray[np.int64],
+    speller: Speller | None = None,
 ) -> NDArray[np.float64]:
-    """log p of the spellings of the unknown words of each line [S], which have ``tokens`` [S]; nan
-    for a line with some, where the model cannot spell."""
+    """log p of the spellings of the unknown words of each line [S], which have ``tokens`` [S], by
+    ``speller`` or, without one, by the model; nan for a line with some, where it cannot spell."""
     sums: NDArray[np.float64] = np.zeros(len(tokens))
     unknown = (batch.ids == UNK).nonzero()[0]
     if len(unknown):
         costs = model.spelling_costs(batch)
+        if speller is not None and batch.unknown is not None:
+            costs = speller(batch.unknown.spellings)[batch.unknown.types]
         lines = np.searchsorted(np.cumsum(tokens), unknown, side="right")
         np.add.at(sums, lines, np.nan if costs is None else costs)
     return sums

@@ -58,6 +58,21 @@ def test_unknown_characters_are_paid_for_as_the_text_they_are(models):
         assert 0 < np.exp(column).sum() <= 1
 
 
+def test_models_of_arpa_files_spell_evenly(models, tmp_path):
+    """A step is one of the n characters of all tokens, another one, or the end: 1/(n + 2)."""
+    lmkit.export_model(models["two"], tmp_path / "two.arpa")
+    imported = lmkit.import_model(tmp_path / "two.arpa")
+    classifier = Classifier({"one": models["one"], "two": imported})
+    assert classifier.unspelt == ("two",)
+    letters = {letter for one in models.values() for letter in "".join(one.vocabulary.tokens)}
+    known, unknown, strange = classifier(["cd", "cda", "cdЖ"]).log_probability[:, 1]
+    assert known == pytest.approx(imported.score("cd")[0].sum())
+    step = -math.log(len(letters) + 2)
+    sums = imported.score("nosuch")[0].sum()
+    assert unknown == pytest.approx(sums + 4 * step)
+    assert strange == pytest.approx(sums + 4 * step - math.log(0x110000))
+
+
 def test_texts_do_not_touch_each_other(models):
     texts = ["ab\ncd", "ab", "cd\n", "ba"]
     together = Classifier(models)(texts).log_probability
@@ -97,10 +112,12 @@ def test_what_is_no_prior_is_refused(given):
 def test_models_that_do_not_compare_are_refused(models, tmp_path):
     with pytest.raises(UsageError, match="nothing to choose between"):
         Classifier({"one": models["one"]})
-    lmkit.export_model(models["two"], tmp_path / "two.arpa")
-    imported = lmkit.import_model(tmp_path / "two.arpa")
-    with pytest.raises(UnsupportedError, match="cannot pay for its unknown words"):
-        Classifier({"one": models["one"], "two": imported})
+    (tmp_path / "two.arpa").write_text("cd dc\n", encoding="utf-8")
+    lowered = lmkit.train(
+        tmp_path / "two.arpa", order=1, settings=TextSettings("whitespace", lowercase=True)
+    )
+    with pytest.raises(UnsupportedError, match="only one was trained with --lowercase"):
+        Classifier({"one": models["one"], "two": lowered})
 
 
 def test_the_confusion_table():
