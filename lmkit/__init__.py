@@ -35,7 +35,7 @@ _WHERE = {
     "LmkitError": "lmkit.errors",
 }
 
-__all__ = ["__version__", *_WHERE]  # noqa: PLE0604
+__all__ = ["__version__", "kenlm", *_WHERE]  # noqa: PLE0604
 
 if TYPE_CHECKING:
     from lmkit.api import append as append
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from lmkit.api import train_channel as train_channel
     from lmkit.channel.corrector import Corrector as Corrector
     from lmkit.errors import LmkitError as LmkitError
+    from lmkit.integrations import kenlm as kenlm
     from lmkit.measures import Perplexity as Perplexity
     from lmkit.model import Batch as Batch
     from lmkit.model import Generated as Generated
@@ -59,6 +60,8 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
+    if name == "kenlm":
+        return import_module("lmkit.integrations.kenlm")
     if name not in _WHERE:
         raise AttributeError(f"module 'lmkit' has no attribute {name!r}")
     return getattr(import_module(_WHERE[name]), name)

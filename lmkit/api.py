@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from lmkit.errors import UnsupportedError
+from lmkit.errors import UnsupportedError, UsageError
 from lmkit.files.overwriting import Named, refuse_overwriting
 from lmkit.model import LanguageModel
 from lmkit.registry import resolve
@@ -19,6 +19,7 @@ from lmkit.store.targets import made_whole, with_parts, writes
 from lmkit.text.corpus import Corpus, build_corpus, valid_corpus
 from lmkit.text.encodings import encoded
 from lmkit.text.settings import TextSettings
+from lmkit.text.tokenizers.making import Unlearnt
 from lmkit.text.vocabulary import read_vocabulary
 
 if TYPE_CHECKING:
@@ -91,18 +92,17 @@ def train(
     trainer = resolve("backend", backend)
     if tables:
         _require_tables(backend)
-    if isinstance(vocabulary, str | Path):
-        vocabulary = read_vocabulary(encoded(vocabulary, encoding), errors)
     corpus = build_corpus(
         [encoded(text, encoding) for text in texts],
         settings,
         min_count=min_count,
         vocabulary_size=vocabulary_size,
-        vocabulary=vocabulary,
+        vocabulary=_words(vocabulary, encoding, errors),
         errors=errors,
         memory=memory,
         progress=reading(progress),
     )
+    settings = corpus.settings  # whose tokenizer has learnt
     held_out = valid_corpus(encoded(valid, encoding), corpus.vocabulary, settings, errors)
     if memory is not None:
         options["memory"] = memory
@@ -119,7 +119,7 @@ def train(
                 "backend": backend,
                 **options,
                 **limits,
-                **settings.as_dict(),
+                **settings.as_dict(tables=False),
                 "encoding": encoding,
                 "replaced": _replaced(corpus, held_out),
             },
@@ -173,6 +173,15 @@ def train_on(
     if output is not None:
         new.save(output)
     return new
+
+
+def _words(
+    vocabulary: str | Path | Sequence[str] | None, encoding: str | None, errors: str
+) -> Sequence[str] | None:
+    """The words of a file, or these words."""
+    if isinstance(vocabulary, str | Path):
+        return read_vocabulary(encoded(vocabulary, encoding), errors)
+    return vocabulary
 
 
 def _replaced(*texts: Corpus | None) -> int | None:
@@ -263,7 +272,7 @@ def resmooth(
     return new
 
 
-@writes(in_place="model")
+@writes("vocabulary", in_place="model")
 def prune(
     model: LanguageModel | str | Path,
     *,
@@ -271,29 +280,45 @@ def prune(
     entropy: float | None = None,
     size: int | None = None,
     cutoffs: Sequence[int] | None = None,
+    vocabulary: str | Path | Sequence[str] | None = None,
+    closed: bool = False,
+    encoding: str | None = None,
+    errors: str = "strict",
 ) -> tuple[list[int], Any]:
-    """A smaller model: by relative entropy, to a number of n-grams, or by count; one of them.
+    """A smaller model: by relative entropy, to a number of n-grams, by count, or with only the
+    words of ``vocabulary`` (a file or words) that it has; one of them.
 
-    Returns the numbers of n-grams before, an order each, and the pruned model.
+    The probability of words that are left out goes to ``<unk>``, or with ``closed``, as that of
+    ``<unk>``, to the words that are left. ``encoding`` and ``errors`` are as in `train`.
+
+    Returns the numbers of n-grams before, an order each, and the pruned model. Raises
+    `UsageError` where none of its words is left.
     """
     old: Any = load(model) if isinstance(model, str | Path) else model
     clock, started = time.monotonic(), datetime.now(UTC)
     pruner = _ability(old, "prune", "it has no n-grams to drop", "an n-gram model")
-    options = {"entropy": entropy, "size": size, "cutoffs": cutoffs and list(cutoffs)}
-    new = pruner(old, entropy=entropy, size=size, cutoffs=cutoffs)
+    if closed and vocabulary is None:
+        raise UsageError("closed is nothing without a vocabulary", "--vocabulary FILE")
+    options: dict[str, Any] = {"entropy": entropy, "size": size}
+    options["cutoffs"] = cutoffs and list(cutoffs)
+    words = _words(vocabulary, encoding, errors)
+    new = pruner(old, **options, words=words, closed=closed)
+    of_file = isinstance(vocabulary, str | Path)
+    options |= {"vocabulary": str(vocabulary) if of_file else None, "closed": closed or None}
     new.runs = [*old.runs, run_record("prune", started, clock, None, options, None)]
     if output is not None:
         new.save(output)
     return old.trie.sizes, new
 
 
-@writes("path", "valid")
+@writes("path", "valid", "classes")
 def import_model(
     path: str | Path,
     *,
     kind: str | None = None,
     output: str | Path | None = None,
     settings: TextSettings | None = None,
+    classes: str | Path | None = None,
     valid: str | Path | None = None,
     encoding: str | None = None,
     errors: str = "strict",
@@ -304,6 +329,7 @@ def import_model(
     Google's layout (``web1t``) or its n-grams by year (``google-books``, of ``years`` from the
     first to the last); None: told from ``path`` itself.
 
+    ``classes``: definitions, as SRILM's, of the classes that the n-grams of an ARPA file are of.
     ``settings`` say how text for the model becomes tokens: split at white space by default.
     ``encoding`` and ``errors`` are as in `train`.
     ``options`` of counts are those of training: ``order``, ``smoothing`` and its own, which may
@@ -314,10 +340,16 @@ def import_model(
 
     clock, started = time.monotonic(), datetime.now(UTC)
     settings = settings or TextSettings("whitespace")
+    if isinstance(settings.tokenizer, Unlearnt):
+        raise settings.tokenizer.error()
     learning = options if valid is None else {"valid": encoded(valid, encoding), **options}
-    model = read_model_of(path, kind, settings, progress, learning, encoding, errors)
+    model: Any = read_model_of(path, kind, settings, progress, learning, encoding, errors)
     record = run_record("import", started, clock, None, {"format": kind, **options}, None)
     model.runs = [{**record, "sources": [str(path)]}]
+    if classes is not None:
+        from lmkit.classes.making import with_classes
+
+        model = with_classes(model, classes, encoding, errors)
     if output is not None:
         model.save(output)
     return model

@@ -233,15 +233,26 @@ class LanguageModel(ABC):
                 "lmkit score for the scores themselves, or train with another smoothing",
             )
 
+    def require_sentence_marks(self, what: str) -> None:
+        """Raises `UnsupportedError`, of which ``what`` is the reason, for a model of text in which
+        no sentence begins or ends."""
+        if not self.encoder.settings.sentence_marks:
+            raise UnsupportedError(
+                f"{what}: it was trained without sentence marks",
+                "a model that was trained without --no-sentence-marks",
+            )
+
     def measure(self, batch: Batch, log_probs: NDArray[np.float64] | None = None) -> Perplexity:
         """The figures of one batch, from its ``log_probs`` [T] where they are known already;
         bits per character are of the reference text that the batch knows the length of."""
         if log_probs is None:
             log_probs, _ = self.score(batch)
         is_unknown = batch.ids == UNK
-        spellings = self.spelling_costs(batch)
+        # A model that is not asked where lines end has no code for a text of several.
+        marks = self.encoder.settings.sentence_marks
+        spellings = self.spelling_costs(batch) if marks else None
         return Perplexity(
-            sentences=len(batch),
+            sentences=len(batch) if marks else 0,
             tokens=len(batch.ids),
             oovs=int(is_unknown.sum()),
             log_probability_of_known=float(log_probs[~is_unknown].sum()),

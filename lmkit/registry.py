@@ -22,6 +22,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "lstm": "lmkit.neural.backend:LSTMBackend",
         "noisy-channel": "lmkit.channel.backend:NoisyChannelBackend",
         "mixture": "lmkit.mixture.backend:MixtureBackend",
+        "class": "lmkit.classes.backend:ClassBackend",
     },
     "channel": {
         "brill-moore": "lmkit.channel.edits.brill_moore:BrillMoore",

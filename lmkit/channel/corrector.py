@@ -98,6 +98,7 @@ class Corrector:
                 f"the source model's tokens are of the unit {self.source.unit!r}, not words",
                 "lmkit train TEXT --tokenizer word, to make a model of words",
             )
+        self.source.require_sentence_marks("the source of corrections has to know sentences")
         self._weights = weights or Weights.of(getattr(model, "weights", None), self.channel.keep)
         if channel_weight is not None:
             self._weights = replace(self._weights, channel=channel_weight)

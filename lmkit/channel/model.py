@@ -62,6 +62,7 @@ class NoisyChannelModel(LanguageModel):
                 "lmkit train TEXT --tokenizer word, to make such a model",
             )
         source.model.require_probabilities()
+        source.model.require_sentence_marks("the source of a noisy channel has to know sentences")
         self.component = source
         self.source = source.model
         self.channel = channel

@@ -21,7 +21,7 @@ WIDTH = 80
 LONGEST_NAME = 24
 MOST_CROSSINGS = 10
 NOTHING = "-"
-UNITS = {"word": "words", "character": "characters", "byte": "bytes"}
+UNITS = {"word": "words", "subword": "subwords", "character": "characters", "byte": "bytes"}
 
 
 @dataclass(frozen=True, slots=True)

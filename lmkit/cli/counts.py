@@ -22,18 +22,22 @@ if TYPE_CHECKING:
 @click.option(
     "--top", type=click.IntRange(min=1), default=20, metavar="N", help="How many tokens to list."
 )
+@click.option("--prefix", metavar="TEXT", default="", help="Only words that begin with TEXT.")
 @output_formats
 @pass_console
-def counts(console: Console, model: Path, context: str, top: int, fmt: Format) -> None:
+def counts(console: Console, model: Path, context: str, top: int, prefix: str, fmt: Format) -> None:
     """List the likeliest tokens after a context, with their counts.
 
     CONTEXT stands anywhere in a sentence, unless it begins with <s>; "" is no context
     at all. The order is that of the longest n-gram that ends CONTEXT with the token, and
     count how often that n-gram was seen; a model without counts leaves it empty.
 
+    With --prefix the tokens are what a keyboard would offer: words that go on as typed.
+
     Example:
 
         lmkit counts model.lm "the" --top 10
+        lmkit counts model.lm "the" --prefix w --top 3
         lmkit counts model.lm "<s>" --json
     """
     from lmkit.api import load
@@ -43,7 +47,7 @@ def counts(console: Console, model: Path, context: str, top: int, fmt: Format) -
     opened = require_ngrams(load(model), model)
     _, rest = split_context(context)
     refuse_ends(opened, rest, "<s> only at the beginning of CONTEXT, and no </s>")
-    found = continuations(opened, context, top)
+    found = continuations(opened, context, top, prefix)
     unknown = _unknown(opened, context)
     if unknown:
         console.remark(f"not in the vocabulary: {', '.join(unknown)}")

@@ -38,6 +38,12 @@ from lmkit.cli.progress import ProgressBars
     metavar="FROM-TO",
     help="Count only what was printed in these years (google-books): 1950-2000.",
 )
+@click.option(
+    "--classes",
+    type=InputPath(),
+    metavar="DEFINITIONS",
+    help="The words of the classes that FILE has n-grams of: lines CLASS p word, as SRILM's.",
+)
 @ngram_options("that of the counts")
 @valid_option
 @text_settings_options("whitespace")
@@ -51,6 +57,9 @@ def import_(console: Console, file: str, output: Path, kind: str | None, **given
     training would; web1t is Google's layout, a directory with 1gms, 2gms, ... or one
     file; google-books has n-grams by year, in one file or a directory of them. Text is
     split at white space unless --tokenizer says otherwise.
+
+    With --classes FILE is an ARPA file of classes (and words), as SRILM makes them. A word
+    may be in several; the model sums over all that it may have been.
 
     Example:
 

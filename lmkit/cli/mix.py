@@ -12,6 +12,7 @@ from lmkit.cli.console import Console, pass_console
 from lmkit.cli.headings import heading
 from lmkit.cli.layout import megabytes
 from lmkit.cli.options import (
+    Weights,
     output_option,
     reading_options,
     special_tokens_option,
@@ -37,9 +38,14 @@ COLUMNS = ("source", "weight", "power", "perplexity")
 @click.option(
     "--valid",
     type=InputPath(path_type=Path),
-    required=True,
     metavar="FILE",
     help="Held-out text, which no MODEL was trained on: the weights are fitted to it.",
+)
+@click.option(
+    "--weights",
+    type=Weights(),
+    metavar="W1,W2,...",
+    help="A weight a model (a power, if log-linear) that is not fitted: 0.7,0.3.",
 )
 @click.option(
     "--kind",
@@ -86,7 +92,7 @@ def mix(
     console: Console,
     models: tuple[Path, ...],
     output: Path,
-    valid: Path,
+    valid: Path | None,
     merge: bool,
     embed: bool,
     fmt: Format,
@@ -94,9 +100,10 @@ def mix(
 ) -> None:
     """Mix models of any kind into one that is better than each.
 
-    The models share a vocabulary: train them on one text, or with one word list
-    (--vocabulary). Their weights are those under which FILE is likeliest. OUTPUT scores and
-    generates like any model; it names its parts by their paths, unless it carries them.
+    A MODEL may be an ARPA file. The vocabulary is that of all of them: words that a model
+    lacks share the probability of its <unk>. The weights are those under which FILE is
+    likeliest, or --weights. OUTPUT scores and generates like any model; it names its parts
+    by their paths, unless it carries them.
 
     The table shows how well each part predicts FILE, and the mixture.
 
@@ -105,6 +112,7 @@ def mix(
         lmkit mix model.lm other.lm --valid more.txt --output mix.lm
         lmkit mix model.lm --cache --valid more.txt --output cached.lm
         lmkit mix model.lm other.lm --valid more.txt --merge --output merged.lm
+        lmkit mix model.lm model.arpa --weights 0.7,0.3 --output fixed.lm
     """
     from lmkit import api
     from lmkit.store.modelfile import check_target
@@ -112,14 +120,19 @@ def mix(
     for name in ("cache_size", "cache_decay"):
         if how[name] is not None and not how["cache"]:
             raise UsageError(f"--{name.replace('_', '-')} is nothing without --cache", "--cache")
-    if merge and (str(valid) == "-" or (valid.exists() and not valid.is_file())):
+    if valid is None and how["weights"] is None:
+        raise UsageError(
+            "there is nothing to fit the weights to",
+            "--valid TEXT, or --weights with one weight a model",
+        )
+    if merge and valid and (str(valid) == "-" or (valid.exists() and not valid.is_file())):
         raise UsageError(
             "--merge reads the held-out text twice, which standard input and pipes do not allow",
             "a file",
         )
     if merge and embed:
         raise UsageError("--merge leaves no parts to carry with --embed", "one of the two")
-    source = text_source(console, str(valid))
+    source = None if valid is None else text_source(console, str(valid))
     check_target(output)
     with ProgressBars(console) as bars:
         stages = bars.stages()
@@ -150,7 +163,7 @@ def mix(
 def _rows(model: Any) -> list[Row]:
     """A row for each model, for what else has a weight, and for the whole."""
     facts = model.describe()
-    perplexity, weights = facts["fit"]["perplexity"], facts["weights"]
+    perplexity, weights = facts["fit"].get("perplexity", {}), facts["weights"]
     powers = facts["parameters"].get("powers", {})
     names = dict.fromkeys([*powers, *weights, *perplexity])
     return [(name, weights.get(name), powers.get(name), perplexity.get(name)) for name in names]

@@ -31,6 +31,7 @@ TEXT_OPTIONS = (
     "segment",
     "skip_empty_lines",
     "special_tokens",
+    "sentence_marks",
 )
 
 

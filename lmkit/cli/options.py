@@ -181,3 +181,19 @@ class Years(click.ParamType):
         if first > last:
             self.fail(f"{value!r}: the first year comes first; write 1950-2000", param, ctx)
         return first, last
+
+
+class Weights(click.ParamType):
+    """A weight of each model, ``0.7,0.3``."""
+
+    name = "weights"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(float(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not a list of weights; write 0.7,0.3", param, ctx)

@@ -10,7 +10,7 @@ from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
 from lmkit.cli.headings import heading
 from lmkit.cli.layout import megabytes
-from lmkit.cli.options import Cutoffs, output_option
+from lmkit.cli.options import Cutoffs, output_option, reading_options
 from lmkit.cli.paths import InputPath
 from lmkit.errors import UsageError
 
@@ -39,7 +39,19 @@ from lmkit.errors import UsageError
         metavar="K1,K2,...",
         help="Drop n-grams seen at most K times, an order each, as training with --prune.",
     ),
+    click.option(
+        "--vocabulary",
+        type=InputPath(),
+        metavar="FILE",
+        help="Keep only the words of FILE, one a line: what the others had goes to <unk>.",
+    ),
 )
+@click.option(
+    "--closed",
+    is_flag=True,
+    help="With --vocabulary: it goes to the words that stay, and <unk> becomes impossible.",
+)
+@reading_options
 @pass_console
 def prune(
     console: Console,
@@ -48,26 +60,52 @@ def prune(
     entropy: float | None,
     size: int | None,
     cutoffs: tuple[int, ...] | None,
+    vocabulary: str | None,
+    closed: bool,
+    encoding: str | None,
+    errors: str,
 ) -> None:
     """Drop n-grams that a model can do without.
 
-    By relative entropy, to a size, or by count: one of the three. The first two work on
-    every model with backoff weights, imported ones too; the third needs the model's counts.
-    The distributions still sum to one.
+    By relative entropy, to a size, by count, or to a word list: one of the four. All but
+    the third, which needs the model's counts, work on every model with backoff weights,
+    imported ones too. The distributions still sum to one.
+
+    Cut to a word list, the model says of the words that stay what it said before. Text
+    with other words has <unk> there; with --closed it is impossible, and lmkit
+    perplexity has the figures without such words.
 
     Example:
 
         lmkit prune model.lm --entropy 1e-6 --output pruned.lm
         lmkit prune model.lm --cutoffs 0,0,1 --output cut.lm
+        lmkit prune model.lm --vocabulary words.txt --output small.lm
     """
-    if [entropy, size, cutoffs].count(None) != 2:
-        said = "is not said" if (entropy, size, cutoffs) == (None, None, None) else "is said twice"
+    how = [entropy, size, cutoffs, vocabulary]
+    if how.count(None) != len(how) - 1:
+        said = "is not said" if how.count(None) == len(how) else "is said twice"
         raise UsageError(
-            f"how to prune {said}", "one of --entropy 1e-7, --size 100000 and --cutoffs 0,0,1"
+            f"how to prune {said}",
+            "one of --entropy 1e-7, --size 100000, --cutoffs 0,0,1 and --vocabulary FILE",
         )
+    if closed and vocabulary is None:
+        raise UsageError("--closed is nothing without --vocabulary", "--vocabulary FILE")
     from lmkit.api import prune as pruned
 
-    old_sizes, new = pruned(model, output=output, entropy=entropy, size=size, cutoffs=cutoffs)
+    old_sizes, new = pruned(
+        model,
+        output=output,
+        entropy=entropy,
+        size=size,
+        cutoffs=cutoffs,
+        vocabulary=vocabulary,
+        closed=closed,
+        encoding=encoding,
+        errors=errors,
+    )
+    if vocabulary is not None:
+        words = f"{len(new.vocabulary) - 3:,} of {old_sizes[0] - 3:,} words stay"
+        console.remark(f"{words}; the others are {'impossible' if closed else '<unk>'}")
     console.remark(
         f"{output}: {sum(new.trie.sizes):,} of {sum(old_sizes):,} n-grams,"
         f" {megabytes(output.stat().st_size)}"

@@ -52,6 +52,13 @@ BOUNDS = ("max_perplexity", "min_perplexity", "max_difference", "min_difference"
 @model_argument
 @text_argument
 @click.option("--per-token", is_flag=True, help="A row a token instead of a row a line.")
+@click.option(
+    "--ngram",
+    "ngrams",
+    multiple=True,
+    metavar="WORDS",
+    help="Count, probability and backoff weight of an n-gram of MODEL, without TEXT.",
+)
 @heading(
     "To look at",
     click.option(
@@ -201,11 +208,20 @@ def score(
 
         lmkit score model.lm text.txt --tsv
         lmkit score model.lm text.txt --per-token
+        lmkit score model.lm --ngram "of the" --json
         lmkit score model.lm text.txt --explain
         lmkit score model.lm text.txt --max-perplexity 500
         lmkit score model.lm text.txt --against other.lm --max-difference -0.1
         lmkit score model.lm docs.jsonl --jsonl-field text --output good.jsonl.gz
     """
+    if ngrams := given.pop("ngrams"):
+        from lmkit.cli.one_ngram import refuse_others, write_ngrams
+
+        others = {**given, "heat": heat, "explain": explain, "output": output, "state": state}
+        names = [name for name, value in others.items() if value not in (None, False)]
+        refuse_others(text, [f"--{name.replace('_', '-')}" for name in names])
+        write_ngrams(console, model, ngrams, fmt)
+        return
     picture = "--explain" if explain else "--heat" if heat else None
     job = _job(given, model, errors, explain, fmt)
     _refuse(job, picture, state, output)
@@ -225,7 +241,8 @@ def score(
     used = state_used(opened, state, running, "line")
     if used is not None:
         console.remark(f"state: {used}")
-        workers = 1  # a network has threads
+    if used == "carry" or hasattr(opened, "workers"):
+        workers = 1  # a network has threads, and a running text is one
     opened = running_reader(opened, state, running, "line")
     scorer = BlockScorer(job, opened, _difference(console, job, opened))
     with ExitStack() as held:

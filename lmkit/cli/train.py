@@ -39,7 +39,7 @@ from lmkit.registry import family, names
 if TYPE_CHECKING:
     from lmkit.model import LanguageModel
 
-VOCABULARY = ("min_count", "vocabulary_size", "vocabulary")
+VOCABULARY = ("min_count", "vocabulary_size", "vocabulary", "closed_vocabulary")
 
 
 @command()
@@ -68,6 +68,14 @@ VOCABULARY = ("min_count", "vocabulary_size", "vocabulary")
 @text_settings_options()
 @heading(
     "How text becomes tokens (stored in the model)",
+    click.option(
+        "--no-sentence-marks",
+        "sentence_marks",
+        flag_value=False,
+        default=None,
+        type=bool,
+        help="Take the text as one stream, in which no line begins or ends: no <s>, no </s>.",
+    ),
     reading_options,
 )
 @heading(
@@ -89,6 +97,12 @@ VOCABULARY = ("min_count", "vocabulary_size", "vocabulary")
         type=InputPath(),
         metavar="FILE",
         help="Only the words of FILE, one a line, stay; the others become <unk>.",
+    ),
+    click.option(
+        "--closed-vocabulary",
+        is_flag=True,
+        default=None,
+        help="Unknown words are impossible: what <unk> would have goes to the words (n-grams).",
     ),
 )
 @heading(
@@ -137,6 +151,11 @@ def train(
     sources = _texts(console, texts, options)
     if options.get("backend", "ngram") == "ngram":
         check_method_options(options)
+    if "closed_vocabulary" in options and options.get("backend", "ngram") != "ngram":
+        raise UsageError(
+            f"--closed-vocabulary means nothing to the backend {options['backend']}",
+            "leaving it out, or --backend ngram",
+        )
     settle_neural_options(options)
     valid = options.get("valid")
     read: dict[str, Any] = {"encoding": options.get("encoding"), "errors": options["errors"]}
@@ -223,7 +242,8 @@ def _train(
 
 def _refuse(options: dict[str, Any], names: set[str], flag: str) -> None:
     """Raises `UsageError` where ``options`` hold some of ``names``, which ``flag`` settles."""
-    chosen = [METHOD_FLAGS.get(name, f"--{name.replace('_', '-')}") for name in sorted(names)]
+    flags = {**METHOD_FLAGS, "sentence_marks": "--no-sentence-marks"}
+    chosen = [flags.get(name, f"--{name.replace('_', '-')}") for name in sorted(names)]
     if chosen:
         raise UsageError(
             f"{', '.join(chosen)} cannot be given with {flag}: MODEL has settled that",
@@ -263,7 +283,7 @@ WORTH_SAYING = 0.05
 def _unspaced(console: Console, model: LanguageModel) -> None:
     """Say where the tokenizer ``word`` met scripts that have no spaces between words."""
     counts = getattr(model.vocabulary, "counts", None)
-    if counts is None or model.encoder.settings.tokenizer != "word":
+    if counts is None or model.encoder.settings.tokenizer.name != "word":
         return
     from lmkit.text.scripts import CHARACTERS, KANA, unspaced_shares
 

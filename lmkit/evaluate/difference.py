@@ -114,7 +114,7 @@ def per_unit(bits: NDArray[np.float64], units: NDArray[np.int64]) -> NDArray[np.
 def same_tokens(model: LanguageModel, other: LanguageModel) -> bool:
     """Whether both models cut a text into the same tokens and know the same ones."""
     one, two = model.encoder.settings, other.encoder.settings
-    same = ("tokenizer", "pre_tokenizer", "lowercase", "normalize", "rules")
+    same = ("tokenizer", "pre_tokenizer", "lowercase", "normalize", "rules", "sentence_marks")
     if any(getattr(one, name) != getattr(two, name) for name in same):
         return False
     if len(model.vocabulary) != len(other.vocabulary):
@@ -154,6 +154,7 @@ def require_same_letters(model: LanguageModel, other: LanguageModel) -> None:
     for name, differ in (
         ("lowercase", one.lowercase != two.lowercase),
         ("normalize", (one.normalize == "nfkc") != (two.normalize == "nfkc")),
+        ("no-sentence-marks", one.sentence_marks != two.sentence_marks),
     ):
         if differ:
             raise UnsupportedError(

@@ -180,7 +180,7 @@ def _without_ends(batch: Batch, ends: NDArray[np.bool_]) -> Batch:
     if unknown is not None:
         before = np.cumsum(ends)[unknown.positions]
         unknown = replace(unknown, positions=unknown.positions - before)
-    offsets = batch.offsets - np.arange(len(batch.offsets))
+    offsets = batch.offsets - np.concatenate(([0], np.cumsum(ends)))[batch.offsets]
     return Batch(batch.ids[~ends], offsets, unknown, batch.characters)
 
 

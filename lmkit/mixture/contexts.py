@@ -23,7 +23,7 @@ OWN_CLASS = 100
 def token_classes(members: Sequence[Member], last: NDArray[np.int64]) -> NDArray[np.int32]:
     """The class [V] of contexts that end in each token. ``last`` [T]: the tokens that stand
     before those of the held-out text."""
-    size = len(members[0].model.vocabulary)
+    size = members[0].size
     held_out = np.bincount(last, minlength=size)
     counts = _counts(members, size)
     if counts is None:
@@ -40,7 +40,7 @@ def _counts(members: Sequence[Member], size: int) -> NDArray[np.int64] | None:
     """How often each token [V] was met in training, from the first model that tells."""
     for member in members:
         counts = np.asarray(member.model.vocabulary.counts)
-        if len(counts) == size and counts.any():
+        if counts.any():
             mine: NDArray[np.int64] = member.ids(np.arange(size))
             found = counts[mine].copy()
             found[BOS] = found.max()

@@ -11,13 +11,14 @@ import numpy as np
 from lmkit.mixture.blend import KINDS, Blend
 from lmkit.mixture.cache import CLASSES as CACHE_CLASSES
 from lmkit.mixture.cache import SOURCES, Cache
-from lmkit.mixture.member import Member
-from lmkit.model import LanguageModel
+from lmkit.mixture.member import Member, with_vocabulary
+from lmkit.model import BOS, EOS, UNK, LanguageModel
 from lmkit.store.columns import MemoryColumn
 from lmkit.store.components import open_components, save_components
 from lmkit.store.damage import damage
 from lmkit.store.facts import (
     NOTES,
+    VOCABULARY,
     anything,
     check,
     integer,
@@ -30,6 +31,7 @@ from lmkit.store.facts import (
     text,
 )
 from lmkit.store.modelfile import ModelReader, ModelWriter
+from lmkit.store.vocabulary import StoredVocabulary
 
 if TYPE_CHECKING:
     from lmkit.mixture.model import MixtureModel
@@ -47,7 +49,8 @@ FACTS = record(
         "weights": mapping(optional(number())),
         "fit": mapping(anything),
         "notes": NOTES,
-    }
+    },
+    also=VOCABULARY,
 )
 """``meta`` of a mixture."""
 
@@ -68,6 +71,15 @@ def save_mixture(model: MixtureModel, path: str | Path, embed: bool) -> None:
                 **model.facts,
             }
         )
+        if model.members[0].into is not None:
+            vocabulary = model.vocabulary
+            writer.meta(
+                {
+                    "vocabulary_size": len(vocabulary),
+                    "vocabulary_limited": vocabulary.limited,
+                }
+            )
+            writer.vocabulary(vocabulary.tokens, vocabulary.counts.tolist())
         writer.column("mixture.weights", MemoryColumn(blend.weights.reshape(-1)))
         if blend.token_classes is not None:
             writer.column(CLASSES, MemoryColumn(blend.token_classes))
@@ -89,7 +101,12 @@ def open_mixture(path: str | Path) -> MixtureModel:
     with damage(path):
         meta = reader.meta
         check(meta, FACTS, "meta")
-        size = len(components[0].model.vocabulary)
+        first = components[0].model
+        encoder = first.encoder
+        if reader.has_column(f"{INTO}1"):
+            check(meta, record(VOCABULARY), "meta")
+            encoder = with_vocabulary(encoder, StoredVocabulary(reader))
+        size = len(encoder.vocabulary)
         members = [
             Member(part.model, name, _into(reader, number, size, part.model))
             for number, (part, name) in enumerate(zip(components, meta["names"], strict=True), 1)
@@ -103,7 +120,7 @@ def open_mixture(path: str | Path) -> MixtureModel:
         )
         _check_blend(blend, len(members), size)
         facts = {key: meta[key] for key in ("weights", "fit", "notes")}
-    return MixtureModel(components, members, blend, facts, reader.runs())
+    return MixtureModel(components, members, blend, facts, reader.runs(), encoder)
 
 
 def _into(reader: ModelReader, number: int, size: int, model: LanguageModel) -> Any:
@@ -114,6 +131,8 @@ def _into(reader: ModelReader, number: int, size: int, model: LanguageModel) -> 
         return None
     ids = reader.column(f"{INTO}{number}").array()
     _check_places(ids, size, len(model.vocabulary))
+    if ids[:3].tolist() != [UNK, BOS, EOS]:
+        raise ValueError("its tokens are not those of its models")
     return ids
 
 

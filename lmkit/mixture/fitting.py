@@ -17,7 +17,7 @@ from lmkit.errors import TextError, UsageError
 from lmkit.mixture.blend import KINDS, Blend
 from lmkit.mixture.cache import CLASSES, usable
 from lmkit.mixture.contexts import token_classes
-from lmkit.mixture.member import Member, members_of
+from lmkit.mixture.member import Member
 from lmkit.mixture.model import MixtureModel
 from lmkit.mixture.product import Product, fit_powers
 from lmkit.mixture.running import Readers
@@ -31,15 +31,18 @@ Progress = Callable[[str, int, int | None], None]
 
 EQUAL, MIXTURE = "equal weights", "mixture"
 """Names of perplexities beside those of the models."""
+WEIGHTS_ROUNDED = 1e-3
+"""So far the sum of given weights may be off one: they are written with few digits."""
 PRODUCT_TOKENS = 4000
 """About how many held-out tokens the powers of a product are fitted to."""
 
 
 def make_mixture(
     components: Sequence[Component],
-    names: Sequence[str],
-    batches: Iterable[Batch],
+    members: Sequence[Member],
+    batches: Iterable[Batch] | None,
     *,
+    weights: Sequence[float] | None = None,
     kind: str = "linear",
     cache: bool = False,
     cache_size: int | None = None,
@@ -47,7 +50,8 @@ def make_mixture(
     state: str = "carry",
     progress: Progress | None = None,
 ) -> MixtureModel:
-    """The mixture of ``components`` under which the held-out text ``batches`` is likeliest.
+    """The mixture of ``components``, which ``members`` ask, under which the held-out text
+    ``batches`` is likeliest; with ``weights`` (powers of a product) these are not fitted.
 
     ``kind`` is one of `lmkit.mixture.blend.KINDS`. ``cache`` adds a cache; its size and decay are
     tuned where they are not given. ``state``: ``carry`` reads the text as one that runs on,
@@ -60,14 +64,25 @@ def make_mixture(
         raise UsageError(f"there is no kind of mixture {kind!r}", f"one of {', '.join(KINDS)}")
     if len(components) < 2 and not cache:
         raise UsageError("one model alone is not a mixture", "another model, or --cache")
-    members = members_of([part.model for part in components], names)
+    fixed = None if weights is None else fixed_blend(kind, weights, len(members), cache)
+    if batches is None:
+        if fixed is None:
+            raise UsageError(
+                "there is nothing to fit the weights to",
+                "--valid TEXT, or --weights with one weight a model",
+            )
+        return _given(components, members, fixed)
     if kind == "log-linear" and not cache:
         # Products are of distributions, which are not to be had of a running text.
         state = "line"
     carry = state == "carry"
     held_out = HeldOut(members, batches, carry, carry and kind != "log-linear", progress)
-    blend, extra = _base(kind, members, held_out, progress)
-    blend = _weighted(blend, held_out, extra, cache, cache_size, cache_decay, progress)
+    powers = None if fixed is None else fixed.powers
+    blend, extra = _base(kind, members, held_out, powers, progress)
+    if fixed is None:
+        blend = _weighted(blend, held_out, extra, cache, cache_size, cache_decay, progress)
+    else:
+        blend = fixed
     model = MixtureModel(components, members, blend, {}, [])
     model.facts = _facts(model, held_out, extra, state)
     return model
@@ -127,13 +142,58 @@ class HeldOut:
         )
 
 
+def fixed_blend(kind: str, weights: Sequence[float], count: int, cache: bool) -> Blend:
+    """The blend of ``count`` models with these ``weights``, or powers.
+
+    Raises `UsageError` where they are none, or where ``kind`` or a ``cache`` needs more of them.
+    """
+    values = np.array(weights, np.float64)
+    if kind == "by-context" or cache:
+        what = "a cache" if cache else "weights by context"
+        raise UsageError(
+            f"{what} cannot be had of given weights: there are more of them to fit",
+            "--valid TEXT in place of --weights",
+        )
+    if len(values) != count:
+        raise UsageError(
+            f"there are {len(values)} weights for {count} models", "one weight a model, in order"
+        )
+    if not (np.isfinite(values).all() and (values >= 0).all() and values.any()):
+        raise UsageError("weights are numbers from 0 on, not all of them 0", "--weights 0.7,0.3")
+    if kind == "log-linear":
+        return Blend(kind, np.ones((1, 1)), powers=values)
+    if abs(values.sum() - 1) > WEIGHTS_ROUNDED:
+        shown = ",".join(f"{value:.4g}" for value in values / values.sum())
+        raise UsageError(f"the weights sum to {values.sum():.6g}, not to 1", f"--weights {shown}")
+    return Blend(kind, (values / values.sum())[None])
+
+
+def _given(
+    components: Sequence[Component], members: Sequence[Member], blend: Blend
+) -> MixtureModel:
+    """The mixture with the weights of ``blend``, of which nothing is measured."""
+    model = MixtureModel(components, members, blend, {}, [])
+    model.facts = {
+        "weights": _shares(model, blend.weights),
+        "fit": {},
+        "notes": _notes(model),
+    }
+    return model
+
+
 def _base(
-    kind: str, members: Sequence[Member], held_out: HeldOut, progress: Progress | None
+    kind: str,
+    members: Sequence[Member],
+    held_out: HeldOut,
+    powers: Floats | None,
+    progress: Progress | None,
 ) -> tuple[Blend, Floats]:
-    """The blend without weights, and log p [T, K] of the held-out tokens under its sources."""
+    """The blend without weights, and log p [T, K] of the held-out tokens under its sources.
+    ``powers`` of a product are fitted where they are None."""
     if kind == "log-linear" and len(members) > 1:
         report = None if progress is None else lambda n, most: progress("fitting", n, most)
-        powers = fit_powers(members, held_out.sample(PRODUCT_TOKENS), report)
+        if powers is None:
+            powers = fit_powers(members, held_out.sample(PRODUCT_TOKENS), report)
         product = Product(members, powers)
         found: list[Floats] = []
         before, total = 0, len(held_out.ids)
@@ -228,7 +288,14 @@ def _perplexity(log_probs: Floats) -> float | None:
 def _notes(model: MixtureModel) -> list[str]:
     first, *others = model.members
     settings = first.model.encoder.settings
-    return [
+    size = len(model.vocabulary) - 3
+    lacking = [
+        f"{one.name} lacks {one.lacks:,} of {size:,} {one.model.unit}s of all models, which share "
+        "its <unk>"
+        for one in model.members
+        if one.lacks
+    ]
+    return lacking + [
         f"{other.name} was trained on text that was read otherwise; it is read as for {first.name}"
         for other in others
         if any(

@@ -12,12 +12,14 @@ from typing import Any, BinaryIO
 
 from lmkit.errors import UsageError
 from lmkit.mixture.fitting import make_mixture
+from lmkit.mixture.member import joint_encoder, members_of
 from lmkit.mixture.merging import parts_to_merge
 from lmkit.mixture.model import MixtureModel
 from lmkit.model import LanguageModel
 from lmkit.registry import resolve
 from lmkit.store.components import Component, component
 from lmkit.store.history import run_record
+from lmkit.store.modelfile import Inside, is_model_file
 from lmkit.store.targets import writes
 from lmkit.text.encodings import encoded
 
@@ -28,7 +30,8 @@ Progress = Callable[[str, int, int | None], None]
 def mix(
     models: Sequence[LanguageModel | str | Path],
     *,
-    valid: str | Path | BinaryIO,
+    valid: str | Path | BinaryIO | None = None,
+    weights: Sequence[float] | None = None,
     output: str | Path | None = None,
     kind: str = "linear",
     cache: bool = False,
@@ -42,7 +45,11 @@ def mix(
     progress: Progress | None = None,
 ) -> MixtureModel:
     """``models``, whatever their backends, as one: the mixture under which the text ``valid`` is
-    likeliest. Saved to ``output`` where that is given.
+    likeliest, or the one with these ``weights`` (powers, if log-linear), an entry a model. Saved to
+    ``output`` where that is given.
+
+    A model that is a path may be an ARPA file. The vocabulary is that of all of them: a word that
+    one lacks has a share of the probability of its ``<unk>`` there (`lmkit.mixture.member`).
 
     ``kind``: ``linear`` (weights by EM), ``by-context`` (weights that depend on the last token)
     or ``log-linear`` (a normalised product of powers). ``cache`` mixes in a cache of recent words
@@ -52,20 +59,23 @@ def mix(
     in memory are carried always. ``encoding`` and ``errors`` are as in `lmkit.train`;
     ``special_tokens`` says what a literal ``<s>`` in ``valid`` is (None: as in the first model).
 
-    Raises `UnsupportedError` for models that cannot be mixed: other tokens or units, scores that
-    are no probabilities; `UsageError` for one model without a cache; `TextError` where ``valid``
-    is empty.
+    Raises `UnsupportedError` for models that cannot be mixed: other units, scores that are no
+    probabilities; `UsageError` for one model without a cache, and for neither text nor weights;
+    `TextError` where ``valid`` is empty.
     """
     clock, started = time.monotonic(), datetime.now(UTC)
-    components = [component(model) for model in models]
+    components = components_of(models, progress)
     if not components:
         raise UsageError("there is no model to mix", "two models, or one and a cache")
-    encoder: Any = components[0].model.encoder
-    encoder = encoder.with_settings(errors=errors, special_tokens=special_tokens)
+    names = _names(models)
+    members = members_of([part.model for part in components], names)
+    reader: Any = joint_encoder(members)
+    reader = reader.with_settings(errors=errors, special_tokens=special_tokens)
     mixture = make_mixture(
         components,
-        _names(components),
-        encoder.encode_file(encoded(valid, encoding)),
+        members,
+        None if valid is None else reader.encode_file(encoded(valid, encoding)),
+        weights=weights,
         kind=kind,
         cache=cache,
         cache_size=cache_size,
@@ -73,7 +83,8 @@ def mix(
         state=state,
         progress=progress,
     )
-    record = run_record("mix", started, clock, None, {"kind": kind, "cache": cache}, None)
+    told = {"kind": kind, "cache": cache, "weights": weights and list(weights)}
+    record = run_record("mix", started, clock, None, told, None)
     mixture.runs = [{**record, "sources": [member.name for member in mixture.members]}]
     if output is not None:
         mixture.save(output, embed=embed)
@@ -118,10 +129,35 @@ def merge(
     return new
 
 
-def _names(components: Sequence[Component]) -> list[str]:
+def components_of(
+    models: Sequence[LanguageModel | str | Path], progress: Progress | None = None
+) -> list[Component]:
+    """``models`` as parts; an ARPA file among them is imported, for text that is cut as for the
+    first one that is none."""
+    arpa = [_is_arpa(model) for model in models]
+    parts = [
+        None if of_arpa else component(model) for model, of_arpa in zip(models, arpa, strict=True)
+    ]
+    first = next((part.model.encoder.settings for part in parts if part is not None), None)
+    read: Any = resolve("backend", "ngram").read_arpa
+    return [
+        Component(read(model, first, progress=progress), None) if part is None else part
+        for model, part in zip(models, parts, strict=True)
+    ]
+
+
+def _is_arpa(model: Any) -> bool:
+    """Whether ``model`` names a file that is no model file and has an ARPA file's first line."""
+    if isinstance(model, LanguageModel | Inside) or is_model_file(model):
+        return False
+    path = Path(model)
+    return path.is_file() and resolve("backend", "ngram").is_arpa(path)
+
+
+def _names(models: Sequence[LanguageModel | str | Path]) -> list[str]:
     """A name for each of them, no two alike."""
     names: list[str] = []
-    for number, part in enumerate(components, 1):
-        name = f"model {number}" if part.place is None else str(part.place)
+    for number, model in enumerate(models, 1):
+        name = f"model {number}" if isinstance(model, LanguageModel) else str(model)
         names.append(name if name not in names else f"{name} (model {number})")
     return names

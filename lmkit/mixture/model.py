@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from lmkit.mixture.blend import Blend
 from lmkit.mixture.cache import SOURCES
-from lmkit.mixture.member import Member
+from lmkit.mixture.member import Member, joint_encoder
 from lmkit.mixture.product import Product
 from lmkit.mixture.state import MixtureState
 from lmkit.mixture.weights import mixed, sources_of
@@ -40,7 +40,8 @@ class MixtureModel(LanguageModel):
     """``members`` mixed as ``blend`` says; ``components`` are the same models with their places.
 
     ``facts`` is what the file keeps in ``meta`` (``fit``: how well the parts and the mixture did
-    on the held-out text; ``notes``). The encoder is that of the first member.
+    on the held-out text; ``notes``). The ``encoder`` is that of the first member, with the words of
+    all.
     """
 
     backend: ClassVar[str] = "mixture"
@@ -52,6 +53,7 @@ class MixtureModel(LanguageModel):
         blend: Blend,
         facts: dict[str, Any],
         runs: list[dict[str, Any]],
+        encoder: Encoder | None = None,
     ) -> None:
         self.components = list(components)
         self.members = list(members)
@@ -59,7 +61,7 @@ class MixtureModel(LanguageModel):
         self.facts = facts
         self.runs = runs
         first = members[0].model
-        self.encoder: Encoder = first.encoder
+        self.encoder: Encoder = encoder or joint_encoder(members)
         self.unit = first.unit
         lengths = [member.model.context_length for member in members]
         if blend.cache is not None or None in lengths:
@@ -121,9 +123,8 @@ class MixtureModel(LanguageModel):
             return models[number]
         same = Member(models[number], member.name, member.into)
         blend = Blend("linear", np.ones((1, 1)))
-        coarse = MixtureModel([self.components[number]], [same], blend, self.facts, self.runs)
-        coarse.encoder = self.encoder
-        return coarse
+        parts = [self.components[number]]
+        return MixtureModel(parts, [same], blend, self.facts, self.runs, self.encoder)
 
     @property
     def quick(self) -> LanguageModel:
@@ -293,7 +294,7 @@ class MixtureModel(LanguageModel):
         if self.product is not None:
             return np.take_along_axis(self.next_log_probs(state), ids, axis=1)
         sources = [
-            member.model.log_probs_of(part, member.ids(ids))
+            member.log_probs_of(part, ids)
             for member, part in zip(self.members, state.parts, strict=True)
         ]
         weights = self._weights(state)
@@ -310,9 +311,10 @@ class MixtureModel(LanguageModel):
         self, state: Any, how: Sampling, generator: np.random.Generator, unknown: bool = False
     ) -> NDArray[np.int64]:
         """See `LanguageModel.draw_next`. Where nothing is filtered, draws a model by its weight
-        and lets it draw."""
+        and lets it draw, if no model lacks a word."""
         weights = self._weights(state)
-        if not how.plain or weights is None or self.product is not None:
+        lacking = any(member.lacks for member in self.members)
+        if lacking or not how.plain or weights is None or self.product is not None:
             return super().draw_next(state, how, generator, unknown)
         if not unknown:
             weights = self._without_unknown(state, weights)
@@ -374,7 +376,7 @@ class MixtureModel(LanguageModel):
             "unit": self.unit,
             "vocabulary": len(self.vocabulary),
             "normalised": self.normalised,
-            "text": self.encoder.settings.as_dict(),
+            "text": self.encoder.settings.as_dict(tables=False),
             "weights": self.facts["weights"],
             "parameters": parameters,
             "fit": self.facts["fit"],

@@ -83,7 +83,7 @@ def distributions(
     if state is not None and len(batch) and lengths[0]:
         yield from _side_by_side(members, batch, order[order == 0], list(state.parts))
         order = order[order != 0]
-    size = len(members[0].model.vocabulary)
+    size = members[0].size
     together = max(1, ENTRIES_AT_ONCE // size)
     for first in range(0, len(order), together):
         chosen = order[first : first + together]

@@ -113,8 +113,10 @@ class Readers:
     def score(self, batch: Batch) -> Floats:
         """log p [T, M] of the tokens of the next ``batch``."""
         log_probs = [
-            reader.score(member.batch(batch))[0]
-            for member, reader in zip(self._members, self._readers, strict=True)
+            member.shared(reader.score(own)[0], own.ids)
+            for member, reader, own in zip(
+                self._members, self._readers, (m.batch(batch) for m in self._members), strict=True
+            )
         ]
         if self._progress is not None:
             self._progress(len(batch.ids))

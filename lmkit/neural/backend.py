@@ -75,6 +75,11 @@ class NeuralBackend:
         Raises `UsageError` for options that are unknown or make no sense, `TextError` for a text
         without tokens, and what `Trainer.run` raises.
         """
+        if not corpus.settings.sentence_marks:
+            raise UsageError(
+                "a network reads text with the ends of its lines",
+                "--backend ngram, or leaving out --no-sentence-marks",
+            )
         # Not needed where a model is only opened.
         from lmkit.neural.training.trainer import Trainer
 
@@ -116,7 +121,7 @@ class NeuralBackend:
         trainer.run()
         facts = {
             "unit": encoder.unit,
-            "text": corpus.settings.as_dict(),
+            "text": corpus.settings.as_dict(tables=False),
             "training": _summary(trainer, preset),
             "notes": notes,
         }

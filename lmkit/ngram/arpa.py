@@ -258,7 +258,7 @@ def _model(
         "normalised": True,
         "pruned": None,
         "unit": encoder.unit,
-        "text": settings.as_dict(),
+        "text": settings.as_dict(tables=False),
     }
     return NgramModel(trie, encoder, facts, [])
 

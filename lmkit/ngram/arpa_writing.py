@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lmkit.errors import UnsupportedError
 from lmkit.files.atomic import Target, open_target
-from lmkit.model import BOS
+from lmkit.model import BOS, EOS, UNK
 from lmkit.ngram.model import NgramModel
 from lmkit.ngram.ngram_lines import NgramLines, Number, formatted
 from lmkit.store.columns import Column
@@ -77,7 +77,10 @@ def check_backoff_form(model: NgramModel) -> None:
     column = model.trie[1].log_prob
     assert column is not None
     impossible = np.isneginf(column.array())
-    impossible[BOS] = False
+    # Where no word is unknown, <unk> is 0 as <s> is.
+    impossible[[UNK, BOS]] = False
+    if not model.encoder.settings.sentence_marks:
+        impossible[EOS] = False
     if name == "maximum-likelihood" or impossible.any():
         raise UnsupportedError(
             f"an ARPA file cannot hold {name} smoothing: it says of tokens that they are "

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from lmkit.errors import UsageError
+from lmkit.model import EOS, UNK
 from lmkit.ngram.model import NgramModel
 from lmkit.ngram.trie import Level, Trie
 
@@ -34,13 +35,16 @@ class NgramBackend:
         order: int = DEFAULT_ORDER,
         smoothing: str = DEFAULT_SMOOTHING,
         prune: Sequence[int] = (),
+        closed_vocabulary: bool = False,
         memory: int | None = None,
         progress: Progress | None = None,
         **options: Any,
     ) -> NgramModel:
         """Count ``corpus`` up to ``order`` and smooth with the method named ``smoothing``.
 
-        ``prune``: cutoffs, an order each, as KenLM means them. ``memory``: bound in bytes.
+        ``prune``: cutoffs, an order each, as KenLM means them. ``closed_vocabulary`` gives
+        ``<unk>`` no probability: what it had goes to the words; so it is with ``</s>`` where the
+        text has no sentence marks. ``memory``: bound in bytes.
         ``options`` go to the method (`make_smoothing`); those that learn from held-out text
         use ``valid``. Raises `UsageError` for options that are unknown or make no sense.
         """
@@ -55,12 +59,21 @@ class NgramBackend:
             corpus.chunks(),
             order,
             len(corpus.vocabulary),
+            marks=corpus.settings.sentence_marks,
             memory=memory,
             progress=step(progress, "counting"),
         )
-        return smooth(
+        model = smooth(
             trie, corpus.encoder, method, valid, cutoffs=cutoffs, memory=memory, progress=progress
         )
+        never = [UNK] if closed_vocabulary else []
+        if not corpus.settings.sentence_marks:
+            never.append(EOS)
+        if never:
+            from lmkit.ngram.cutting import without_tokens
+
+            model = without_tokens(model, never)
+        return model
 
     @staticmethod
     def resmooth(
@@ -135,11 +148,18 @@ class NgramBackend:
         entropy: float | None = None,
         size: int | None = None,
         cutoffs: Sequence[int] | None = None,
+        words: Sequence[str] | None = None,
+        closed: bool = False,
     ) -> NgramModel:
-        """``model`` without the n-grams that matter least, by one of the three measures."""
+        """``model`` without the n-grams that matter least, by one of the three measures, or with
+        only some of its ``words``, the others being unknown or, with ``closed``, impossible."""
         from lmkit.ngram.entropy import prune_by_entropy, prune_to_size
         from lmkit.ngram.pruning import prune_by_cutoffs
 
+        if words is not None:
+            from lmkit.ngram.cutting import cut_to_words
+
+            return cut_to_words(model, words, closed=closed)
         if entropy is not None:
             return prune_by_entropy(model, entropy)
         if size is not None:
@@ -174,6 +194,23 @@ class NgramBackend:
                 f"there is no format {kind!r} to write", f"one of {', '.join(writers)}"
             )
         writers[kind](model, path)
+
+    @staticmethod
+    def is_arpa(path: str | Path) -> bool:
+        """Whether the file ``path`` is an ARPA file."""
+        from lmkit.ngram.formats import kind_of_file
+
+        return kind_of_file(path) == "arpa"
+
+    @staticmethod
+    def read_arpa(
+        path: str | Path, settings: Any = None, *, progress: Progress | None = None
+    ) -> NgramModel:
+        """The model in the ARPA file ``path``, for text that is cut as ``settings`` say (None: at
+        white space)."""
+        from lmkit.ngram.arpa import read_arpa
+
+        return read_arpa(path, settings, progress)
 
     @staticmethod
     def open(path: str | Path) -> NgramModel:

@@ -79,7 +79,7 @@ class Backing:
                 log_lower[missing] = self._backed_off(
                     order, rows.start + missing, contexts.start + owners[missing]
                 )
-            below = self._totals_below(order - 1, contexts)
+            below = self.totals_below(order - 1, contexts)
             below -= np.bincount(owners, np.exp(log_lower), minlength=len(sizes))
             np.maximum(below, 0.0, out=below)
             yield BackedBlock(rows, contexts, sizes, owners, log_prob, log_lower, below)
@@ -98,7 +98,7 @@ class Backing:
             log_probs[here] += _column(self.trie, n, "log_prob")[found[here]]
         return log_probs
 
-    def _totals_below(self, order: int, rows: slice) -> Floats:
+    def totals_below(self, order: int, rows: slice) -> Floats:
         """The totals of what stands in for h', for the contexts ``rows`` of ``order``."""
         orders, links = self._links[order - 1]
         if orders is None:

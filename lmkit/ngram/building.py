@@ -36,7 +36,8 @@ def smooth(
     progress: Progress | None = None,
 ) -> NgramModel:
     """A model from the counts in ``trie``."""
-    held_out = None if valid is None else HeldOut(trie, valid.chunks())
+    marks = encoder.settings.sentence_marks
+    held_out = None if valid is None else HeldOut(trie, valid.chunks(), marks)
     kept = estimate(
         trie,
         method,
@@ -55,7 +56,7 @@ def smooth(
         "normalised": method.normalised,
         "pruned": None,
         "unit": encoder.unit,
-        "text": encoder.settings.as_dict(),
+        "text": encoder.settings.as_dict(tables=False),
     }
     model = NgramModel(trie, encoder, facts, [])
     if any(keep is not None for keep in kept):
@@ -113,6 +114,13 @@ def require_full_counts(model: NgramModel, what: str) -> None:
         raise UnsupportedError(
             f"the model has probabilities but no counts, so it cannot be {what}",
             "a model trained or imported from text or counts",
+        )
+    if "impossible" in (model.facts["pruned"] or {}):
+        never = " and ".join(model.facts["pruned"]["impossible"])
+        raise UnsupportedError(
+            f"the model was told that {never} never comes, which its counts do not say, so it "
+            f"cannot be {what}",
+            "training on all the text again",
         )
     if model.facts["pruned"]:
         raise UnsupportedError(

@@ -65,19 +65,21 @@ def count_ngrams(
     order: int,
     vocabulary_size: int,
     *,
+    marks: bool = True,
     memory: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Trie:
     """Count all n-grams up to ``order`` in ``chunks`` of token ids, each of whole sentences
     with their ``</s>`` and without ``<s>``.
 
-    A sentence's n-grams begin with at most one ``<s>``. ``memory`` bounds the working memory
-    in bytes; ``progress(done, total)`` is told of each order. Raises `UsageError` for an
+    A sentence's n-grams begin with at most one ``<s>``. Without ``marks`` there is neither, and
+    n-grams go on from sentence to sentence. ``memory`` bounds the working memory in bytes;
+    ``progress(done, total)`` is told of each order. Raises `UsageError` for an
     order that no model has.
     """
     check_order(order)
     workspace = Workspace.bounded(memory)
-    tokens = _with_sentence_starts(chunks, workspace)
+    tokens = (_with_sentence_starts if marks else _without_ends)(chunks, workspace)
     counts = np.zeros(vocabulary_size, np.int64)
     for start, stop in _stretches(len(tokens), workspace):
         counts += np.bincount(tokens.read(start, stop), minlength=vocabulary_size)
@@ -103,6 +105,14 @@ def _with_sentence_starts(chunks: Iterable[NDArray[np.int32]], workspace: Worksp
         ends = np.flatnonzero(ids == EOS)
         starts = np.concatenate(([0], ends[:-1] + 1))
         builder.append(np.insert(ids, starts, BOS) if len(ends) else ids[:0])
+    return builder.finish()
+
+
+def _without_ends(chunks: Iterable[NDArray[np.int32]], workspace: Workspace) -> Column:
+    """The text without what ends sentences: [P]."""
+    builder = workspace.builder(np.int32)
+    for ids in chunks:
+        builder.append(ids[ids != EOS])
     return builder.finish()
 
 

@@ -31,7 +31,8 @@ def unescaped(written: str, settings: TextSettings) -> str:
     """The token that files have as ``written``."""
     if _is_escaped_unk(written):
         return written.removeprefix(_LESS_THAN) if written.count("<") > 1 else "<UNK>"
-    return _CHARACTERS.get(written, written) if settings.tokenizer == "char" else written
+    holds_spaces = settings.tokenizer.unit == "character"
+    return _CHARACTERS.get(written, written) if holds_spaces else written
 
 
 def _is_escaped_unk(token: str) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.errors import UsageError
+from lmkit.model import EOS
 from lmkit.ngram.estimation import CountEvidence
 from lmkit.ngram.lookup import find_children
 from lmkit.ngram.model import NgramModel
@@ -211,8 +212,11 @@ def _formula(
     return f"{formula} = {probability:.4g}"
 
 
-def continuations(model: NgramModel, context: str, top: int = 20) -> list[Continuation]:
-    """The ``top`` likeliest tokens after ``context``, the likeliest first.
+def continuations(
+    model: NgramModel, context: str, top: int = 20, prefix: str = ""
+) -> list[Continuation]:
+    """The ``top`` likeliest tokens after ``context``, the likeliest first; of the words that begin
+    with ``prefix``, where that is given.
 
     The context stands anywhere in a sentence, unless it begins with ``<s>``; of a long one the
     last ``order`` - 1 tokens count.
@@ -221,16 +225,27 @@ def continuations(model: NgramModel, context: str, top: int = 20) -> list[Contin
     state = model.start(1) if at_start else model.empty(1)
     for token in model.encoder.encode_prompt(rest).tolist() if rest else []:
         state = model.advance(state, [token])
-    log_probs = model.next_log_probs(state)[0]
+    if prefix:
+        normalize = model.encoder.settings.make_normalizer()
+        typed = prefix if normalize is None else normalize(prefix)
+        spellings = {i: t for t, i in model.vocabulary.beginning_with(typed).items() if i > EOS}
+        tokens = np.array(sorted(spellings), np.int64)
+        log_probs = model.log_probs_of(state, tokens[None])[0]
+    else:
+        log_probs = model.next_log_probs(state)[0]
+        tokens, spellings = np.arange(len(log_probs)), model.vocabulary.tokens
     top = min(top, int(np.isfinite(log_probs).sum()))
+    if not top:
+        return []
     # All that are as likely as the last one are looked at, so that a longer list only goes on.
     least = -np.partition(-log_probs, max(top - 1, 0))[max(top - 1, 0)]
     best = np.flatnonzero(log_probs >= least)
     best = best[np.argsort(-log_probs[best], kind="stable")][:top]
-    orders, counts = _longest_matches(model, state, best)
+    orders, counts = _longest_matches(model, state, tokens[best])
+    probabilities = np.exp(log_probs[best]).tolist()
     return [
-        Continuation(model.vocabulary.tokens[i], counts[k], float(np.exp(log_probs[i])), orders[k])
-        for k, i in enumerate(best.tolist())
+        Continuation(spellings[i], counts[k], probabilities[k], orders[k])
+        for k, i in enumerate(tokens[best].tolist())
     ]
 
 

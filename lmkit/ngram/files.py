@@ -16,9 +16,9 @@ from lmkit.store.damage import damage
 from lmkit.store.facts import check
 from lmkit.store.modelfile import ModelReader, ModelWriter
 from lmkit.store.spelling import save_spelling, stored_spelling
+from lmkit.store.tokenizers import save_tokenizer, stored_settings
 from lmkit.store.vocabulary import StoredVocabulary
 from lmkit.text.encoder import TextEncoder
-from lmkit.text.settings import TextSettings
 
 if TYPE_CHECKING:
     from lmkit.ngram.model import NgramModel
@@ -40,6 +40,7 @@ def save_ngram_model(model: NgramModel, path: str | Path) -> None:
         )
         writer.vocabulary(vocabulary.tokens, vocabulary.counts.tolist())
         save_spelling(writer, getattr(model.encoder, "spelling", None))
+        save_tokenizer(writer, model.encoder.settings.tokenizer)
         for order, level in enumerate(model.trie.levels, 1):
             for name, column in level.columns():
                 writer.column(f"{order}.{name}", column)
@@ -67,7 +68,7 @@ def open_ngram_model(path: str | Path) -> NgramModel:
         levels = [_level(reader, order, sizes) for order in range(1, len(sizes) + 1)]
         facts = {key: meta[key] for key in ("smoothing", "pruned", "normalised", "unit", "text")}
         encoder = TextEncoder(
-            TextSettings.from_dict(meta["text"]), StoredVocabulary(reader), stored_spelling(reader)
+            stored_settings(reader), StoredVocabulary(reader), stored_spelling(reader)
         )
         return NgramModel(Trie(levels), encoder, facts, reader.runs())
 

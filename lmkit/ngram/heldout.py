@@ -56,11 +56,12 @@ def _at(rows: NDArray[np.int64], values: NDArray[Any]) -> NDArray[Any]:
 
 
 class HeldOut(Occurrences):
-    """The tokens of a text that was not trained on, in ``chunks`` of ids as for counting."""
+    """The tokens of a text that was not trained on, in ``chunks`` of ids and with ``marks`` as for
+    counting."""
 
-    def __init__(self, trie: Trie, chunks: Iterable[NDArray[np.int32]]) -> None:
+    def __init__(self, trie: Trie, chunks: Iterable[NDArray[np.int32]], marks: bool = True) -> None:
         nothing = [np.empty(0, np.int64)] * trie.order
-        pieces = [(nothing, nothing), *(_locate(trie, ids) for ids in chunks if len(ids))]
+        pieces = [(nothing, nothing), *(_locate(trie, ids, marks) for ids in chunks if len(ids))]
         rows, contexts = (
             [np.concatenate([piece[which][n] for piece in pieces]) for n in range(trie.order)]
             for which in (0, 1)
@@ -69,10 +70,14 @@ class HeldOut(Occurrences):
 
 
 def _locate(
-    trie: Trie, ids: NDArray[np.int32]
+    trie: Trie, ids: NDArray[np.int32], marks: bool
 ) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
-    ends = np.flatnonzero(ids == EOS)
-    tokens = np.insert(ids, np.concatenate(([0], ends[:-1] + 1)), BOS)
+    if marks:
+        ends = np.flatnonzero(ids == EOS)
+        tokens = np.insert(ids, np.concatenate(([0], ends[:-1] + 1)), BOS)
+    else:
+        # One <s>, which no n-gram begins with, stands before the first token.
+        tokens = np.insert(ids[ids != EOS], 0, BOS)
     words = np.flatnonzero(tokens != BOS)
     found = tokens.astype(np.int64)
     rows, contexts = [found[words]], [np.zeros(len(words), np.int64)]

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.errors import UnsupportedError
-from lmkit.model import BOS, Encoder
+from lmkit.model import BOS, UNK, Encoder
 from lmkit.ngram.assembly import assemble, log_probs_of_ngrams, ngram_ids
 from lmkit.ngram.backing import Backing
 from lmkit.ngram.building import Progress
@@ -36,8 +36,8 @@ LEAST_LEFT = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """``model`` with its ``weight``. ``into`` [V]: its id of each token of the merged model; None
-    where the ids are the same."""
+    """``model`` with its ``weight``. ``into`` [V]: its id of each token of the merged model, that
+    of ``<unk>`` for those it lacks, which share its probability; None: the ids are the same."""
 
     model: NgramModel
     weight: float
@@ -82,7 +82,7 @@ def merge_mixture(
         "normalised": True,
         "pruned": None,
         "unit": encoder.unit,
-        "text": encoder.settings.as_dict(),
+        "text": encoder.settings.as_dict(tables=False),
     }
     return NgramModel(trie, encoder, facts, [])
 
@@ -102,8 +102,9 @@ def _ngrams(share: Share, order: int) -> NDArray[np.int32]:
     ids = ngram_ids(trie, order, np.arange(trie[order].size))
     if share.into is None:
         return ids
-    back = np.empty_like(share.into)
-    back[share.into] = np.arange(len(back), dtype=back.dtype)
+    back = np.empty(share.model.trie[1].size, np.int32)
+    back[share.into] = np.arange(len(share.into), dtype=back.dtype)
+    back[UNK] = UNK
     return back[ids]
 
 
@@ -119,6 +120,8 @@ def _mixed(shares: Sequence[Share], ids: NDArray[np.int32]) -> Floats:
     for share in shares:
         own = ids if share.into is None else share.into[ids]
         found = log_probs_of_ngrams(share.model.trie, own[:, -share.model.order :])
+        if share.into is not None:
+            found[own[:, -1] == UNK] -= np.log((share.into == UNK).sum())
         np.logaddexp(total, np.log(share.weight) + found, out=total)
     return total
 

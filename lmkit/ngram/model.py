@@ -7,7 +7,7 @@ methods are stored in this form too: their probabilities are mixed once, at trai
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -86,12 +86,12 @@ class NgramModel(LanguageModel):
         return bool(self._log_backoffs(order - 1, np.array([context]))[0] > -np.inf)
 
     @property
-    def _missing(self) -> float:
+    def missing(self) -> float:
         """What a context costs that the trie has not: nothing, but for stupid backoff."""
         return float(np.log(self.facts["smoothing"]["parameters"]["weight"]))
 
     @property
-    def _uniform(self) -> float:
+    def uniform(self) -> float:
         return -float(np.log(self.trie[1].size - 1))
 
     def _log_probs(self, order: int, rows: NDArray[np.integer]) -> NDArray[np.float64]:
@@ -145,8 +145,9 @@ class NgramModel(LanguageModel):
         log_probs = self._log_probs(1, tokens)
         matched = np.ones(len(tokens), np.int16)
         places, rows = np.arange(len(tokens)), tokens.astype(np.int64)
-        if not marks:
+        if not (marks and self._marks):
             rows[begins] = -1
+        if self._marks and not marks:
             depth -= 1
         if state is not None and len(begins):
             rows[0] = state.rows[0, 0] if self.order > 1 else rows[0]
@@ -171,14 +172,30 @@ class NgramModel(LanguageModel):
         final = self._state_after(tokens, history, depth)
         return log_probs[words], matched[words], final
 
+    @property
+    def running(self) -> Callable[..., LanguageModel] | None:
+        """This model reading a running text (`lmkit.ngram.running.RunningNgrams`), if it is one of
+        a stream; None for one of sentences, which carries nothing from one to the next."""
+        return None if self._marks else self._running
+
+    def _running(self, **options: Any) -> LanguageModel:
+        from lmkit.ngram.running import RunningNgrams
+
+        return RunningNgrams(self, **options)
+
     def _depths(
         self, tokens: NDArray[np.int32], begins: NDArray[np.int64], state: NgramState | None
     ) -> NDArray[np.int64]:
         """How many tokens of history, ``<s>`` with them, each position has."""
         lengths = np.diff(np.append(begins, len(tokens)))
         depth = np.arange(len(tokens)) - np.repeat(begins, lengths)
+        first = 1 if state is None else int(state.lengths[0])
+        if not self._marks:
+            # What stands for <s> is nothing.
+            depth -= 1
+            first += state is not None
         if state is not None and len(begins):
-            depth[: lengths[0]] += int(state.lengths[0]) - 1
+            depth[: lengths[0]] += first - 1
         return depth
 
     def _back_off(
@@ -192,11 +209,11 @@ class NgramModel(LanguageModel):
         """Change ``log_probs`` where no n-gram of ``order`` is found: at ``places`` the trie has
         the context, elsewhere it has not."""
         if self.form == "floor":
-            log_probs[depth >= order - 1] = self._uniform
+            log_probs[depth >= order - 1] = self.uniform
             log_probs[places] = self._log_backoffs(order - 1, contexts)
             return
         if self.form == "constant":
-            log_probs[depth >= order - 1] += self._missing
+            log_probs[depth >= order - 1] += self.missing
             return
         log_probs[places] += self._log_backoffs(order - 1, contexts)
 
@@ -210,7 +227,15 @@ class NgramModel(LanguageModel):
 
     # -- one token after the other ----------------------------------------------------------
 
+    @property
+    def _marks(self) -> bool:
+        """Whether sentences begin with ``<s>``."""
+        marks: bool = self.encoder.settings.sentence_marks
+        return marks
+
     def start(self, batch_size: int) -> NgramState:
+        if not self._marks:
+            return self.empty(batch_size)
         rows = np.full((batch_size, self.order - 1), -1, np.int64)
         rows[:, :1] = BOS
         return NgramState(rows, np.full(batch_size, min(1, self.order - 1)))
@@ -272,13 +297,13 @@ class NgramModel(LanguageModel):
         """Turn the distribution [V] of ``order - 1`` into that of ``order``, in place."""
         if context < 0:
             if self.form == "floor":
-                log_probs[:] = self._uniform
+                log_probs[:] = self.uniform
             elif self.form == "constant":
-                log_probs += self._missing
+                log_probs += self.missing
             return
         weight = self._log_backoffs(order - 1, np.array([context]))[0]
         if self.form == "constant":
-            log_probs += self._missing
+            log_probs += self.missing
         elif self.form == "floor":
             log_probs[:] = weight
         else:

@@ -98,7 +98,7 @@ def keep_ngrams(
     workspace = Workspace.bounded(memory)
     levels = [_kept_level(model.trie, n, survivors, workspace) for n in range(1, len(sizes) + 1)]
     words = closed[0]
-    encoder = model.encoder if words is None else _without_words(model.encoder, words)
+    encoder = model.encoder if words is None else without_words(model.encoder, words)
     facts = {**model.facts, "pruned": {**(model.facts["pruned"] or {}), **pruned}}
     return NgramModel(Trie(levels), encoder, facts, list(model.runs))
 
@@ -179,7 +179,7 @@ def _kept_level(trie: Trie, order: int, survivors: list[_Survivors], workspace: 
     return new
 
 
-def _without_words(encoder: Encoder, keep: NDArray[np.bool_]) -> TextEncoder:
+def without_words(encoder: Encoder, keep: NDArray[np.bool_]) -> TextEncoder:
     """``encoder`` with only the words to ``keep`` [V]; the others are unknown to it, and are
     counted as such."""
     assert isinstance(encoder, TextEncoder)

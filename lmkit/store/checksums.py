@@ -4,8 +4,8 @@ the checksum with it, and what is read is looked at as if nobody had checked it.
 
 A row of the table ``checksums`` is for something that is read whole:
 
-- ``meta``, ``columns``, ``runs``, ``training_log``, ``edits``: the rows as JSON, in the order of
-  their keys; NULL for edits that were changed by hand;
+- ``meta``, ``columns``, ``runs``, ``training_log``, ``edits``, ``merges``, ``pieces``: the rows as
+  JSON, in the order of their keys; NULL for edits that were changed by hand;
 - ``tensors``: the same of their names, types and shapes;
 - ``vocabulary.token``, ``vocabulary.count``: the tokens behind each other, and their counts.
 
@@ -34,6 +34,8 @@ WHOLE = {
     " learning_rate, valid_loss FROM {} ORDER BY id",
     "tensors": "SELECT name, dtype, shape FROM {} ORDER BY name",
     "edits": "SELECT id, kind, context, intended, typed, count FROM {} ORDER BY id",
+    "merges": 'SELECT rank, "left", "right" FROM {} ORDER BY rank',
+    "pieces": "SELECT id, piece, log_prob FROM {} ORDER BY id",
 }
 """The tables that are read whole, and how."""
 ROWS = frozenset(("vocabulary", "blocks", "tensors"))

@@ -162,7 +162,13 @@ RUN = record(
 )
 """A row of ``runs``."""
 
-TEXT = record({"tokenizer": text})
+
+def _tokenizer(value: Any, where: str) -> None:
+    """The name of a tokenizer, or what makes one that was learnt."""
+    (record({"name": text}) if isinstance(value, dict) else text)(value, where)
+
+
+TEXT = record({"tokenizer": _tokenizer})
 """Settings of text: the rest is looked at by `lmkit.text.settings.TextSettings`."""
 
 VOCABULARY: Mapping[str, Rule] = {

@@ -23,6 +23,8 @@ TABLES = (
     "tensors",
     "training_log",
     "edits",
+    "merges",
+    "pieces",
     "checksums",
 )
 """All tables of a model that are read; what else stands in a file is never looked at."""
@@ -88,6 +90,13 @@ MIGRATIONS = [
     ALTER TABLE blocks ADD COLUMN crc INTEGER;
     ALTER TABLE tensors ADD COLUMN crc INTEGER;
     {CHECKSUMS};
+    """,
+    # 5: learnt tokenizers. `merges` are pairs of tokens that become one, the first learnt first.
+    # `pieces` are tokens with the natural logarithm of their probability, NULL where they have
+    # none. What else a tokenizer is made of stands in `meta`, in the settings of text.
+    """
+    CREATE TABLE merges (rank INTEGER PRIMARY KEY, "left" TEXT NOT NULL, "right" TEXT NOT NULL);
+    CREATE TABLE pieces (id INTEGER PRIMARY KEY, piece TEXT NOT NULL, log_prob REAL);
     """,
 ]
 

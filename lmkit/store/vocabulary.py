@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,29 @@ class StoredVocabulary:
         if not isinstance(row[0], int) or not 0 <= row[0] < self._size:
             raise ValueError(f"the token {token!r} has no id")
         return row[0]
+
+    def beginning_with(self, prefix: str) -> dict[str, int]:
+        """The tokens that begin with ``prefix`` and their ids, in alphabetical order: a range of
+        the index, which is read alone."""
+        with damage(self._reader.path):
+            before = self._row("WHERE token < ? ORDER BY token DESC", prefix)
+            rows = [] if before is None else [before]
+            crc = "crc" if self._reader.checked else "NULL"
+            sql = f"SELECT id, token, {crc} FROM vocabulary WHERE token >= ? ORDER BY token"
+            following = self._row("ORDER BY token")
+            for row in self._connection.execute(sql, (prefix,)):
+                rows.append(row)
+                if not str(row[1]).startswith(prefix):
+                    following = None
+                    break
+            ends = rows if following is None else [*rows, following]
+            for one, after in pairwise(ends):
+                if self._reader.checked and one[2] != token_crc(one[0], one[1], after[1]):
+                    raise ValueError(f"the vocabulary around {prefix!r} is not what was written")
+            found = {row[1]: row[0] for row in rows if str(row[1]).startswith(prefix)}
+            if any(not isinstance(i, int) or not 0 <= i < self._size for i in found.values()):
+                raise ValueError(f"a token that begins with {prefix!r} has no id")
+        return found
 
     def _row(self, where: str, *parameters: str) -> tuple[Any, ...] | None:
         crc = "crc" if self._reader.checked else "NULL"

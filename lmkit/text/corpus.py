@@ -1,5 +1,8 @@
 """The training text: read once, as ids, with its vocabulary and spelling model.
 
+If the tokenizer is to be learnt from it, the text is kept while that is done, and is then cut up:
+standard input, which comes but once, will do.
+
 Ids are kept in chunks of some megabytes in memory, or, where memory is bounded, in an
 unlinked temporary file. While the text is read they are the lexicon's numbers, which
 count distinct tokens as they are first seen; the vocabulary's ids come of them by a table
@@ -10,11 +13,13 @@ from __future__ import annotations
 
 import tempfile
 import weakref
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import IO, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from lmkit.errors import TextError, UsageError
 from lmkit.model import EOS, UNK
@@ -25,6 +30,8 @@ from lmkit.text.reading import CHUNK_BYTES, Progress, Source, TextReader
 from lmkit.text.settings import TextSettings
 from lmkit.text.spelling import SpellingModel
 from lmkit.text.stream import TokenStream
+from lmkit.text.tokenizers.base import Tokenizer
+from lmkit.text.tokenizers.making import Unlearnt
 from lmkit.text.vocabulary import Vocabulary, build_vocabulary
 
 ENOUGH_WORDS = 100
@@ -75,17 +82,18 @@ class Corpus:
 class _Kept:
     """Arrays of numbers, kept in memory or, for ``on_disk``, in an unlinked file."""
 
-    def __init__(self, on_disk: bool) -> None:
+    def __init__(self, on_disk: bool, dtype: DTypeLike = np.int32) -> None:
         self.tokens = 0
+        self._dtype = np.dtype(dtype)
         self._sizes: list[int] = []
-        self._arrays: list[NDArray[np.int32]] = []
+        self._arrays: list[NDArray[Any]] = []
         self._file: IO[bytes] | None = None
         if on_disk:
             with _Spilling():
                 self._file = tempfile.TemporaryFile(prefix="lmkit-")
             weakref.finalize(self, self._file.close)
 
-    def append(self, numbers: NDArray[np.int32]) -> None:
+    def append(self, numbers: NDArray[Any]) -> None:
         self.tokens += len(numbers)
         if self._file is None:
             self._arrays.append(numbers)
@@ -95,14 +103,14 @@ class _Kept:
             self._file.write(numbers.data)
             self._file.flush()
 
-    def __iter__(self) -> Iterator[NDArray[np.int32]]:
+    def __iter__(self) -> Iterator[NDArray[Any]]:
         yield from self._arrays
-        start = 0
+        start, width = 0, self._dtype.itemsize
         for size in self._sizes:
             assert self._file is not None
             with _Spilling():
-                self._file.seek(4 * start)
-                numbers = np.frombuffer(self._file.read(4 * size), np.int32)
+                self._file.seek(width * start)
+                numbers = np.frombuffer(self._file.read(width * size), self._dtype)
             yield numbers
             start += size
 
@@ -139,7 +147,12 @@ def build_corpus(
     vocabulary of a model that the text is added to. ``memory`` (bytes) keeps ids out of
     memory. ``progress`` is called with the bytes read and the bytes there are, or None.
 
-    Raises `TextError` for text that cannot be read, is empty, or has what it must not have.
+    A tokenizer that has learnt nothing yet learns from the text; the settings of the corpus have
+    the one that did. The vocabulary of such a tokenizer is all tokens that it can give, seen or
+    not, and is not limited.
+
+    Raises `TextError` for text that cannot be read, is empty, or has what it must not have, and
+    `UsageError` for limits of a vocabulary that cannot be.
     """
     chunk_bytes = CHUNK_BYTES
     if memory is not None:
@@ -149,11 +162,22 @@ def build_corpus(
     )
     if not reader.sources:
         raise UsageError("there is no text to read", "giving a file, or - for standard input")
-    stream = TokenStream(settings)
+    if settings.tokenizer.learns or settings.tokenizer.vocabulary is not None:
+        _require_whole(settings.tokenizer, min_count, vocabulary_size, vocabulary)
+    read: Iterable[NDArray[np.int32]]
+    if isinstance(settings.tokenizer, Unlearnt):
+        settings, text = _learnt(settings, reader, memory is not None)
+        stream = TokenStream(settings, prepared=True)
+        read = (stream.numbers(sentences.tobytes()) for sentences in text)
+    else:
+        stream = TokenStream(settings)
+        read = stream.of_chunks(reader)
+    if base is None and settings.tokenizer.vocabulary is not None:
+        vocabulary = settings.tokenizer.vocabulary
     kept = _Kept(memory is not None)
     totals = GrowingArray(np.int64)
     empty = 0
-    for numbers in stream.of_chunks(reader):
+    for numbers in read:
         kept.append(numbers)
         totals.add(np.bincount(numbers, minlength=len(stream.lexicon)))
         ends = np.flatnonzero(numbers == EOS)
@@ -183,6 +207,45 @@ def build_corpus(
         kept=kept,
         ids=ids,
     )
+
+
+def _require_whole(
+    tokenizer: Tokenizer,
+    min_count: int,
+    vocabulary_size: int | None,
+    vocabulary: Sequence[str] | None,
+) -> None:
+    limits = {
+        "min-count": min_count != 1,
+        "vocabulary-size": vocabulary_size is not None,
+        "vocabulary": vocabulary is not None,
+    }
+    if given := [name for name, there in limits.items() if there]:
+        raise UsageError(
+            f"the vocabulary is that of the tokenizer {tokenizer}, all that it can give, and"
+            f" {' and '.join(given)} cannot limit it",
+            f"leaving out --{given[0]}",
+        )
+
+
+def _learnt(
+    settings: TextSettings, reader: TextReader, on_disk: bool
+) -> tuple[TextSettings, _Kept]:
+    """``settings`` with the tokenizer that the text of ``reader`` makes, and that text as it
+    gets to see it."""
+    unlearnt = settings.tokenizer
+    assert isinstance(unlearnt, Unlearnt)
+    text = _Kept(on_disk, np.uint8)
+
+    def remembered() -> Iterator[bytes]:
+        for sentences in TokenStream(settings).prepared(reader):
+            text.append(np.frombuffer(sentences, np.uint8))
+            yield sentences
+
+    chunks = remembered()
+    tokenizer = unlearnt.learnt(chunks)
+    deque(chunks, maxlen=0)  # what it did not ask for
+    return replace(settings, tokenizer=tokenizer), text
 
 
 def valid_corpus(

@@ -6,7 +6,7 @@ Batches are as `lmkit.model.Batch` says. The length of a sentence's reference te
 
 - for ``whitespace`` and ``word``: its tokens joined by single spaces, in code points,
   plus one for the end of the line (so an empty sentence has 1);
-- for ``char`` and ``byte``: the code points of the line, plus one.
+- for ``char``, ``byte`` and learnt subwords: the code points of the line, plus one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
 from threading import Lock
 from typing import Any
 
@@ -32,6 +31,7 @@ from lmkit.text.settings import TextSettings
 from lmkit.text.spelling import SpellingModel
 from lmkit.text.stream import TokenStream
 from lmkit.text.tokenizers.base import Tokenizer
+from lmkit.text.tokenizers.making import Unlearnt
 
 BATCH_TOKENS = 500_000
 """A batch of a stream has at most so many tokens, unless one sentence alone has more."""
@@ -90,7 +90,12 @@ class _Known:
         if not len(numbers):
             return Batch(ids, offsets, None, np.zeros(0, np.int64))
         widths = np.add.reduceat(self._widths.values[numbers], offsets[:-1], dtype=np.int64)
-        return Batch(ids, offsets, self._unknown(numbers, ids), np.maximum(widths, 1))
+        widths = np.maximum(widths, 1)
+        if not self.stream.settings.sentence_marks:
+            inside = numbers != EOS
+            numbers, ids = numbers[inside], ids[inside]
+            offsets = offsets - np.arange(len(offsets))
+        return Batch(ids, offsets, self._unknown(numbers, ids), widths)
 
     def _unknown(self, numbers: NDArray[np.int32], ids: NDArray[np.int32]) -> UnknownWords | None:
         positions = np.flatnonzero(ids == UNK)
@@ -109,6 +114,8 @@ class TextEncoder:
     that loads the spelling model when it is first wanted. ``errors`` is what invalid
     UTF-8 does (``"strict"`` raises `TextError`, ``"replace"`` goes on); ``replaced``
     counts what was replaced.
+
+    Raises `UsageError` for settings whose tokenizer has not learnt yet.
     """
 
     def __init__(
@@ -118,6 +125,8 @@ class TextEncoder:
         spelling: SpellingModel | Callable[[], SpellingModel | None] | None = None,
         errors: str = "strict",
     ) -> None:
+        if isinstance(settings.tokenizer, Unlearnt):
+            raise settings.tokenizer.error()
         self.settings = settings
         self.errors = errors
         self.replaced = 0
@@ -133,13 +142,13 @@ class TextEncoder:
     def vocabulary(self) -> Any:
         return self._vocabulary
 
-    @cached_property
+    @property
     def tokenizer(self) -> Tokenizer:
-        return self.settings.make_tokenizer()
+        return self.settings.tokenizer
 
     @property
     def unit(self) -> str:
-        """What a token is: ``word``, ``character`` or ``byte``."""
+        """What a token is: ``word``, ``subword``, ``character`` or ``byte``."""
         return self.tokenizer.unit
 
     @property
@@ -200,6 +209,8 @@ class TextEncoder:
 
         Where sentences are not lines, only an empty line ends one."""
         known, numbers = self._numbers(self._prompt_lines(text), False)
+        if not self.settings.sentence_marks:
+            return known.ids(numbers[numbers != EOS])
         return known.ids(numbers[:-1])
 
     def continued(self, prompt: str, ids: Sequence[int] | NDArray[np.integer]) -> str:

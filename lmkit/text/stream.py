@@ -8,8 +8,9 @@ spaces between them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,18 +20,20 @@ from lmkit.text.lexicon import Lexicon, SpecialTokenError
 from lmkit.text.reading import TextChunk
 from lmkit.text.segmentation import segment
 from lmkit.text.settings import TextSettings
-from lmkit.text.tokenizers.base import Tokenizer
+
+Made = TypeVar("Made")
 
 
 class TokenStream:
     """Tokenizes text, chunk by chunk, into the numbers of its own ``lexicon``."""
 
-    def __init__(self, settings: TextSettings) -> None:
+    def __init__(self, settings: TextSettings, prepared: bool = False) -> None:
+        """``prepared``: what comes in is what `prepared` gave."""
         self.settings = settings
-        self.tokenizer: Tokenizer = settings.make_tokenizer()
-        self._normalize = settings.make_normalizer()
+        self.tokenizer = settings.tokenizer
+        self._normalize = None if prepared else settings.make_normalizer()
         self._spaced: Spaced | None = None
-        if settings.pre_tokenizer is not None:
+        if settings.pre_tokenizer is not None and not prepared:
             words = replace(settings, tokenizer=settings.pre_tokenizer, pre_tokenizer=None)
             self._spaced = Spaced(words)
         self.forget()
@@ -49,6 +52,24 @@ class TokenStream:
 
         Raises `SpecialTokenError` with the file and line where the settings want it.
         """
+        return self._each(chunks, self.numbers)
+
+    def prepared(self, chunks: Iterable[TextChunk]) -> Iterator[bytes]:
+        """The sentences of ``chunks`` as the tokenizer gets to see them: pre-tokenized and
+        normalized, each ended by a LF. Raises as `of_chunks`."""
+        return self._each(chunks, self._prepare)
+
+    def _prepare(self, sentences: bytes) -> bytes:
+        if self._spaced is not None:
+            sentences = self._spaced(sentences)
+        if self._normalize is None:
+            return sentences
+        text = self._normalize(sentences.decode(errors="surrogateescape"))
+        return text.encode(errors="surrogateescape")
+
+    def _each(
+        self, chunks: Iterable[TextChunk], made_of: Callable[[bytes], Made]
+    ) -> Iterator[Made]:
         last: list[TextChunk] = []
 
         def remembered() -> Iterator[TextChunk]:
@@ -58,10 +79,10 @@ class TokenStream:
 
         for sentences in segment(remembered(), self.settings):
             try:
-                numbers = self.numbers(sentences)
+                made = made_of(sentences)
             except SpecialTokenError as error:
                 raise self.located(error, last[0]) from None
-            yield numbers
+            yield made
 
     def located(self, error: SpecialTokenError, chunk: TextChunk) -> SpecialTokenError:
         """``error`` with the source and line where it is in ``chunk``."""

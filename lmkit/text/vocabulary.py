@@ -6,6 +6,7 @@ first seen. ``V`` is the number of all of them.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from itertools import repeat
 
@@ -36,6 +37,7 @@ class Vocabulary:
         self.counts = np.zeros(len(tokens), np.int64) if counts is None else counts
         self.limited = limited
         self._ids: dict[str, int] | None = None
+        self._sorted: list[str] | None = None
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -50,6 +52,15 @@ class Vocabulary:
     def ids_of(self, tokens: Sequence[str]) -> NDArray[np.int32]:
         """The ids of ``tokens`` [n]: [n]; 0 for unknown ones."""
         return np.fromiter(map(self._index().get, tokens, repeat(UNK)), np.int32, len(tokens))
+
+    def beginning_with(self, prefix: str) -> dict[str, int]:
+        """The tokens that begin with ``prefix`` and their ids, in alphabetical order."""
+        if self._sorted is None:
+            self._sorted = sorted(self.tokens)
+        start = stop = bisect_left(self._sorted, prefix)
+        while stop < len(self._sorted) and self._sorted[stop].startswith(prefix):
+            stop += 1
+        return {token: self._index()[token] for token in self._sorted[start:stop]}
 
     def _index(self) -> dict[str, int]:
         if self._ids is None:

@@ -150,6 +150,39 @@ def test_arpa_files(run, small_model, second_model, held_out, tmp_path):
     assert run("export", tmp_path / "merged.lm", "-o", tmp_path / "merged.arpa").status == 0
 
 
+def test_an_arpa_file_is_a_part(run, small_model, held_out, tmp_path):
+    """It is read as for the model beside it, and carried; its own words come in as well."""
+    (tmp_path / "text.txt").write_text("w1 w2 zebra\n" * 3, encoding="utf-8")
+    other = lmkit.train(tmp_path / "text.txt", settings=WHITESPACE, order=2)
+    lmkit.export_model(other, tmp_path / "other.arpa")
+    path = tmp_path / "mix.lm"
+    words = ("mix", small_model, tmp_path / "other.arpa", "-o", path, "--json")
+    result = run(*words, "--weights", "0.7,0.3")
+    found = rows(result)
+    assert list(found) == [str(small_model), str(tmp_path / "other.arpa")]
+    assert [row["weight"] for row in found.values()] == [0.7, 0.3]
+    assert "words of all models, which share its <unk>" in result.err
+    (tmp_path / "other.arpa").unlink()
+    assert "zebra" in lmkit.load(path).vocabulary
+    assert rows(
+        run(
+            *words[:2], path, *words[3:-2], path.with_name("2.lm"), "--weights", "0.5,0.5", "--json"
+        )
+    )
+
+
+def test_given_weights_are_measured_where_there_is_text(
+    run, small_model, second_model, held_out, tmp_path
+):
+    words = ("mix", small_model, second_model, "--valid", held_out, "-o", tmp_path / "m.lm")
+    for kind in ("linear", "log-linear"):
+        found = rows(run(*words, "--kind", kind, "--weights", "0.6,0.4", "--json"))
+        measured = lmkit.load(tmp_path / "m.lm").perplexity(held_out).perplexity
+        assert found["mixture"]["perplexity"] == pytest.approx(measured)
+        key = "weight" if kind == "linear" else "power"
+        assert found[str(second_model)][key] == pytest.approx(0.4)
+
+
 def test_a_part_that_is_gone_or_has_changed(run, small_model, second_model, held_out, tmp_path):
     for name, model in (("one.lm", small_model), ("two.lm", second_model)):
         (tmp_path / name).write_bytes(model.read_bytes())
@@ -183,12 +216,29 @@ class TestRefusals:
         words = (small_model, "--valid", held_out)
         self.refuse(run, *words, said=["one model alone is not a mixture", "--cache"], status=2)
 
-    def test_other_words(self, run, small_model, tmp_path, held_out):
-        (tmp_path / "text.txt").write_text("w1 w2 zebra\n", encoding="utf-8")
-        lmkit.train(tmp_path / "text.txt", output=tmp_path / "other.lm", settings=WHITESPACE)
-        words = (small_model, tmp_path / "other.lm", "--valid", held_out)
-        said = ["have different vocabularies", "only", "'zebra'", "--vocabulary FILE"]
-        self.refuse(run, *words, said=said, status=1)
+    @pytest.mark.parametrize(
+        ("weights", "said"),
+        [
+            ("0.5", "there are 1 weights for 2 models"),
+            ("7,3", "--weights 0.7,0.3"),
+            ("1.5,-0.5", "numbers from 0 on"),
+            ("0,0", "not all of them 0"),
+            ("nan,1", "numbers from 0 on"),
+            ("half,half", "is not a list of weights"),
+        ],
+    )
+    def test_weights_that_are_none(self, run, small_model, second_model, weights, said):
+        words = (small_model, second_model, "--weights", weights)
+        self.refuse(run, *words, said=[said], status=2)
+
+    def test_nothing_to_fit_the_weights_to(self, run, small_model, second_model):
+        said = ["--valid TEXT, or --weights"]
+        self.refuse(run, small_model, second_model, said=said, status=2)
+
+    @pytest.mark.parametrize("more", [("--cache",), ("--kind", "by-context")])
+    def test_weights_that_are_too_few(self, run, small_model, second_model, more):
+        words = (small_model, second_model, "--weights", "0.5,0.5", *more)
+        self.refuse(run, *words, said=["--valid TEXT in place of --weights"], status=2)
 
     def test_other_units(self, run, small_model, small_text, tmp_path, held_out):
         characters = TextSettings(tokenizer="char")

@@ -13,6 +13,7 @@ import pytest
 
 import lmkit
 from lmkit.errors import UnsupportedError
+from lmkit.integrations.kenlm import walk_through
 from lmkit.mixture.model import MixtureModel
 from lmkit.model import BOS, EOS, UNK, Batch, LanguageModel
 from lmkit.registry import names, resolve
@@ -67,6 +68,32 @@ def reordered() -> LanguageModel:
     return train(TEXT[:3], 2, "witten-bell", words=words)
 
 
+def other_words() -> LanguageModel:
+    """A model that lacks some of the words, and has some of its own."""
+    return train(["the bird sat on a log", "a bird and <unk> bird", "the log"], 3, "witten-bell")
+
+
+def streamed(smoothing: str, order: int, **how: Any) -> LanguageModel:
+    """N-grams of a text as one stream."""
+    settings = TextSettings(tokenizer="whitespace", sentence_marks=False)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "text.txt"
+        path.write_text("".join(f"{line}\n" for line in TEXT * 2), encoding="utf-8")
+        return lmkit.train(path, settings=settings, order=order, smoothing=smoothing, **how)
+
+
+def classes(definitions: str) -> LanguageModel:
+    """N-grams of two classes and of words, as from a file of SRILM's."""
+    lines = [
+        "the C1 sat on the C2", "a C1 and C2", "C1 saw C1", "", "C2 <unk> a mat", "the C1 sat"
+    ]  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        lmkit.export_model(train(lines, 3, "witten-bell"), Path(folder) / "classes.arpa")
+        file = Path(folder) / "definitions"
+        file.write_text(definitions, encoding="utf-8")
+        return lmkit.import_model(Path(folder) / "classes.arpa", classes=file)
+
+
 MODELS: dict[str, Callable[[], LanguageModel]] = {
     f"ngram {smoothing} {form} {order}": ngram(smoothing, form, order)
     for smoothing in names("smoothing")
@@ -88,10 +115,32 @@ MODELS["mixture cache"] = mixture(TRIGRAM, cache=True, cache_size=5, cache_decay
 MODELS["mixture cache by context"] = mixture(TRIGRAM, PAIRS, kind="by-context", cache=True)
 MODELS["mixture log-linear cache"] = mixture(TRIGRAM, reordered, kind="log-linear", cache=True)
 MODELS["mixture network"] = mixture(TRIGRAM, network("lstm"), kind="by-context", cache=True)
+MODELS["mixture of other words"] = mixture(TRIGRAM, other_words)
+MODELS["mixture of other words by context"] = mixture(other_words, TRIGRAM, kind="by-context")
+MODELS["mixture of other words log-linear"] = mixture(other_words, TRIGRAM, kind="log-linear")
+MODELS["mixture of other words of three, cache"] = mixture(
+    TRIGRAM, other_words, network("lstm"), cache=True
+)
+MODELS["mixture of other words and a network"] = mixture(other_words, network("lstm"))
 MODELS["mixture of mixtures"] = mixture(mixture(TRIGRAM, PAIRS), reordered)
+MODELS["ngram without marks"] = lambda: streamed("witten-bell", 3)
+MODELS["ngram closed without marks"] = lambda: streamed(
+    "modified-kneser-ney", 4, closed_vocabulary=True
+)
+MODELS["class"] = lambda: classes("C1 cat\nC1 dog\nC2 0.75 mat\nC2 0.25 log\n")
+MODELS["class ambiguous"] = lambda: classes(
+    "C1 0.5 cat\nC1 0.5 dog\nC2 0.5 mat\nC2 0.25 log\nC2 0.25 dog\nC1 0 on\nC2 0.1 sat\n"
+)
+MODELS["mixture with classes"] = mixture(
+    lambda: classes("C1 cat\nC1 dog\nC2 cat\nC2 bird\n"), TRIGRAM
+)
 """A few models of each backend, by names that begin with the backend's."""
+SECOND_LOOK = (
+    *(" 2", " 5", "words by context", "words log-linear", "of three, cache"),
+    *("closed without marks", "with classes", "class"),
+)
 EACH_MODEL = [
-    pytest.param(name, marks=pytest.mark.slow if name.endswith((" 2", " 5")) else ())
+    pytest.param(name, marks=pytest.mark.slow if name.endswith(SECOND_LOOK) else ())
     for name in MODELS
 ]
 """Their names; what orders 1 and 3 of the n-grams say is enough for a quick look."""
@@ -187,6 +236,8 @@ class TestScore:
         for token in prompt.tolist():
             stepped = model.advance(stepped, [token])
         assert same(model, model.next_log_probs(scored), model.next_log_probs(stepped))
+        if not model.encoder.settings.sentence_marks:
+            return
         _, scored = model.score("the dog")
         assert same(model, model.next_log_probs(scored), model.next_log_probs(model.start(1)))
 
@@ -307,7 +358,7 @@ class TestPerplexity:
         log_probs, _ = model.score(lines)
         figures = model.perplexity(lines)
         assert figures.tokens == len(log_probs)
-        assert figures.sentences == len(lines)
+        assert figures.sentences == len(lines) * model.encoder.settings.sentence_marks
         assert figures.log_probability == pytest.approx(log_probs.sum())
 
     def test_of_a_file_and_of_its_lines(self, model: LanguageModel, tmp_path: Path) -> None:
@@ -317,6 +368,52 @@ class TestPerplexity:
         path.write_text("".join(f"{line}\n" for line in TEXT), encoding="utf-8")
         one, other = model.perplexity(path), model.perplexity(TEXT)
         assert one.as_dict() == pytest.approx(other.as_dict())
+
+
+class TestOneWordAtATime:
+    """A walk (`lmkit.integrations.walking`), which KenLM's interface goes through a model with."""
+
+    def test_words_score_as_in_their_sentence(self, model: LanguageModel) -> None:
+        walk = walk_through(model)
+        tokens = model.vocabulary.tokens
+        for line in TEXT + UNSEEN:
+            batch = model.batch(line)
+            words = [tokens[number] for number in batch.ids]
+            expected = model.score(batch)[0] / np.log(10)
+            place, scores, lengths = walk.start, [], []
+            for word in words:
+                score, place, length, unknown = walk.step(place, word)
+                assert unknown == (word == "<unk>")
+                scores.append(score)
+                lengths.append(length)
+            np.testing.assert_allclose(scores, expected, rtol=1e-12, atol=tolerance(model))
+            total = walk.total(words[:-1], bos=True, eos=True)
+            assert total == pytest.approx(expected.sum(), abs=10 * tolerance(model))
+            if model.backend == "ngram":
+                assert lengths == model.matched_orders(batch).tolist()
+
+    def test_without_any_context(self, model: LanguageModel) -> None:
+        walk = walk_through(model)
+        if model.backend != "ngram":
+            pytest.skip("no empty state to compare with")
+        for line in TEXT + UNSEEN:
+            ids = model.batch(line).ids[:-1]
+            words = [model.vocabulary.tokens[number] for number in ids]
+            asked, _ = stepwise(model, ids, model.empty(1))
+            total = walk.total(words, bos=False, eos=False)
+            assert total == pytest.approx(asked.sum() / np.log(10), rel=1e-9, abs=1e-9)
+
+    def test_places_are_equal_after_the_same_words(self, model: LanguageModel) -> None:
+        one, other = walk_through(model), walk_through(model)
+        tokens = model.vocabulary.tokens
+        for line in TEXT:
+            words = [tokens[number] for number in model.batch(line).ids]
+            here, there = one.start, other.start
+            for word in words:
+                here, there = one.step(here, word)[1], other.step(there, word)[1]
+                one.forget()
+                assert here == there
+                assert hash(here) == hash(there)
 
 
 class TestNgrams:

@@ -15,7 +15,8 @@ from random import Random
 from typing import Any
 
 PAGE = 4096
-TABLES = ("meta", "vocabulary", "columns", "blocks", "runs", "tensors", "training_log", "edits")
+TABLES = ("meta", "vocabulary", "columns", "blocks", "runs", "tensors", "training_log", "edits",
+          "merges", "pieces")  # fmt: skip
 KEYS = {"meta": "key", "checksums": "name"}
 """The columns that rows are told apart by, where that is not ``rowid``."""
 

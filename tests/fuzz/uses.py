@@ -48,7 +48,12 @@ MOST = [
     "score MODEL TEXT --explain", "score MODEL TEXT --per-token --csv",
     "mix MODEL MODEL --valid TEXT -o OUT", "mix MODEL --cache --valid TEXT -o OUT --embed",
 ]  # fmt: skip
-KINDS = {"ngram": NGRAMS + MOST, "noisy-channel": CHANNELS, "mixture": MIXTURES + MOST}
+KINDS = {
+    "ngram": NGRAMS + MOST,
+    "noisy-channel": CHANNELS,
+    "mixture": MIXTURES + MOST,
+    "class": MOST,
+}
 
 
 def commands(backend: str) -> list[str]:

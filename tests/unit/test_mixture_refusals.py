@@ -40,16 +40,6 @@ def refusal(error: type[LmkitError], *models: LanguageModel, valid: Path, **how:
 
 
 class TestRefusals:
-    def test_other_words(self, one: NgramModel, valid: Path) -> None:
-        other = train([*LINES, "a zebra and a yak"], 2, "witten-bell")
-        said = refusal(UnsupportedError, one, other, valid=valid)
-        assert "model 1 and model 2 have different vocabularies" in said
-        assert "only model 2 has 'zebra', 'yak'" in said
-        assert "--vocabulary" in said
-        fewer = train(LINES, 2, "witten-bell", words=WORDS[:3])
-        said = refusal(UnsupportedError, one, fewer, valid=valid)
-        assert f"only model 1 has {len(WORDS) - 3} tokens such as " in said
-
     def test_other_units(self, one: NgramModel, valid: Path) -> None:
         characters = train(LINES, 2, "witten-bell", tokenizer="char")
         said = refusal(UnsupportedError, one, characters, valid=valid)

@@ -86,7 +86,7 @@ def test_old_rules_stay() -> None:
     stored = {key: value for key, value in TextSettings().as_dict().items() if key != "rules"}
     old = TextSettings.from_dict(stored)
     assert old.rules == 1
-    assert old.make_tokenizer().tokenize(text) == expected
+    assert old.tokenizer.tokenize(text) == expected
     assert TextSettings.from_dict(TextSettings().as_dict()) == TextSettings()
 
 

@@ -83,7 +83,7 @@ def test_a_mark_of_sentences_is_an_error_with_its_place() -> None:
 def test_the_setting_is_kept_and_other_models_do_not_speak_of_it(tmp_path) -> None:  # type: ignore[no-untyped-def]
     model_of("char").save(tmp_path / "model.lm")
     settings = lmkit.load(tmp_path / "model.lm").encoder.settings
-    assert settings.pre_tokenizer == "word"
+    assert settings.pre_tokenizer == WordTokenizer()
     assert TextSettings.from_dict(settings.as_dict()) == settings
     plain = TextSettings("char")
     assert "pre_tokenizer" not in plain.as_dict()

@@ -21,6 +21,7 @@ from lmkit.evaluate.results import CorpusFacts, SplitFacts
 from lmkit.text.reading import Source, TextReader
 from lmkit.text.settings import TextSettings
 from lmkit.text.stream import Spaced
+from lmkit.text.tokenizers.making import make_tokenizer
 
 LONGEST_STRETCH = 100
 FEWEST_LINES = 10
@@ -50,9 +51,9 @@ class Corpus:
     def settings_for(self, tokenizer: str | None) -> TextSettings:
         """How a model with this ``tokenizer`` (None: the comparison's) reads its text."""
         own = self.settings
-        if tokenizer is None or tokenizer == own.tokenizer:
+        if tokenizer is None or tokenizer == own.tokenizer.name:
             return own
-        return replace(own, tokenizer=tokenizer, pre_tokenizer=own.tokenizer)
+        return replace(own, tokenizer=make_tokenizer(tokenizer), pre_tokenizer=own.tokenizer)
 
 
 def prepare(
@@ -72,7 +73,7 @@ def prepare(
     Raises `UsageError` where there is no test text, `TextError` for text that is empty or too
     short to be split.
     """
-    if settings.tokenizer in ("char", "byte"):
+    if settings.tokenizer.unit != "word":
         raise UsageError(
             f"the text of a comparison is one of words, not of the tokenizer {settings.tokenizer}",
             f"a model with it instead: --model lstm:tokenizer={settings.tokenizer}",

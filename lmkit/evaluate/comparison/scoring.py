@@ -22,7 +22,6 @@ from lmkit.evaluate.results import TokenSurprise
 from lmkit.evaluate.scoring import token_texts
 from lmkit.measures import LN2, NO_TEXT, Perplexity
 from lmkit.model import UNK, Batch, LanguageModel, rebase
-from lmkit.registry import resolve
 from lmkit.text.lexicon import text_token
 from lmkit.text.settings import TextSettings
 
@@ -120,12 +119,10 @@ def batches_of(model: LanguageModel, corpus: Corpus) -> list[Batch]:
 
 def _mended(own: TextSettings, other: TextSettings) -> str:
     """What to do about a model that reads text as ``other`` says in a comparison of ``own``."""
-    tokenizer = resolve("tokenizer", other.tokenizer)
-    if other.tokenizer == own.tokenizer or not (
-        tokenizer.keeps_spaces or other.tokenizer == "whitespace"
-    ):
+    tokenizer = other.tokenizer
+    if tokenizer == own.tokenizer or not (tokenizer.keeps_spaces or tokenizer.name == "whitespace"):
         return "a model with the comparison's normalisation, or a comparison with the model's"
-    options = f"--tokenizer {other.tokenizer} --pre-tokenizer {own.tokenizer}"
+    options = f"--tokenizer {tokenizer} --pre-tokenizer {own.tokenizer}"
     if own.lowercase:
         options += " --lowercase"
     if own.normalize != tokenizer.default_normalize:

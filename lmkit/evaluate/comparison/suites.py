@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from lmkit.errors import UsageError
 from lmkit.evaluate.comparison.specs import Spec, distinct, parse_spec
+from lmkit.registry import resolve
 
 SUITES: dict[str, tuple[str, ...]] = {
     "quick": (
@@ -108,7 +109,7 @@ def share_out(
     if budget is None or not open_ones:
         return list(specs)
     counts = sum(
-        spec.options.get("order", 5) * (4 if spec.tokenizer in ("char", "byte") else 1)
+        spec.options.get("order", 5) * (4 if _of_symbols(spec) else 1)
         for spec in specs
         if spec.backend == "ngram"
     )
@@ -138,4 +139,11 @@ def _settled(spec: Spec) -> bool:
 
 def _appetite(spec: Spec) -> float:
     own = APPETITE.get(spec.backend, 1.0)
-    return own * (SYMBOLS if spec.tokenizer in ("char", "byte") else 1.0)
+    return own * (SYMBOLS if _of_symbols(spec) else 1.0)
+
+
+def _of_symbols(spec: Spec) -> bool:
+    """Whether its tokens are single characters or bytes, of which a text has many."""
+    if spec.tokenizer is None:
+        return False
+    return resolve("tokenizer", spec.tokenizer).unit in ("character", "byte")

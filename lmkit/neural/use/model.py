@@ -222,6 +222,7 @@ class NeuralModel(NetworkModel):
         from lmkit.neural.use.files import save_log, save_tensors
         from lmkit.store.modelfile import ModelWriter
         from lmkit.store.spelling import save_spelling
+        from lmkit.store.tokenizers import save_tokenizer
 
         with ModelWriter(path) as writer:
             vocabulary = self.vocabulary
@@ -236,6 +237,7 @@ class NeuralModel(NetworkModel):
             )
             writer.vocabulary(vocabulary.tokens, vocabulary.counts.tolist())
             save_spelling(writer, getattr(self.encoder, "spelling", None))
+            save_tokenizer(writer, self.encoder.settings.tokenizer)
             save_tensors(writer, self.stored_tensors())
             save_log(writer, self.log)
             for row in self.runs:

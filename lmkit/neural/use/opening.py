@@ -35,9 +35,9 @@ from lmkit.store.facts import (
 )
 from lmkit.store.modelfile import ModelReader
 from lmkit.store.spelling import stored_spelling
+from lmkit.store.tokenizers import stored_settings
 from lmkit.store.vocabulary import StoredVocabulary
 from lmkit.text.encoder import TextEncoder
-from lmkit.text.settings import TextSettings
 
 WIDEST = 1 << 24
 """Units of a layer; what a file really has bounds them further."""
@@ -82,7 +82,7 @@ def open_neural_model(path: str | Path) -> NeuralModel:
         tensors = load_tensors(reader)
         fill(parameters, tensors, reader.path)
         encoder = TextEncoder(
-            TextSettings.from_dict(meta["text"]), StoredVocabulary(reader), stored_spelling(reader)
+            stored_settings(reader), StoredVocabulary(reader), stored_spelling(reader)
         )
         facts = {key: meta[key] for key in ("unit", "text", "training", "notes")}
         facts |= {key: meta[key] for key in ("quantized", "pruned") if key in meta}

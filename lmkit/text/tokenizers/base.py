@@ -1,29 +1,28 @@
 """What a tokenizer is, and how whole texts are driven through one.
 
-A tokenizer names its unit, cuts one line into tokens (`Tokenizer.tokenize`) and puts
-tokens together again (`Tokenizer.join`). That is enough for a new one. Large texts go
-through a `Bulk`, which `Tokenizer.bulk` makes: the three here keep Python's loop off the
-tokens, each where its tokenizer allows it.
+A tokenizer is a value. It names its unit, cuts one line into tokens (`Tokenizer.tokenize`) and
+puts tokens together again (`Tokenizer.join`). That is enough for a new one. One that is learnt
+from a text (`Tokenizer.learn`) can be written down (`Tokenizer.as_dict`) and names every token
+that it can give (`Tokenizer.vocabulary`). Large texts go through a `Bulk`, which `Tokenizer.bulk`
+makes: the three here keep Python's loop off the tokens, each where its tokenizer allows it.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lmkit.errors import UsageError
 from lmkit.model import EOS
 from lmkit.text.growing import GrowingArray
 from lmkit.text.lexicon import LINE_END, Lexicon, newest
 from lmkit.text.normalization import Normalizer
-
-if TYPE_CHECKING:
-    from lmkit.text.settings import TextSettings
 
 
 class Bulk(Protocol):
@@ -35,21 +34,83 @@ class Bulk(Protocol):
 
 
 class Tokenizer(ABC):
-    """Cuts a line into tokens."""
+    """Cuts a line into tokens. Two are equal if they are written down in the same way."""
 
     name: ClassVar[str]
+    """That of the registry."""
     unit: ClassVar[str]
+    """What a token is: ``word``, ``subword``, ``character`` or ``byte``."""
     default_normalize: ClassVar[str] = "nfc"
     end_width: ClassVar[int] = 0
     """What the end of a sentence adds to the length of the reference text, beside the
     widths of its tokens. (A sentence is never shorter than 1.)"""
     keeps_spaces: ClassVar[bool] = False
-    """Whether tokens hold all white space of the text."""
+    """Whether tokens hold all white space of the text, so that `join` gives the very line."""
+    reads_bytes: ClassVar[bool] = False
+    """Whether a text may be any bytes. Those that are not part of UTF-8 are lone surrogates in
+    Python text (PEP 383), and only LF ends a line."""
+    learns: ClassVar[bool] = False
+    """Whether `learn` looks at the text."""
+    tables: ClassVar[tuple[str, ...]] = ()
+    """Those keys of `as_dict` whose lists are tables of a model file: ``merges``, with the rows
+    ``[left, right]``, and ``pieces``, with the rows ``[piece, log_prob]`` (which may be None)."""
 
     @classmethod
-    def of(cls, settings: TextSettings) -> Tokenizer:
-        """The tokenizer that ``settings`` mean, by whose name it was found."""
-        return cls()
+    def learn(
+        cls,
+        chunks: Iterable[bytes],
+        *,
+        progress: Callable[..., Any] | None = None,
+        **options: Any,
+    ) -> Self:
+        """The tokenizer that a text and these ``options`` make. ``chunks`` are UTF-8, or any
+        bytes for one that `reads_bytes`: whole lines, each ended by LF, as normalization and
+        pre-tokenization leave them. A kind that does not learn ignores them.
+
+        Raises `UsageError` for options that the kind does not have.
+        """
+        return cls.from_dict(options)
+
+    @property
+    def vocabulary(self) -> tuple[str, ...] | None:
+        """All tokens that a text can become, by their ids minus 3 in every model. None if any
+        text may bring new ones."""
+        return None
+
+    def as_dict(self) -> dict[str, Any]:
+        """``name``, and all that makes this tokenizer, as JSON values."""
+        return {"name": self.name}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The tokenizer that `as_dict` wrote down. Raises `UsageError` for what it does not
+        understand."""
+        options = {key: value for key, value in values.items() if key != "name"}
+        try:
+            return cls(**options)
+        except TypeError as error:
+            raise UsageError(
+                f"the tokenizer {cls.name} cannot be made of {', '.join(options) or 'nothing'}",
+                "lmkit train --help, which lists the options",
+            ) from error
+
+    def with_rules(self, rules: int) -> Tokenizer:
+        """This tokenizer by the rules of that number (`lmkit.text.settings.RULES`)."""
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return type(self) is type(other) and self.as_dict() == other.as_dict()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.vocabulary))
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
 
     @abstractmethod
     def tokenize(self, text: str) -> list[str]:
@@ -95,7 +156,7 @@ class LineBulk:
         self._lexicon = lexicon
 
     def __call__(self, text: bytes) -> NDArray[np.int32]:
-        decoded = text.decode()
+        decoded = text.decode(errors="surrogateescape")
         if self._normalize is not None:
             decoded = self._normalize(decoded)
         tokens: list[str] = []

@@ -30,6 +30,7 @@ class ByteTokenizer(Tokenizer):
     default_normalize: ClassVar[str] = "none"
     end_width: ClassVar[int] = 1
     keeps_spaces: ClassVar[bool] = True
+    reads_bytes: ClassVar[bool] = True
 
     def tokenize(self, text: str) -> list[str]:
         return [TOKENS[byte] for byte in text.encode(errors="surrogateescape")]

@@ -16,12 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from lmkit.text.tokenizers.base import PieceTokenizer
-
-if TYPE_CHECKING:
-    from lmkit.text.settings import TextSettings
 
 _WORDS = r"""
     (?: https?:// | ftp:// | www\. ) [^\s\x00<>"]* [^\s\x00<>"'.,;:!?)\]}»”’]
@@ -67,9 +64,11 @@ class WordTokenizer(PieceTokenizer):
     def __init__(self, rules: int = 2) -> None:
         self._rules = rules
 
-    @classmethod
-    def of(cls, settings: TextSettings) -> WordTokenizer:
-        return cls(settings.rules)
+    def as_dict(self) -> dict[str, Any]:
+        return {"name": self.name, "rules": self._rules}
+
+    def with_rules(self, rules: int) -> WordTokenizer:
+        return WordTokenizer(rules)
 
     def tokenize_lines(self, text: str) -> list[str]:
         return _pattern(self._rules).findall(text)
