@@ -67,6 +67,7 @@ def test_numbers_of_any_length_and_whole_pairs_of_surrogates_are_no_fault():
 VALUES = st.none() | st.integers() | st.text(max_size=5) | st.just([{"score": [1.0]}])
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(st.dictionaries(st.sampled_from(["a", "é", "n", "score", '"', "\\"]), VALUES), st.booleans())
 def test_what_is_added_is_an_object_with_all_that_was_there(members, ascii_only):
