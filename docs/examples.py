@@ -39,6 +39,7 @@ PAGES = (
     "docs/correction.md",
     "docs/formats.md",
     "docs/mixing.md",
+    "docs/pipelines.md",
     "docs/python.md",
     "docs/smoothing.md",
     "docs/text.md",

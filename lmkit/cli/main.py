@@ -40,6 +40,10 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
             "Compare models of every kind on the same text.",
         ),
         "score": ("lmkit.cli.score:score", "Score each line or token of text, or filter lines."),
+        "classify": (
+            "lmkit.cli.classify:classify",
+            "Say which of several models each line is likeliest to come from.",
+        ),
         "generate": (
             "lmkit.cli.generate:generate",
             "Draw sentences from a model, or search for the likeliest ones.",

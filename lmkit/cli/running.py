@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 State = Literal["carry", "line"]
 
+THREADS = "Threads; they change no score.  [default: as many as cores, at most 4]"
 PART = click.FloatRange(min=0, max=1, max_open=True)
 NEEDS = {
     "cache_weight": "cache",
@@ -30,9 +31,10 @@ NEEDS = {
 """Options that mean nothing without another."""
 
 
-def running_options(default: State) -> Decorator:
+def running_options(default: State, workers: str = THREADS) -> Decorator:
     """Decorator: how a network reads a running text. Not given is None, which for ``--state``
-    means ``default``, or to carry it where a cache or dynamic evaluation is asked for."""
+    means ``default``, or to carry it where a cache or dynamic evaluation is asked for;
+    ``workers`` says what those are."""
     otherwise = default if default == "carry" else "line; carry with what follows"
     return heading(
         "Networks",
@@ -83,7 +85,7 @@ def running_options(default: State) -> Decorator:
             "--workers",
             type=click.IntRange(min=1),
             metavar="N",
-            help="Threads; they change no score.  [default: as many as cores, at most 4]",
+            help=workers,
         ),
     )
 

@@ -1,8 +1,9 @@
-"""``lmkit score``: lines and tokens with their probabilities, or lines filtered by them."""
+"""``lmkit score``: lines, tokens and documents with their probabilities, or filtered by them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,18 +21,31 @@ from lmkit.cli.options import (
     text_argument,
     text_source,
 )
-from lmkit.cli.output import Format, Row, RowWriter, output_formats
+from lmkit.cli.output import Format, RowWriter, output_formats
+from lmkit.cli.paths import OutputPath
 from lmkit.cli.progress import ProgressBars
 from lmkit.cli.running import given_running, running_options, settled_running
+from lmkit.cli.score_blocks import (
+    BlockScorer,
+    Documents,
+    Job,
+    Scored,
+    Totals,
+    difference_of,
+    scoring,
+)
+from lmkit.cli.to_file import writing_to
 from lmkit.errors import UsageError
 
 if TYPE_CHECKING:
     from lmkit.evaluate.difference import CrossEntropyDifference
-    from lmkit.evaluate.scoring import LineScores
     from lmkit.model import LanguageModel
+    from lmkit.text.reading import TextReader
 
+CHUNK_BYTES = 1 << 20
+"""Of text that is scored at once, or sent to a worker."""
+JOB_OPTIONS = ("against", "difference_per", "special_tokens", "per_token", "total")
 BOUNDS = ("max_perplexity", "min_perplexity", "max_difference", "min_difference")
-LINE_COLUMNS = ["line", "tokens", "oovs", "log10_probability", "perplexity", "text"]
 
 
 @command()
@@ -102,9 +116,46 @@ LINE_COLUMNS = ["line", "tokens", "oovs", "log10_probability", "perplexity", "te
         " character]",
     ),
 )
+@heading(
+    "Documents",
+    click.option(
+        "--jsonl-field",
+        metavar="NAME",
+        help="TEXT is JSON lines: score the text in the field NAME of each object, and write the"
+        " object with its scores.",
+    ),
+    click.option("--prefix", metavar="P", help="Put P before the names of these scores."),
+    click.option(
+        "--rejected",
+        type=OutputPath(),
+        metavar="FILE",
+        help="Write the lines without such a field to FILE, instead of ending at the first one.",
+    ),
+)
 @click.option("--total", is_flag=True, help="Print the figures of the whole text at the end.")
+@click.option(
+    "--output",
+    "-o",
+    type=OutputPath(),
+    metavar="FILE",
+    help="Write to FILE, whole or not at all; .gz, .bz2, .xz and .zst are compressed.",
+)
+@click.option(
+    "--normalize",
+    type=click.Choice(["cc-net"]),
+    help="Score text as CCNet does: lower case, no accents, 0 for digits, its punctuation.",
+)
+@click.option(
+    "--no-sentence-marks",
+    is_flag=True,
+    help="Score a line as it stands: nothing before its first token, no </s> after its last.",
+)
 @special_tokens_option
-@running_options("line")
+@running_options(
+    "line",
+    "Processes (threads if MODEL is a network); they change no score and no order."
+    "  [default: 1; threads: as many as cores, at most 4]",
+)
 @reading_options
 @output_formats
 @pass_console
@@ -112,19 +163,14 @@ def score(
     console: Console,
     model: Path,
     text: str | None,
-    per_token: bool,
-    ngrams: tuple[str, ...],
     heat: bool,
     explain: bool,
-    against: Path | None,
-    difference_per: str | None,
-    total: bool,
-    special_tokens: str | None,
+    output: str | None,
     encoding: str | None,
     errors: str,
     fmt: Format,
     state: str | None,
-    **others: Any,
+    **given: Any,
 ) -> None:
     """Score each line or token of text, or filter lines.
 
@@ -146,6 +192,15 @@ def score(
     below zero (Moore and Lewis 2010): of a large mixed text, --max-difference 0
     keeps what is more like the text of MODEL than like that of OTHER.
 
+    With --jsonl-field each line is an object of JSON, and the text in that field a
+    document: its sentences are those of a file. The object is written with perplexity,
+    log10_probability, tokens and oovs; the rest of it stays as it was. A filter keeps
+    or drops whole objects. A line without such a text is an error. --errors replace
+    keeps it as it is; --rejected FILE writes it to FILE. Both count such lines.
+
+    With --no-sentence-marks the sum over a line is the probability of a phrase that
+    may stand anywhere (n-gram models).
+
     A network starts anew on each line, unless --state carry says that the text runs on;
     what it did is said on standard error.
 
@@ -157,219 +212,189 @@ def score(
         lmkit score model.lm text.txt --explain
         lmkit score model.lm text.txt --max-perplexity 500
         lmkit score model.lm text.txt --against other.lm --max-difference -0.1
+        lmkit score model.lm docs.jsonl --jsonl-field text --output good.jsonl.gz
     """
-    bounds = {name: others.pop(name) for name in BOUNDS}
-    if ngrams:
+    if ngrams := given.pop("ngrams"):
         from lmkit.cli.one_ngram import refuse_others, write_ngrams
 
-        flags = {"--per-token": per_token, "--heat": heat, "--explain": explain, "--total": total}
-        flags |= {f"--{n.replace('_', '-')}": x is not None for n, x in bounds.items()}
-        flags["--against"] = against is not None
-        refuse_others(text, [name for name, is_given in flags.items() if is_given])
+        others = {**given, "heat": heat, "explain": explain, "output": output, "state": state}
+        names = [name for name, value in others.items() if value not in (None, False)]
+        refuse_others(text, [f"--{name.replace('_', '-')}" for name in names])
         write_ngrams(console, model, ngrams, fmt)
         return
-    running = given_running(others)
-    filtering = any(bound is not None for bound in bounds.values())
     picture = "--explain" if explain else "--heat" if heat else None
-    _refuse(filtering, picture, per_token, total, fmt != "table", against, difference_per, bounds)
+    job = _job(given, model, errors, explain, fmt)
+    _refuse(job, picture, state, output)
+    running = given_running(given)
+    workers = 1 if picture else running.get("workers", 1)
     source = text_source(console, text)
 
     from lmkit.api import load
-    from lmkit.evaluate.filtering import Bounds, filter_originals
     from lmkit.evaluate.perplexity import running_reader, state_used
-    from lmkit.evaluate.scoring import score_lines, tells_orders
     from lmkit.text.encodings import encoded
-    from lmkit.text.reading import TextReader, iter_line_blocks
+    from lmkit.text.reading import TextReader
 
-    scorer = load(model)
+    opened = load(model)
+    reading = {"errors": errors, "special_tokens": job.special_tokens}
     with ProgressBars(console) as bars:
-        running = settled_running(
-            console, bars, scorer, running, encoding, errors=errors, special_tokens=special_tokens
-        )
-    used = state_used(scorer, state, running, "line")
+        running = settled_running(console, bars, opened, running, encoding, **reading)
+    used = state_used(opened, state, running, "line")
     if used is not None:
         console.remark(f"state: {used}")
-    scorer = running_reader(scorer, state, running, "line")
-    difference = _difference(console, scorer, against, difference_per, special_tokens, errors)
-    limits = Bounds(**bounds, against=difference)
-    with ProgressBars(console, shares_terminal=True) as bars:
+    if used == "carry" or hasattr(opened, "workers"):
+        workers = 1  # a network has threads, and a running text is one
+    opened = running_reader(opened, state, running, "line")
+    scorer = BlockScorer(job, opened, _difference(console, job, opened))
+    with ExitStack() as held:
+        sink = held.enter_context(writing_to(console, output))
+        rejected = None if job.documents is None else job.documents.rejected
+        apart = held.enter_context(writing_to(console, rejected)) if rejected else None
+        bars = held.enter_context(ProgressBars(console, shares_terminal=sink is console))
         reader = TextReader(
             encoded(source, encoding),
             errors,
-            chunk_bytes=1 << 20,
+            chunk_bytes=CHUNK_BYTES,
             eager=True,
             progress=bars.bar("scoring"),
-            **scorer.encoder.settings.reading,
+            **scorer.reading,
         )
-        blocks = iter_line_blocks(reader, originals=filtering)
-        if filtering:
-            for kept in filter_originals(scorer, blocks, limits, special_tokens=special_tokens):
-                console.write_bytes(kept)
-                console.flush()
+        if picture:
+            _show(console, scorer, reader, explain)
         else:
-            orders = (per_token or explain) and tells_orders(scorer)
-            scored = score_lines(
-                scorer,
-                blocks,
-                special_tokens=special_tokens,
-                orders=orders,
-                paragraphs=difference is not None and difference.paragraphs,
-            )
-            if total:
-                scored = _totalled(console, scorer, scored)
-            if picture:
-                _show(console, scorer, scored, explain)
-            elif per_token:
-                columns = token_columns(orders)
-                _write(console, columns, (token_rows(scorer, s) for s in scored), fmt)
-            else:
-                columns = line_columns(difference)
-                _write(console, columns, (line_rows(s, difference) for s in scored), fmt)
+            scored = held.enter_context(scoring(scorer, _parts(scorer, reader), workers))
+            totals = _write(sink, apart, scorer, scored)
+            totals.say(console, scorer)
     say_replaced(console, reader.replaced)
 
 
-def _refuse(
-    filtering: bool,
-    picture: str | None,
-    per_token: bool,
-    total: bool,
-    rows: bool,
-    against: Path | None,
-    difference_per: str | None,
-    bounds: Mapping[str, float | None],
-) -> None:
+def _job(given: dict[str, Any], model: Path, errors: str, explain: bool, fmt: Format) -> Job:
+    """What ``given``, the options, ask of each block of lines; they are taken out of it.
+
+    Raises `UsageError` for what is nothing without ``--jsonl-field``.
+    """
+    field, prefix, rejected = (given.pop(name) for name in ("jsonl_field", "prefix", "rejected"))
+    documents = None
+    if field is not None:
+        documents = Documents(field, prefix or "", errors == "strict", rejected)
+    elif prefix is not None or rejected is not None:
+        flag = "--rejected" if prefix is None else "--prefix"
+        raise UsageError(f"{flag} is nothing without documents", "--jsonl-field text")
+    return Job(
+        model,
+        bounds={name: given.pop(name) for name in BOUNDS},
+        documents=documents,
+        cc_net=given.pop("normalize") == "cc-net",
+        sentence_marks=not given.pop("no_sentence_marks"),
+        errors=errors,
+        orders=given["per_token"] or explain,
+        fmt=fmt,
+        **{name: given.pop(name) for name in JOB_OPTIONS},
+    )
+
+
+def _refuse(job: Job, picture: str | None, state: str | None, output: str | None) -> None:
     """Raises `UsageError` for options that exclude each other."""
-    if filtering and (per_token or total or rows or picture):
+    rows = job.fmt != "table"
+    if job.bounding and (job.per_token or job.total or rows or picture):
         raise UsageError(
             "--max-perplexity, --min-perplexity, --max-difference and --min-difference write"
             " lines of text, not rows",
             "leaving out --per-token, --heat, --explain, --total and the output format",
         )
-    if picture and (per_token or rows):
+    if job.documents is not None and (job.per_token or job.total or rows or picture):
+        raise UsageError(
+            "--jsonl-field writes objects of JSON, one a document",
+            "leaving out --per-token, --heat, --explain, --total and the output format",
+        )
+    if job.documents is not None and state == "carry":
+        raise UsageError("a document has nothing before it", "leaving out --state carry")
+    rejected = None if job.documents is None else job.documents.rejected
+    if output is not None and rejected is not None and Path(output) == Path(rejected):
+        raise UsageError(f"--output and --rejected are both {output}", "two files")
+    if picture and (job.per_token or rows or output is not None):
         raise UsageError(
             f"{picture} is a picture for a person, not rows",
             "--per-token alone, which has the same figures in every output format",
         )
-    if against is not None and (per_token or picture):
+    if job.against is not None and (job.per_token or picture):
         raise UsageError(
             f"--against compares lines, not tokens, so {picture or '--per-token'} cannot show it",
             "leaving one of the two out",
         )
-    if against is None:
+    if job.against is not None and not job.sentence_marks:
+        raise UsageError(
+            "--against compares whole sentences, and --no-sentence-marks scores phrases",
+            "leaving one of the two out",
+        )
+    if job.against is None:
         for name in ("max_difference", "min_difference"):
-            if bounds[name] is not None:
+            if job.bounds[name] is not None:
                 raise UsageError(
                     f"--{name.replace('_', '-')} needs a model to differ from", "--against OTHER.lm"
                 )
-        if difference_per is not None:
+        if job.difference_per is not None:
             raise UsageError("--difference-per needs a model to differ from", "--against OTHER.lm")
 
 
-def _difference(
-    console: Console,
-    scorer: LanguageModel,
-    against: Path | None,
-    per: str | None,
-    special_tokens: str | None,
-    errors: str,
-) -> CrossEntropyDifference | None:
-    """The difference from the model in ``against``; its unit is said where it was not chosen."""
-    if against is None:
+def _difference(console: Console, job: Job, scorer: LanguageModel) -> CrossEntropyDifference | None:
+    """The difference that ``job`` asks for; its unit is said if it was not chosen."""
+    if job.against is None:
         return None
-    from lmkit.api import load
-    from lmkit.evaluate.difference import CrossEntropyDifference
-
-    found = CrossEntropyDifference(
-        scorer, load(against), per=per, special_tokens=special_tokens, errors=errors
-    )
-    if per is None:
+    found = difference_of(job, scorer)
+    if job.difference_per is None:
         have = "the same tokens" if found.per == "token" else "different tokens"
         console.remark(f"difference in bits per {found.per}: the models have {have}")
     return found
 
 
-def _totalled(
-    console: Console, scorer: LanguageModel, scored: Iterable[LineScores]
-) -> Iterator[LineScores]:
-    """``scored``, and the figures of all of it on standard error in the end."""
-    from lmkit.measures import NO_TEXT
+def _parts(scorer: BlockScorer, reader: TextReader) -> Iterable[Any]:
+    """The text in parts that can be scored on their own: chunks as they are read, or blocks of
+    whole paragraphs."""
+    from lmkit.text.by_line import whole_paragraphs
+    from lmkit.text.reading import iter_line_blocks
 
-    figures = NO_TEXT
-    lines = 0
-    for scores in scored:
-        yield scores
-        lines += len(scores.lines)
-        figures = figures + scorer.measure(scores.batch, scores.log_probs)
-    perplexity = f", perplexity {figures.perplexity:.4f}" if scorer.normalised else ""
-    sentences = f", {figures.sentences} sentences" if figures.sentences != lines else ""
-    console.remark(
-        f"{lines} lines{sentences}, {figures.tokens} tokens, {figures.oovs} oovs,"
-        f" log10 probability {figures.log10_probability:.4f}{perplexity}"
-    )
+    if not scorer.paragraphs:
+        return reader
+    return whole_paragraphs(iter_line_blocks(reader, originals=scorer.originals))
 
 
-def _show(
-    console: Console, scorer: LanguageModel, scored: Iterable[LineScores], explain: bool
-) -> None:
+def _show(console: Console, scorer: BlockScorer, reader: TextReader, explain: bool) -> None:
     from lmkit.cli.heat import HeatMap
+    from lmkit.text.by_line import whole_paragraphs
+    from lmkit.text.reading import iter_line_blocks
 
-    picture = HeatMap(console, scorer, explain)
-    for scores in scored:
+    blocks: Iterable[Any] = iter_line_blocks(reader)
+    if scorer.paragraphs:
+        blocks = whole_paragraphs(blocks)
+    picture = HeatMap(console, scorer.model, explain)
+    totals = Totals()
+    for block in blocks:
+        scores = scorer.scores(block)
         picture.write(scores)
         console.flush()
+        if scorer.job.total:
+            figures = scorer.model.measure(scores.batch, scores.log_probs)
+            totals.add(Scored(lines=len(block), figures=figures))
+    totals.say(console, scorer)
 
 
 def _write(
-    console: Console, columns: Sequence[str], blocks: Iterable[Iterable[Row]], fmt: Format
-) -> None:
-    with RowWriter(console, columns, fmt) as writer:
-        for rows in blocks:
-            writer.write(list(rows))
-            console.flush()
-
-
-def line_columns(difference: CrossEntropyDifference | None) -> list[str]:
-    """`LINE_COLUMNS`, with ``difference`` (in bits) before the text where there is one."""
-    return [*LINE_COLUMNS[:-1], *(["difference"] if difference else []), LINE_COLUMNS[-1]]
-
-
-def line_rows(
-    scores: LineScores, difference: CrossEntropyDifference | None = None
-) -> Iterator[Row]:
-    """A row a line: `line_columns`."""
-    from lmkit.measures import LN10
-
-    first = scores.first_line
-    return zip(
-        range(first, first + len(scores.lines)),
-        scores.tokens.tolist(),
-        scores.oovs.tolist(),
-        (scores.log_probability / LN10).tolist(),
-        scores.perplexity.tolist(),
-        *([] if difference is None else [difference.bits(scores).tolist()]),
-        scores.lines,
-        strict=True,
-    )
-
-
-def token_columns(orders: bool) -> list[str]:
-    """The columns of `token_rows`; ``order`` only where the model has one to tell."""
-    return ["line", "token", "id", "log10_probability", *(["order"] if orders else []), "oov"]
-
-
-def token_rows(scorer: LanguageModel, scores: LineScores) -> Iterator[Row]:
-    """A row a token: `token_columns`."""
-    from lmkit.evaluate.scoring import token_texts
-    from lmkit.measures import LN10
-    from lmkit.model import UNK
-
-    batch = scores.batch
-    return zip(
-        scores.token_lines.tolist(),
-        token_texts(scorer, batch),
-        batch.ids.tolist(),
-        (scores.log_probs / LN10).tolist(),
-        *([] if scores.orders is None else [scores.orders.tolist()]),
-        (batch.ids == UNK).tolist(),
-        strict=True,
-    )
+    sink: Console, apart: Console | None, scorer: BlockScorer, results: Iterable[Scored]
+) -> Totals:
+    """Write the ``results`` in their order, the lines that are rejected ``apart``; returns their
+    sums."""
+    totals = Totals()
+    with ExitStack() as held:
+        rows = None
+        if not scorer.job.bounding and scorer.job.documents is None:
+            rows = held.enter_context(RowWriter(sink, scorer.columns, scorer.job.fmt))
+        for scored in results:
+            if scored.data:
+                sink.write_bytes(scored.data)
+            if rows is not None and scored.rows:
+                rows.write(scored.rows)
+            sink.flush()
+            if apart is not None and scored.rejected:
+                apart.write_bytes(scored.rejected)
+            totals.add(scored)
+    return totals

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.errors import UnsupportedError, UsageError
-from lmkit.evaluate.scoring import LineScores, encoded_lines
+from lmkit.evaluate.scoring import LineScores, encoded_lines, spelling_sums
 from lmkit.measures import LN2
-from lmkit.model import Batch, LanguageModel, sums_of_parts
+from lmkit.model import LanguageModel, sums_of_parts
 from lmkit.text.by_line import needs_paragraphs
 
 UNITS = ("token", "character")
@@ -60,7 +60,7 @@ class CrossEntropyDifference:
             )
         self.per = per or ("token" if shared else "character")
         if self.per == "character":
-            _require_comparable(model, other)
+            require_comparable(model, other)
         self._model, self._other = model, other
         encoder: Any = other.encoder
         self._skip_empty = encoder.settings.skip_empty_lines
@@ -85,6 +85,10 @@ class CrossEntropyDifference:
     def bits(self, scores: LineScores) -> NDArray[np.float64]:
         """The difference of each line [S] that the model has scored; nan where neither model
         thinks the line possible, or per token where the model has none in it."""
+        return per_unit(*self.costs(scores))
+
+    def costs(self, scores: LineScores) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Bits that each line [S] costs more under the model, and the units [S] it is long."""
         batch, tokens = scores.batch, scores.tokens
         if not self._same_ids:
             batch, tokens = encoded_lines(
@@ -94,12 +98,17 @@ class CrossEntropyDifference:
         theirs = sums_of_parts(self._other.score(batch)[0], tokens)
         units = scores.tokens
         if self.per == "character":
-            ours = ours + _spelling(self._model, scores.batch, scores.tokens)
-            theirs = theirs + _spelling(self._other, batch, tokens)
+            ours = ours + spelling_sums(self._model, scores.batch, scores.tokens)
+            theirs = theirs + spelling_sums(self._other, batch, tokens)
             units = _code_points(scores.lines)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            bits: NDArray[np.float64] = (theirs - ours) / LN2 / units
-        return np.where(units > 0, bits, np.nan)
+        with np.errstate(invalid="ignore"):
+            return (theirs - ours) / LN2, units
+
+
+def per_unit(bits: NDArray[np.float64], units: NDArray[np.int64]) -> NDArray[np.float64]:
+    """``bits`` over ``units``; nan where there are none."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(units > 0, bits / units, np.nan)
 
 
 def same_tokens(model: LanguageModel, other: LanguageModel) -> bool:
@@ -119,7 +128,27 @@ def _tokens(model: LanguageModel) -> list[str]:
     return tokens
 
 
-def _require_comparable(model: LanguageModel, other: LanguageModel) -> None:
+def require_comparable(model: LanguageModel, other: LanguageModel) -> None:
+    """Raises `UnsupportedError` where the models do not give probabilities of the same text: where
+    only one changes letters that the other tells apart, or one cannot spell unknown words."""
+    require_same_letters(model, other)
+    for which in (model, other):
+        if not spells(which):
+            raise UnsupportedError(
+                f"a model of the backend {which.backend!r} without a model of how words are"
+                " spelt cannot pay for its unknown words",
+                "models trained by lmkit, or two models with the same vocabulary",
+            )
+
+
+def spells(model: LanguageModel) -> bool:
+    """Whether ``model`` knows how its unknown words are spelt."""
+    return model.encoder.spelling_log_probs(["a"]) is not None
+
+
+def require_same_letters(model: LanguageModel, other: LanguageModel) -> None:
+    """Raises `UnsupportedError` where only one of two models changes letters that the other tells
+    apart."""
     one, two = model.encoder.settings, other.encoder.settings
     # NFC changes how a character is written; NFKC and lower case change which one it is.
     for name, differ in (
@@ -133,24 +162,6 @@ def _require_comparable(model: LanguageModel, other: LanguageModel) -> None:
                 f" --{name}{' nfkc' if name == 'normalize' else ''}",
                 "two models that read text alike",
             )
-    for which in (model, other):
-        if which.encoder.spelling_log_probs(["a"]) is None:
-            raise UnsupportedError(
-                f"a model of the backend {which.backend!r} without a model of how words are"
-                " spelt cannot pay for its unknown words",
-                "models trained by lmkit, or two models with the same vocabulary",
-            )
-
-
-def _spelling(model: LanguageModel, batch: Batch, tokens: NDArray[np.int64]) -> NDArray[np.float64]:
-    """log p of the spellings of the unknown words of each line [S], which have ``tokens`` [S]."""
-    costs = model.spelling_costs(batch)
-    if batch.unknown is None or costs is None:
-        return np.zeros(len(tokens))
-    lines = np.searchsorted(np.cumsum(tokens), batch.unknown.positions, side="right")
-    sums: NDArray[np.float64] = np.zeros(len(tokens))
-    np.add.at(sums, lines, costs)
-    return sums
 
 
 def _code_points(lines: Sequence[str]) -> NDArray[np.int64]:

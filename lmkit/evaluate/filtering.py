@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,16 @@ from lmkit.errors import UsageError
 from lmkit.evaluate.difference import CrossEntropyDifference
 from lmkit.evaluate.scoring import LineScores, score_lines
 from lmkit.model import LanguageModel
-from lmkit.text.reading import LineBlock
+
+
+class Scores(Protocol):
+    """Of lines or of whole texts: their summed log-probability [S] and number of tokens [S]."""
+
+    @property
+    def log_probability(self) -> NDArray[np.float64]: ...
+
+    @property
+    def tokens(self) -> NDArray[np.int64]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +59,23 @@ class Bounds:
         if self.against is None and any(bound is not None for _, bound in differences):
             raise UsageError("a difference needs a model to differ from", "--against OTHER.lm")
 
-    def keep(self, scores: LineScores) -> NDArray[np.bool_]:
-        """Which lines [S] keep to all bounds. A line whose difference is undefined does not."""
+    def keep(self, scores: Scores, difference: NDArray[np.float64] | None) -> NDArray[np.bool_]:
+        """Which lines or texts [S] keep to all bounds; ``difference`` [S] is theirs, where there is
+        a model to differ from. One whose difference is undefined does not."""
         keep = keep_mask(
             scores.log_probability, scores.tokens, self.max_perplexity, self.min_perplexity
         )
-        if self.against is not None and (
+        if difference is not None and (
             self.max_difference is not None or self.min_difference is not None
         ):
-            difference = self.against.bits(scores)
             low = -math.inf if self.min_difference is None else self.min_difference
             high = math.inf if self.max_difference is None else self.max_difference
             keep &= (difference >= low) & (difference <= high)
         return keep
+
+    def keep_lines(self, scores: LineScores) -> NDArray[np.bool_]:
+        """`keep` for scored lines."""
+        return self.keep(scores, None if self.against is None else self.against.bits(scores))
 
 
 def filter_lines(
@@ -82,33 +96,10 @@ def filter_lines(
     are no probabilities.
     """
     bounds = Bounds(max_perplexity, min_perplexity, max_difference, min_difference, against)
-    scored = _scored(model, blocks, bounds, special_tokens)
-    return (list(compress(block.lines, bounds.keep(block).tolist())) for block in scored)
-
-
-def filter_originals(
-    model: LanguageModel,
-    blocks: Iterable[LineBlock],
-    bounds: Bounds,
-    *,
-    special_tokens: str | None = None,
-) -> Iterator[bytes]:
-    """`filter_lines` for blocks that were read with their ``originals``: the lines that are
-    kept of each block, byte for byte as they stand in the source."""
-    for block in _scored(model, blocks, bounds, special_tokens):
-        assert isinstance(block.lines, LineBlock) and block.lines.originals is not None
-        yield b"".join(compress(block.lines.originals, bounds.keep(block).tolist()))
-
-
-def _scored(
-    model: LanguageModel,
-    blocks: Iterable[Sequence[str]],
-    bounds: Bounds,
-    special_tokens: str | None,
-) -> Iterator[LineScores]:
     model.require_probabilities()
-    paragraphs = bounds.against is not None and bounds.against.paragraphs
-    return score_lines(model, blocks, special_tokens=special_tokens, paragraphs=paragraphs)
+    paragraphs = against is not None and against.paragraphs
+    scored = score_lines(model, blocks, special_tokens=special_tokens, paragraphs=paragraphs)
+    return (list(compress(block.lines, bounds.keep_lines(block).tolist())) for block in scored)
 
 
 def keep_mask(

@@ -119,17 +119,24 @@ class NgramModel(LanguageModel):
         log_probs, matched, _ = self._walk(batch, None)
         return log_probs, matched
 
+    def score_phrases(self, batch: Batch) -> tuple[NDArray[np.float64], NDArray[np.int16]]:
+        """As `score_with_orders`, but nothing is known of what stands before a sentence: its first
+        token has no history, not even ``<s>``. ``</s>`` has a score too."""
+        log_probs, matched, _ = self._walk(batch, None, marks=False)
+        return log_probs, matched
+
     def matched_orders(self, batch: Batch) -> NDArray[np.int16]:
         """Order of the longest n-gram behind the probability of each token: [T]."""
         return self.score_with_orders(batch)[1]
 
     def _walk(
-        self, batch: Batch, state: NgramState | None
+        self, batch: Batch, state: NgramState | None, marks: bool = True
     ) -> tuple[NDArray[np.float64], NDArray[np.int16], NgramState]:
         """Log-probability and matched order of each token [T], and the final state.
 
         Goes order by order over all positions at once: an n-gram that ends at a position
-        continues the one, an order below, that ends at the position before.
+        continues the one, an order below, that ends at the position before. Without ``marks``
+        nothing continues ``<s>``, which then only parts sentences.
         """
         starts = np.asarray(batch.offsets[:-1])
         tokens = np.insert(batch.ids, starts, BOS)
@@ -138,8 +145,10 @@ class NgramModel(LanguageModel):
         log_probs = self._log_probs(1, tokens)
         matched = np.ones(len(tokens), np.int16)
         places, rows = np.arange(len(tokens)), tokens.astype(np.int64)
-        if not self._marks:
+        if not (marks and self._marks):
             rows[begins] = -1
+        if self._marks and not marks:
+            depth -= 1
         if state is not None and len(begins):
             rows[0] = state.rows[0, 0] if self.order > 1 else rows[0]
         history = [rows[-1] if len(rows) else BOS]

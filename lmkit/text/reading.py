@@ -273,21 +273,30 @@ def iter_line_blocks(
     if not isinstance(source, TextReader):
         source = TextReader(source, errors, chunk_bytes=max_bytes, eager=True)
     for chunk in source:
-        lines = chunk.data.decode(errors="surrogateescape").split("\n")
-        lines.pop()
-        raw = None
-        if originals:
-            # Of bytes, splitlines splits at LF, CRLF and CR only.
-            original = chunk.original
-            raw = _LF_LINES.findall(original) if source.only_lf else original.splitlines(True)
-        for start in range(0, len(lines), max_lines):
-            stop = start + max_lines
-            yield LineBlock(
-                lines[start:stop],
-                chunk.source,
-                chunk.first_line + start,
-                None if raw is None else raw[start:stop],
-            )
+        yield from line_blocks_of(
+            chunk, max_lines=max_lines, originals=originals, only_lf=source.only_lf
+        )
+
+
+def line_blocks_of(
+    chunk: TextChunk, *, max_lines: int = 10_000, originals: bool = False, only_lf: bool = False
+) -> Iterator[LineBlock]:
+    """The lines of ``chunk`` as `iter_line_blocks` has them; ``only_lf`` as its reader."""
+    lines = chunk.data.decode(errors="surrogateescape").split("\n")
+    lines.pop()
+    raw = None
+    if originals:
+        # Of bytes, splitlines splits at LF, CRLF and CR only.
+        original = chunk.original
+        raw = _LF_LINES.findall(original) if only_lf else original.splitlines(True)
+    for start in range(0, len(lines), max_lines):
+        stop = start + max_lines
+        yield LineBlock(
+            lines[start:stop],
+            chunk.source,
+            chunk.first_line + start,
+            None if raw is None else raw[start:stop],
+        )
 
 
 def beginning_of(path: str | Path, size: int = 1 << 16) -> bytes:

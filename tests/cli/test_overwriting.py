@@ -174,7 +174,7 @@ def test_every_parameter_that_names_a_file_says_whether_it_is_written(named_comm
             if isinstance(parameter.type, click.Path | click.File):
                 kinds = InputPath | OutputPath | OutputFolder
                 assert isinstance(parameter.type, kinds), f"{name} {parameter.opts[0]}"
-                written = "output" in parameter.opts[0] or "report" in parameter.opts[0]
+                written = any(word in parameter.opts[0] for word in ("output", "report", "reject"))
                 assert isinstance(parameter.type, InputPath) != written, f"{name} {parameter.opts}"
 
 
