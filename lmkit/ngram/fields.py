@@ -29,6 +29,7 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 _LONG = 64
 """Longer words are hashed one by one."""
 
+_BYTE, _SECOND_BYTE = np.uint64(0xFF), np.uint64(0xFF00)
 _ZEROS = np.uint64(0x3030303030303030)
 _NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|-inf(inity)?", re.IGNORECASE)
 _MOST_DECIMALS = 16
@@ -79,8 +80,18 @@ class Fields:
         bytes have different hashes; longer ones have with a probability of 1 - 2^-64."""
         begins = self.begins[:, columns].ravel()
         lengths = self.lengths[:, columns].ravel()
+        heads = _heads(_eights(self.text), begins, lengths)
+        return self._hashes(heads, begins, lengths).reshape(len(self.lines), -1)
+
+    def _hashes(
+        self,
+        heads: NDArray[np.uint64],
+        begins: NDArray[np.int64],
+        lengths: NDArray[np.int64],
+    ) -> NDArray[np.uint64]:
+        """Hashes of fields that begin with ``heads``."""
         eights = _eights(self.text)
-        hashes = _mixed(eights[begins] & _KEEP_LOW[np.minimum(lengths, 8)])
+        hashes = _mixed(heads)
         longer = np.flatnonzero(lengths > 8)
         longest = int(lengths.max(initial=0))
         for done in range(8, min(longest, _LONG), 8):
@@ -89,18 +100,61 @@ class Fields:
             hashes[longer] = _mixed(_mixed(more) + hashes[longer])
             longer = longer[lengths[longer] > done + 8]
         if longest > _LONG:
-            for place in longer.tolist():
+            for place in np.flatnonzero(lengths > _LONG).tolist():
                 begin = int(begins[place])
                 word = self.text[begin : begin + int(lengths[place])]
                 hashes[place] = int.from_bytes(blake2b(word, digest_size=8).digest(), "little")
-        return hashes.reshape(len(self.lines), -1)
+        return hashes
+
+    def ids(self, table: WordTable, columns: range) -> NDArray[np.int32]:
+        """The ids that ``table`` has for the words in ``columns``: [L, columns], -1 where none.
+
+        Files repeat a word in many lines one after the other, as they are sorted by context or
+        by the last word: only where a column changes is the word looked for.
+        """
+        eights = _eights(self.text)
+        ids = np.empty((len(columns), len(self.lines)), np.int32)
+        changed = np.ones(len(self.lines), bool)
+        for column, row in zip(columns, ids, strict=True):
+            begins, lengths = self.begins[:, column], self.lengths[:, column]
+            heads = _heads(eights, begins, lengths)
+            np.not_equal(heads[1:], heads[:-1], out=changed[1:])
+            changed[1:] |= np.maximum(lengths[1:], lengths[:-1]) > 8
+            at = np.flatnonzero(changed)
+            if len(at) * 4 > len(changed) * 3:
+                row[:] = table.ids_of(self._hashes(heads, begins, lengths))
+            else:
+                few = table.ids_of(self._hashes(heads[at], begins[at], lengths[at]))
+                row[:] = np.repeat(few, np.diff(at, append=len(changed)))
+        return ids.T
 
     def numbers(self, column: int) -> NDArray[np.float64]:
         """The decimal numbers (and ``-inf``) that the fields of ``column`` are: [L].
 
         Raises `BadFieldError` for the first that is none.
         """
-        begins, ends = self.begins[:, column], self.begins[:, column] + self.lengths[:, column]
+        begins, lengths = self.begins[:, column], self.lengths[:, column]
+        eights = _eights(self.text)
+        heads = eights[begins]
+        negative = (heads & _BYTE) == ord("-")
+        heads >>= negative * np.uint64(8)
+        decimals = lengths - negative - 2
+        # Nearly all are one digit, a point and at most eight digits behind it.
+        whole = (heads & _BYTE) ^ np.uint64(ord("0"))
+        fraction, usual = _digits(eights, begins + lengths, decimals)
+        usual &= (heads & _SECOND_BYTE) == ord(".") << 8
+        usual &= (whole <= 9) & (decimals > 0)
+        values = whole + fraction / _POWERS[np.clip(decimals, 0, 8)]
+        np.negative(values, where=negative, out=values)
+        odd = np.flatnonzero(~usual)
+        if len(odd):
+            values[odd] = self._other_numbers(column, odd)
+        return values
+
+    def _other_numbers(self, column: int, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """`numbers` of the lines ``rows``, whatever their form is."""
+        begins, lengths = self.begins[rows, column], self.lengths[rows, column]
+        ends = begins + lengths
         codes, eights = np.frombuffer(self.text, np.uint8), _eights(self.text)
         negative = codes[begins] == ord("-")
         begins = begins + negative
@@ -116,11 +170,12 @@ class Fields:
         fraction = high.astype(np.float64) * 1e8 + low
         values = whole + fraction / _POWERS[np.minimum(decimals, _MOST_DECIMALS)]
         np.negative(values, where=negative, out=values)
-        for row in np.flatnonzero(~good).tolist():
+        for place in np.flatnonzero(~good).tolist():
+            row = int(rows[place])
             field = self.field(row, column)
             if not _NUMBER.fullmatch(field):
                 raise BadFieldError(row)
-            values[row] = float(field)
+            values[place] = float(field)
         return values
 
     def counts(self, column: int) -> NDArray[np.int64]:
@@ -147,6 +202,9 @@ def fields_by_size(text: bytes, first_line: int) -> Iterator[tuple[int, Fields]]
     """The fields of ``text``, whole lines each ended by LF, the first of which has the number
     ``first_line``: the lines with equally many fields together, the shortest first."""
     text = padded(text)
+    if regular := _regular_fields(text, first_line):
+        yield regular.begins.shape[1], regular
+        return
     codes = np.frombuffer(text, np.uint8)
     ends = codes == ord("\n")
     white = (codes == ord(" ")) | (codes == ord("\t")) | (codes == 0) | ends
@@ -166,6 +224,38 @@ def fields_by_size(text: bytes, first_line: int) -> Iterator[tuple[int, Fields]]
             chosen = np.flatnonzero(sizes == size)
             places = firsts[chosen, None] + np.arange(size)
             yield size, Fields(text, begins[places], lengths[places], lines[chosen])
+
+
+def _regular_fields(text: bytes, first_line: int) -> Fields | None:
+    """The fields of the padded ``text`` where each line has as many as the others, and one tab
+    or space between two: what toolkits write, found with half of the work."""
+    codes = np.frombuffer(text, np.uint8)
+    places = np.flatnonzero(codes[PADDING:-PADDING] <= ord(" "))
+    places += PADDING
+    marks = codes[places]
+    ends = marks == ord("\n")
+    count = int(np.count_nonzero(ends))
+    if not count or len(places) % count:
+        return None
+    shape = count, len(places) // count
+    begins = np.empty_like(places)
+    begins[0] = PADDING
+    np.add(places[:-1], 1, out=begins[1:])
+    lengths = places - begins
+    known = ends | (marks == ord(" ")) | (marks == ord("\t"))
+    if not ends.reshape(shape)[:, -1].all() or not known.all() or not lengths.all():
+        return None
+    lines = np.arange(first_line, first_line + count)
+    return Fields(text, begins.reshape(shape), lengths.reshape(shape), lines)
+
+
+def _heads(
+    eights: NDArray[np.uint64], begins: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> NDArray[np.uint64]:
+    """The first eight bytes of fields, or what they have of them, as integers."""
+    heads = eights[begins]
+    heads &= _KEEP_LOW[np.minimum(lengths, 8)]
+    return heads
 
 
 def _eights(text: bytes) -> NDArray[np.uint64]:

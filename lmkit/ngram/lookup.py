@@ -83,13 +83,33 @@ def _search_keys(
     asked = np.asarray(contexts).astype(np.uint64)
     asked <<= np.uint64(bits)
     asked |= np.asarray(tokens).astype(np.uint64)
-    asked, place = sort_keys(asked, bits + max(trie[order - 1].size - 1, 1).bit_length())
-    rows = np.searchsorted(keys, asked)
-    rows[rows == len(keys)] = 0
-    rows[keys[rows] != asked] = -1
-    found = np.empty(len(rows), np.int64)
-    found[place] = rows
-    return found
+    key_bits = bits + max(trie[order - 1].size - 1, 1).bit_length()
+    return find_keys(keys, asked, key_bits)
+
+
+def find_keys(
+    keys: NDArray[np.uint64], asked: NDArray[np.uint64], key_bits: int
+) -> NDArray[np.int64]:
+    """Where each of ``asked`` [Q], of at most ``key_bits`` bits, stands among the ascending
+    ``keys``, of equal ones the first; -1: nowhere. May overwrite ``asked``.
+    """
+    if not len(keys) or not len(asked):
+        return np.full(len(asked), -1, np.int64)
+    if not (asked[1:] >= asked[:-1]).all():
+        asked, place = sort_keys(asked, key_bits)
+        found = np.empty(len(asked), np.int64)
+        found[place] = find_keys(keys, asked, key_bits)
+        return found
+    low, high = np.searchsorted(keys, asked[[0, -1]]).tolist()
+    near = keys[low : high + 1]
+    if not len(near):
+        return np.full(len(asked), -1, np.int64)
+    rows = np.searchsorted(near, asked)
+    rows[rows == len(near)] = 0
+    wrong = near[rows] != asked
+    rows += low
+    rows[wrong] = -1
+    return rows
 
 
 def sort_keys(
