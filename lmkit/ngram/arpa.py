@@ -86,7 +86,9 @@ def read_arpa(
         if progress is not None:
             progress("reading", done, total or 0)
 
-    reader = TextReader(path, errors, chunk_bytes=CHUNK_BYTES, progress=report, arpa=True)
+    reader = TextReader(
+        path, errors, chunk_bytes=CHUNK_BYTES, progress=report, arpa=True, hashed=False
+    )
     with Pipeline(available_cores()) as pipeline:
         parser = _Parser(name, settings, pipeline, memory)
         try:

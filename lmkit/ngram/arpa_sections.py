@@ -224,7 +224,7 @@ class NgramSection(_Section):
                 above += parsed.above
             start = stop
             if start < len(text):
-                line += part.count(b"\n")
+                line += int(np.count_nonzero(np.frombuffer(part, np.uint8) == ord("\n")))
         ids, *values = map(np.concatenate, zip(*parts, strict=True))
         lines = values[LINES]
         if (lines[1:] < lines[:-1]).any():

@@ -139,11 +139,11 @@ class Fields:
         negative = (heads & _BYTE) == ord("-")
         heads >>= negative * np.uint64(8)
         decimals = lengths - negative - 2
-        # Nearly all are one digit, a point and at most eight digits behind it.
+        # Nearly all are one digit, a point and at most eight digits behind it, or one digit.
         whole = (heads & _BYTE) ^ np.uint64(ord("0"))
         fraction, usual = _digits(eights, begins + lengths, decimals)
-        usual &= (heads & _SECOND_BYTE) == ord(".") << 8
-        usual &= (whole <= 9) & (decimals > 0)
+        usual &= ((heads & _SECOND_BYTE) == ord(".") << 8) & (decimals > 0) | (decimals == -1)
+        usual &= whole <= 9
         values = whole + fraction / _POWERS[np.clip(decimals, 0, 8)]
         np.negative(values, where=negative, out=values)
         odd = np.flatnonzero(~usual)
@@ -295,42 +295,43 @@ def _digits(
 
 
 class WordTable:
-    """Ids of words by their hashes; it may grow."""
+    """Ids of words by their hashes; it may grow.
+
+    The highest bits of a hash say where to look. Nearly every word has a slot of its own there;
+    those whose slot another has are searched for among all the hashes, which are sorted.
+    """
 
     def __init__(self) -> None:
-        self._hashes = np.zeros(0, np.uint64)
-        self._ids = np.zeros(0, np.int32)
-        self._starts = np.zeros(2, np.int32)
-        self._shift = np.uint64(63)
+        self._given = np.zeros(0, np.uint64), np.zeros(0, np.int32)
+        self.add(*self._given)
 
     def add(self, hashes: NDArray[np.uint64], ids: NDArray[Any]) -> None:
-        """Add words [n] that are not in the table, no two alike."""
-        together = np.concatenate((self._hashes, hashes))
-        order = np.argsort(together, kind="stable")
-        self._hashes = together[order]
-        self._ids = np.concatenate((self._ids, ids.astype(np.int32)))[order]
-        # The highest bits of a hash say where to look: two buckets a word.
-        bits = max(2 * len(order), 2).bit_length()
+        """Add words [n] that are not in the table, no two alike: the frequent ones first, best."""
+        hashes = np.concatenate((self._given[0], hashes))
+        ids = np.concatenate((self._given[1], ids.astype(np.int32)))
+        self._given = hashes, ids
+        bits = max(4 * len(ids), 2).bit_length()
         self._shift = np.uint64(64 - bits)
-        sizes = np.bincount((self._hashes >> self._shift).view(np.int64), minlength=1 << bits)
-        self._starts = (np.cumsum(sizes) - sizes).astype(np.int32)
+        self._slots = np.zeros(1 << bits, np.uint64)
+        self._slot_ids = np.full(1 << bits, -1, np.int32)
+        # Of several words the first has the slot: it is written last.
+        slots = (hashes[::-1] >> self._shift).view(np.int64)
+        self._slots[slots] = hashes[::-1]
+        self._slot_ids[slots] = ids[::-1]
+        order = np.argsort(hashes, kind="stable")
+        self._hashes, self._ids = hashes[order], ids[order]
 
     def ids_of(self, hashes: NDArray[np.uint64]) -> NDArray[np.int32]:
         """The id of each word: same shape; -1 where it is not in the table."""
         flat = hashes.ravel()
-        if not len(self._hashes):
-            return np.full(hashes.shape, -1, np.int32)
-        last = len(self._hashes) - 1
-        places = np.minimum(self._starts[(flat >> self._shift).view(np.int64)], last)
-        wrong = np.flatnonzero(self._hashes[places] != flat)
-        missing = np.zeros(len(flat), bool)
-        while len(wrong):
-            # Past a greater hash there is nothing to find.
-            at_end = (self._hashes[places[wrong]] > flat[wrong]) | (places[wrong] == last)
-            missing[wrong[at_end]] = True
-            wrong = wrong[~at_end]
-            places[wrong] += 1
-            wrong = wrong[self._hashes[places[wrong]] != flat[wrong]]
-        ids = self._ids[places]
-        ids[missing] = -1
+        slots = (flat >> self._shift).view(np.int64)
+        ids = self._slot_ids[slots]
+        wrong = np.flatnonzero(self._slots[slots] != flat)
+        if len(wrong):
+            asked = flat[wrong]
+            ids[wrong] = -1
+            places = np.searchsorted(self._hashes, asked)
+            inside = np.flatnonzero(places < len(self._hashes))
+            inside = inside[self._hashes[places[inside]] == asked[inside]]
+            ids[wrong[inside]] = self._ids[places[inside]]
         return ids.reshape(hashes.shape)
