@@ -139,12 +139,17 @@ class Fields:
         negative = (heads & _BYTE) == ord("-")
         heads >>= negative * np.uint64(8)
         decimals = lengths - negative - 2
-        # Nearly all are one digit, a point and at most eight digits behind it, or one digit.
+        # Nearly all are one digit, a point and digits behind it, or one digit.
         whole = (heads & _BYTE) ^ np.uint64(ord("0"))
-        fraction, usual = _digits(eights, begins + lengths, decimals)
+        ends = begins + lengths
+        fraction, usual = _digits(eights, ends, np.minimum(decimals, 8))
+        if len(decimals) and decimals.max() > 8:
+            high, good = _digits(eights, ends - 8, decimals - 8)
+            fraction = high.astype(np.float64) * 1e8 + fraction
+            usual &= good
         usual &= ((heads & _SECOND_BYTE) == ord(".") << 8) & (decimals > 0) | (decimals == -1)
         usual &= whole <= 9
-        values = whole + fraction / _POWERS[np.clip(decimals, 0, 8)]
+        values = whole + fraction / _POWERS[np.clip(decimals, 0, _MOST_DECIMALS)]
         np.negative(values, where=negative, out=values)
         odd = np.flatnonzero(~usual)
         if len(odd):

@@ -17,6 +17,9 @@ FEW = 64
 FEWEST, CHILDREN = 16, 4096
 """So few questions are answered one by one, where contexts have no more children than that."""
 
+NEIGHBOURS = 2048
+"""So many questions in ascending order are looked for among the keys near them."""
+
 
 def find_children(
     trie: Trie, order: int, contexts: NDArray[np.integer], tokens: NDArray[np.integer]
@@ -100,15 +103,22 @@ def find_keys(
         found = np.empty(len(asked), np.int64)
         found[place] = find_keys(keys, asked, key_bits)
         return found
-    low, high = np.searchsorted(keys, asked[[0, -1]]).tolist()
-    near = keys[low : high + 1]
-    if not len(near):
-        return np.full(len(asked), -1, np.int64)
-    rows = np.searchsorted(near, asked)
-    rows[rows == len(near)] = 0
-    wrong = near[rows] != asked
-    rows += low
-    rows[wrong] = -1
+    rows = _places_of(keys, asked)
+    rows[rows == len(keys)] = 0
+    rows[keys[rows] != asked] = -1
+    return rows
+
+
+def _places_of(keys: NDArray[np.uint64], asked: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """``np.searchsorted`` for ``asked`` in ascending order, some at a time, each lot among the
+    keys that are near: a binary search through all of them takes twice the steps."""
+    rows = np.empty(len(asked), np.int64)
+    bounds = np.searchsorted(keys, asked[::NEIGHBOURS]).tolist()
+    bounds.append(int(np.searchsorted(keys, asked[-1])))
+    for number, low in enumerate(bounds[:-1]):
+        lot = slice(number * NEIGHBOURS, (number + 1) * NEIGHBOURS)
+        near = keys[low : bounds[number + 1]]
+        np.add(np.searchsorted(near, asked[lot]), low, out=rows[lot])
     return rows
 
 
