@@ -25,11 +25,12 @@ from lmkit.ngram.building import (
     require_full_counts,
     smooth,
 )
+from lmkit.ngram.digits import count_text
 from lmkit.ngram.escapes import unescaped
 from lmkit.ngram.estimation import check_cutoffs
 from lmkit.ngram.fields import BadFieldError, Fields, WordTable, fields_by_size
 from lmkit.ngram.model import NgramModel
-from lmkit.ngram.ngram_lines import NgramLines, formatted
+from lmkit.ngram.ngram_lines import NgramLines
 from lmkit.ngram.trie import MOST_ORDER, Trie, check_order
 from lmkit.store.columns import MemoryColumn, narrow
 from lmkit.text.corpus import spelling_of_rare, valid_corpus
@@ -59,18 +60,17 @@ def write_counts(model: NgramModel, path: Target, progress: Progress | None = No
     total, done = sum(trie.sizes), 0
     with open_target(path) as file:
         lines = NgramLines(trie, model.vocabulary.tokens)
+
+        def told(size: int) -> None:
+            nonlocal done
+            done += size
+            if progress is not None:
+                progress("writing", done, total)
+
         for order in range(1, trie.order + 1):
             column = trie[order].count
             assert column is not None
-
-            def number(rows: slice, column: Any = column) -> NDArray[Any]:
-                return formatted(column.read(rows.start, rows.stop), "\t%d\n")
-
-            for block, size in lines.blocks(order, [], [number]):
-                file.write(block)
-                done += size
-                if progress is not None:
-                    progress("writing", done, total)
+            lines.write(file, order, [], [(column, count_text)], told)
 
 
 def read_counts(
