@@ -18,7 +18,7 @@ from lmkit.cli.model_options import (
     text_settings_options,
     valid_option,
 )
-from lmkit.cli.options import Years, output_option, reading_options
+from lmkit.cli.options import MemorySize, Years, output_option, reading_options
 from lmkit.cli.paths import InputPath
 from lmkit.cli.progress import ProgressBars
 
@@ -37,6 +37,13 @@ from lmkit.cli.progress import ProgressBars
     type=Years(),
     metavar="FROM-TO",
     help="Count only what was printed in these years (google-books): 1950-2000.",
+)
+@click.option(
+    "--memory",
+    type=MemorySize(),
+    metavar="SIZE",
+    help="Bound on the working memory, such as 2G: keeps the rest on disk. Same result.  "
+    "[default: 1G for an ARPA file]",
 )
 @ngram_options("that of the counts")
 @valid_option

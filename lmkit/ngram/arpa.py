@@ -26,6 +26,7 @@ from lmkit.ngram.arpa_sections import (
     LN10,
     LOG_BACKOFF,
     LOG_PROB,
+    PART_BYTES,
     NgramSection,
     UnigramSection,
     malformed,
@@ -73,10 +74,10 @@ def read_arpa(
 
     ``settings`` say how text becomes tokens; without them it is taken to be tokenized already
     (the whitespace tokenizer). ``errors`` is what bytes do that are not of the file's encoding
-    (`TextReader`). ``memory`` bounds the working memory in bytes, but for the vocabulary (None: `MEMORY`): the
-    columns of a file that needs more are kept in scratch files. The model's notes tell what the
-    file lacked. Raises `FormatError` with the line and the reason for a malformed file, `TextError`
-    for one that cannot be read, `UsageError` for too little memory.
+    (`TextReader`). ``memory`` bounds the working memory in bytes, but for the vocabulary (None:
+    `MEMORY`): the columns of a file that needs more are kept in scratch files. The model's notes
+    tell what the file lacked. Raises `FormatError` with the line and the reason for a malformed
+    file, `TextError` for one that cannot be read, `UsageError` for too little memory.
     """
     settings = settings or TextSettings(tokenizer="whitespace")
     name = source_name(path)
@@ -86,8 +87,9 @@ def read_arpa(
         if progress is not None:
             progress("reading", done, total or 0)
 
+    chunk_bytes = min(CHUNK_BYTES, max((memory or MEMORY) >> 7, PART_BYTES))
     reader = TextReader(
-        path, errors, chunk_bytes=CHUNK_BYTES, progress=report, arpa=True, hashed=False
+        path, errors, chunk_bytes=chunk_bytes, progress=report, arpa=True, hashed=False
     )
     with Pipeline(available_cores()) as pipeline:
         parser = _Parser(name, settings, pipeline, memory)

@@ -28,7 +28,7 @@ LN10 = float(np.log(10))
 ROUNDED = 1e-3
 """Up to here a log10 probability above 0 is a rounded 0, which other toolkits write."""
 PART_BYTES = 1 << 20
-"""How much a thread works on at a time: few enough bytes for what comes of them to stay in cache."""
+"""How much a thread works on at a time: what comes of so few bytes stays in cache."""
 KINDS = (np.float32, np.float32, np.int64)
 """Of what an n-gram has in a growing trie: log probability, log backoff, line."""
 FILLS = (np.nan, 0.0, 0)
@@ -172,13 +172,11 @@ class UnigramSection(_Section):
 @dataclass(slots=True)
 class _Piece:
     """What lines become: ``ids`` [M, n] of n-grams that a sentence can hold, the rows of their
-    ``contexts``, natural logarithms, and the ``lines`` they are on; how many were left out."""
+    ``contexts``, and their ``values``, of `KINDS`; how many others were ``dropped``."""
 
     ids: NDArray[np.int32]
     contexts: NDArray[np.int64]
-    log_prob: NDArray[np.float32]
-    log_backoff: NDArray[np.float32]
-    lines: NDArray[np.int64]
+    values: list[NDArray[Any]]
     above: int
     dropped: int
 
@@ -231,7 +229,7 @@ class NgramSection(_Section):
             # Those with and without a backoff came apart: together again, they may be sorted.
             order = np.argsort(lines)
             ids, values = ids[order], [column[order] for column in values]
-        return _Piece(ids, self._growing.contexts(ids), *values, above, dropped)
+        return _Piece(ids, self._growing.contexts(ids), values, above, dropped)
 
     def _columns(self, parsed: Parsed) -> tuple[NDArray[Any], ...]:
         fields = parsed.fields
@@ -250,8 +248,7 @@ class NgramSection(_Section):
         self.size += len(piece.ids) + piece.dropped
         self.above += piece.above
         self.dropped += piece.dropped
-        values = piece.log_prob, piece.log_backoff, piece.lines
-        self._listing.append(piece.ids, piece.contexts, values)
+        self._listing.append(piece.ids, piece.contexts, piece.values)
 
     def seal(self) -> None:
         """Make a level of the growing trie of the section."""

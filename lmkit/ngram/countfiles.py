@@ -214,7 +214,10 @@ class CountReading:
         if len(first) < len(ids) and float(counts.sum(dtype=np.float64)) <= LARGEST:
             ids, counts = ids[first], np.add.reduceat(counts, first)
         if order not in self.tables:
-            self.tables[order] = self._workspace.builder(np.int32), self._workspace.builder(np.int64)
+            self.tables[order] = (
+                self._workspace.builder(np.int32),
+                self._workspace.builder(np.int64),
+            )
         table, numbers = self.tables[order]
         table.append(ids.ravel())
         numbers.append(counts)
@@ -265,15 +268,13 @@ class CountReading:
         _count(trie, growing, unigrams, self._workspace, notes)
         return trie
 
-    def _table_of(
-        self, order: int, notes: list[str]
-    ) -> Iterator[tuple[Table, NDArray[np.int64]]]:
+    def _table_of(self, order: int, notes: list[str]) -> Iterator[tuple[Table, NDArray[np.int64]]]:
         """The n-grams of ``order`` that a sentence can hold, and their counts, some at a time."""
         if order not in self.tables:
             return
         table, numbers = (builder.finish() for builder in self.tables.pop(order))
         dropped, total = 0, 0.0
-        for start, stop in steps(len(numbers)):
+        for start, stop in steps(len(numbers), self._workspace):
             ids = table.read(start * order, stop * order).reshape(-1, order)
             counts = numbers.read(start, stop)
             good = well_formed(ids)

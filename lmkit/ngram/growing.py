@@ -192,11 +192,11 @@ class GrowingTrie:
         """Add the n-grams ``orphans``, after their contexts, to the highest level."""
         level, order = self.levels[-1], self.order
         count = len(orphans) // order
-        for place, stop in steps(count):
+        for place, stop in steps(count, self.workspace):
             ids = orphans.read(place * order, stop * order).reshape(-1, order)
             self.insert(order - 1, ids[:, :-1])
         keys = _copied(level.keys, self.workspace.builder(np.uint64))
-        for place, stop in steps(count):
+        for place, stop in steps(count, self.workspace):
             ids = orphans.read(place * order, stop * order).reshape(-1, order)
             keys.append(self._packed(self.contexts(ids), ids[:, -1]))
         joined = []
@@ -232,7 +232,7 @@ class GrowingTrie:
 
     def _inserted(self, column: Column, places: NDArray[np.int64], new: NDArray[Any]) -> Column:
         builder = self.workspace.builder(column.dtype)
-        for start, stop in steps(len(column)):
+        for start, stop in steps(len(column), self.workspace):
             a, b = np.searchsorted(places, (start, stop)).tolist()
             piece = column.read(start, stop)
             builder.append(np.insert(piece, places[a:b] - start, new[a:b].astype(column.dtype)))
@@ -243,7 +243,7 @@ class GrowingTrie:
     def _moved(self, keys: Column, places: NDArray[np.int64]) -> Column:
         """``keys`` after something was inserted among their contexts at ``places``."""
         builder = self.workspace.builder(np.uint64)
-        for start, stop in steps(len(keys)):
+        for start, stop in steps(len(keys), self.workspace):
             piece = keys.read(start, stop)
             contexts = (piece >> np.uint64(self.bits)).view(np.int64)
             by = np.searchsorted(places, contexts, side="right").astype(np.uint64)
@@ -255,8 +255,9 @@ class GrowingTrie:
         given comes first, unless they are merged."""
         key_bits = self.bits + max(self.size(self.order - 1) - 1, 1).bit_length()
         runs = []
-        for start in range(0, max(len(level.keys), 1), SORTED_AT_ONCE):
-            stop = start + SORTED_AT_ONCE
+        step = _at_once(SORTED_AT_ONCE, self.workspace)
+        for start in range(0, max(len(level.keys), 1), step):
+            stop = start + step
             keys, place = sort_keys(level.keys.read(start, stop).copy(), key_bits)
             columns = [keys, *(column.read(start, stop)[place] for column in level.values)]
             builders = [self.workspace.builder(column.dtype) for column in columns]
@@ -276,7 +277,7 @@ class GrowingTrie:
     def insert_suffixes(self) -> None:
         """See to it that every n-gram without its first token is there, from the top down."""
         for order in range(self.order, 2, -1):
-            for start, stop in steps(self.size(order)):
+            for start, stop in steps(self.size(order), self.workspace):
                 # What is inserted below this order moves nothing in it.
                 suffixes = self.ids(order, np.arange(start, stop))[:, 1:]
                 missing = self.rows(suffixes) < 0
@@ -323,16 +324,24 @@ class GrowingTrie:
             first_child[low + 1 : low + 1 + len(sizes)] += sizes.astype(first_child.dtype)
 
         with Pipeline(available_cores()) as pipeline:
-            for start, stop in steps(size):
+            for start, stop in steps(size, self.workspace):
                 pipeline.put(partial(work, start, stop), take)
         np.cumsum(first_child, out=first_child)
         return token.finish(), suffix.finish(), first_child
 
 
-def steps(size: int) -> Iterator[tuple[int, int]]:
-    """``size`` rows in stretches of at most `STEP`: first, and one behind the last."""
-    for start in range(0, size, STEP):
-        yield start, min(start + STEP, size)
+def steps(size: int, workspace: Workspace | None = None) -> Iterator[tuple[int, int]]:
+    """``size`` rows in stretches of at most `STEP`, or of fewer where a ``workspace`` has no room
+    for so many: first, and one behind the last."""
+    step = _at_once(STEP, workspace)
+    for start in range(0, size, step):
+        yield start, min(start + step, size)
+
+
+def _at_once(most: int, workspace: Workspace | None) -> int:
+    if workspace is None or workspace.positions is None:
+        return most
+    return min(most, workspace.positions)
 
 
 def _copied(column: Column, builder: Builder) -> Builder:

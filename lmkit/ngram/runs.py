@@ -85,7 +85,7 @@ def merge_in_order(
         yield keys, values
         return
     starts = [0] * len(runs)
-    for ends in _cuts([run[0] for run in runs]):
+    for ends in _cuts([run[0] for run in runs], 16):
         spans = list(zip(runs, starts, ends, strict=True))
         keys, *values = (
             np.concatenate([run[number].read(start, stop) for run, start, stop in spans])
@@ -105,9 +105,9 @@ def _gather(runs: list[Run], name: str, starts: list[int], ends: list[int]) -> N
     )
 
 
-def _cuts(keys: Sequence[Column]) -> list[list[int]]:
+def _cuts(keys: Sequence[Column], samples_each: int = 64) -> list[list[int]]:
     """Places to cut each of the ascending ``keys`` at, so that equal ones fall between the same
-    cuts."""
+    cuts, with some ``samples_each`` times STRIDE entries between two."""
     samples = np.sort(
         np.concatenate(
             [
@@ -118,7 +118,7 @@ def _cuts(keys: Sequence[Column]) -> list[list[int]]:
             or [np.empty(0, np.uint64)]
         )
     )
-    splitters = np.unique(samples[64::64])
+    splitters = np.unique(samples[samples_each::samples_each])
     cuts = [[_first_not_below(run, splitter) for run in keys] for splitter in splitters]
     cuts.append([len(run) for run in keys])
     return [

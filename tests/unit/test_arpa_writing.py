@@ -144,6 +144,20 @@ def test_an_imported_model_is_saved_and_opened(tmp_path: Path, zipf_lines: list[
     assert math.isnan(opened.perplexity("w1 unseen").bits_per_character)
 
 
+def test_words_longer_than_their_place(tmp_path: Path) -> None:
+    """Few words are much longer than the others, or hold the byte that stands for those."""
+    words = [*(f"w{number}" for number in range(60)), "long" * 9, "a\x01b", "exactly7", "é" * 40]
+    unigrams = [f"-2\t{word}\t-0.5\n" for word in ("<unk>", *words)]
+    bigrams = [f"-1\t{a} {b}\n" for a, b in zip(words, words[1:], strict=False)]
+    text = (
+        f"\\data\\\nngram 1={len(words) + 3}\nngram 2={len(bigrams)}\n\n\\1-grams:\n{unigrams[0]}"
+        f"-99\t<s>\t0\n-1\t</s>\t0\n{''.join(unigrams[1:])}\n\\2-grams:\n{''.join(bigrams)}\n\\end\\\n"
+    )
+    (tmp_path / "given.arpa").write_text(text, encoding="utf-8")
+    write_arpa(read_arpa(tmp_path / "given.arpa"), tmp_path / "out.arpa")
+    assert (tmp_path / "out.arpa").read_text(encoding="utf-8") == text
+
+
 @pytest.mark.parametrize("rows", [1, 7, 64])
 def test_blocks_of_any_size_give_one_file(
     rows: int, tmp_path: Path, zipf_lines: list[str], monkeypatch: pytest.MonkeyPatch
