@@ -142,10 +142,11 @@ class Fields:
         # Nearly all are one digit, a point and digits behind it, or one digit.
         whole = (heads & _BYTE) ^ np.uint64(ord("0"))
         ends = begins + lengths
-        fraction, usual = _digits(eights, ends, np.minimum(decimals, 8))
-        if len(decimals) and decimals.max() > 8:
+        low, usual = _digits(eights, ends, np.minimum(decimals, 8))
+        fraction = low.astype(np.float64)
+        if decimals.max(initial=0) > 8:
             high, good = _digits(eights, ends - 8, decimals - 8)
-            fraction = high.astype(np.float64) * 1e8 + fraction
+            fraction += high.astype(np.float64) * 1e8
             usual &= good
         usual &= ((heads & _SECOND_BYTE) == ord(".") << 8) & (decimals > 0) | (decimals == -1)
         usual &= whole <= 9

@@ -31,7 +31,12 @@ def test_results_come_in_order(workers: int) -> None:
 @pytest.mark.parametrize("workers", [1, 3])
 def test_the_first_error_is_raised_and_nothing_behind_it_taken(workers: int) -> None:
     taken: list[float] = []
-    with pytest.raises(ZeroDivisionError), Pipeline(workers) as pipeline:
-        for number in (2, 1, 0, 0, 4):
-            pipeline.put(partial(lambda x: 1 / x, number), taken.append)
+
+    def run() -> None:
+        with Pipeline(workers) as pipeline:
+            for number in (2, 1, 0, 0, 4):
+                pipeline.put(partial(lambda x: 1 / x, number), taken.append)
+
+    with pytest.raises(ZeroDivisionError):
+        run()
     assert taken == [0.5, 1.0]
