@@ -74,6 +74,7 @@ def log10_text(stored: NDArray[np.float32]) -> NDArray[np.uint8]:
     scaled = size * _POWERS[decimals - _LOWEST_POWER]
     whole = np.rint(scaled)
     usual &= np.abs(np.abs(scaled - whole) - 0.5) > _NEAR_TIE
+    whole[~usual] = 0
     text = _fixed(whole.astype(np.int64) * _TENS[_DECIMALS - decimals], values < 0)
     for row in np.flatnonzero(~usual).tolist():
         number = short_log10(stored[row : row + 1])[0]
