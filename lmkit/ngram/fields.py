@@ -26,6 +26,8 @@ PADDING = 16
 _KEEP_LOW = np.array([(1 << 8 * size) - 1 for size in range(9)], np.uint64)
 """Masks of the first 0 to 8 of the bytes in an integer."""
 _MIX = np.uint64(0x9E3779B97F4A7C15)
+_SLOT_BITS = 22
+"""So many bits of slots, 48 MB of them, are not too much."""
 _LONG = 64
 """Longer words are hashed one by one."""
 
@@ -316,7 +318,8 @@ class WordTable:
         hashes = np.concatenate((self._given[0], hashes))
         ids = np.concatenate((self._given[1], ids.astype(np.int32)))
         self._given = hashes, ids
-        bits = max(4 * len(ids), 2).bit_length()
+        # Four slots a word, or fewer where these would take too much memory.
+        bits = min(max(4 * len(ids), 2).bit_length(), max(_SLOT_BITS, len(ids).bit_length()))
         self._shift = np.uint64(64 - bits)
         self._slots = np.zeros(1 << bits, np.uint64)
         self._slot_ids = np.full(1 << bits, -1, np.int32)
