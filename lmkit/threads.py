@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -82,3 +83,44 @@ def shared(task: Callable[[Item], Result], items: Sequence[Item], threads: int) 
     ``threads``, the calling one among them."""
     with Team(min(threads, len(items))) as team:
         return team.share([partial(task, item) for item in items])
+
+
+class Pipeline:
+    """Work in threads whose results are taken in the order in which it was given, by the thread
+    that gives it. No more waits at a time than keeps ``workers`` threads busy, which bounds memory.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._pool = ThreadPoolExecutor(workers, "lmkit") if workers > 1 else None
+        self._most = workers + 1
+        self._waiting: deque[tuple[Future[Any], Callable[[Any], None]]] = deque()
+
+    def put(self, task: Callable[[], Result], take: Callable[[Result], None]) -> None:
+        """Have ``task`` done, and ``take`` its result once those before it are taken. What tasks
+        raise, this or a later call raises, in their order."""
+        if self._pool is None:
+            take(task())
+            return
+        self._waiting.append((self._pool.submit(task), take))
+        while len(self._waiting) > self._most:
+            self._next()
+
+    def drain(self) -> None:
+        """Take all results that are still to come."""
+        while self._waiting:
+            self._next()
+
+    def _next(self) -> None:
+        future, take = self._waiting.popleft()
+        take(future.result())
+
+    def __enter__(self) -> Pipeline:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self.drain()
+        finally:
+            if self._pool is not None:
+                self._pool.shutdown(cancel_futures=True)

@@ -18,7 +18,7 @@ from lmkit.cli.model_options import (
     text_settings_options,
     valid_option,
 )
-from lmkit.cli.options import Years, output_option, reading_options
+from lmkit.cli.options import MemorySize, Years, output_option, reading_options
 from lmkit.cli.paths import InputPath
 from lmkit.cli.progress import ProgressBars
 
@@ -43,6 +43,13 @@ from lmkit.cli.progress import ProgressBars
     type=InputPath(),
     metavar="DEFINITIONS",
     help="The words of the classes that FILE has n-grams of: lines CLASS p word, as SRILM's.",
+)
+@click.option(
+    "--memory",
+    type=MemorySize(),
+    metavar="SIZE",
+    help="Bound on the working memory, such as 2G: keeps the rest on disk. Same result.  "
+    "[default: 1G for an ARPA file]",
 )
 @ngram_options("that of the counts")
 @valid_option

@@ -13,28 +13,28 @@ leaves them: their ``suffix`` is -1.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lmkit.errors import FormatError
+from lmkit.cores import available_cores
+from lmkit.errors import FormatError, LmkitError
 from lmkit.model import BOS, UNK
 from lmkit.ngram.arpa_sections import (
+    FILLS,
+    KINDS,
     LN10,
-    Entries,
+    LOG_BACKOFF,
+    LOG_PROB,
+    PART_BYTES,
     NgramSection,
     UnigramSection,
     malformed,
     natural,
 )
-from lmkit.ngram.assembly import (
-    Assembly,
-    assemble,
-    log_probs_of_ngrams,
-    ngram_ids,
-    well_formed,
-)
+from lmkit.ngram.assembly import log_probs_of_ngrams
+from lmkit.ngram.counting import Workspace
+from lmkit.ngram.growing import GrowingTrie, steps
 from lmkit.ngram.model import NgramModel
 from lmkit.ngram.trie import MOST_ORDER, Trie
 from lmkit.store.columns import MemoryColumn
@@ -42,11 +42,17 @@ from lmkit.text.encoder import TextEncoder
 from lmkit.text.reading import Source, TextReader, source_name
 from lmkit.text.settings import TextSettings
 from lmkit.text.vocabulary import Vocabulary
+from lmkit.threads import Pipeline
 
 Progress = Callable[[str, int, int], None]
 
-CHUNK_BYTES = 1 << 20
-"""How much is worked on at a time: few enough bytes for what comes of them to stay in cache."""
+CHUNK_BYTES = 8 << 20
+"""How much is read at a time, and given to a thread: some hundred thousand lines."""
+
+MEMORY = 1 << 30
+"""The working memory, in bytes, that reading keeps to where nothing else is said."""
+BYTES_PER_NGRAM = 64
+"""What an n-gram takes while a file is read, if all is kept in memory."""
 
 MISSING_UNK_LOG10 = -100.0
 """What KenLM gives ``<unk>`` in a file without it."""
@@ -62,40 +68,58 @@ def read_arpa(
     settings: TextSettings | None = None,
     progress: Progress | None = None,
     errors: str = "strict",
+    memory: int | None = None,
 ) -> NgramModel:
     """The model in the ARPA file ``path``, which may be compressed; ``-`` is standard input.
 
     ``settings`` say how text becomes tokens; without them it is taken to be tokenized already
     (the whitespace tokenizer). ``errors`` is what bytes do that are not of the file's encoding
-    (`TextReader`). The model's notes tell what the file lacked. Raises
-    `FormatError` with the line and the reason for a malformed file, `TextError` for one that
-    cannot be read.
+    (`TextReader`). ``memory`` bounds the working memory in bytes, but for the vocabulary (None:
+    `MEMORY`): the columns of a file that needs more are kept in scratch files. The model's notes
+    tell what the file lacked. Raises `FormatError` with the line and the reason for a malformed
+    file, `TextError` for one that cannot be read, `UsageError` for too little memory.
     """
     settings = settings or TextSettings(tokenizer="whitespace")
     name = source_name(path)
-    parser = _Parser(name, settings)
+    Workspace.bounded(memory)
 
     def report(done: int, total: int | None) -> None:
         if progress is not None:
             progress("reading", done, total or 0)
 
-    reader = TextReader(path, errors, chunk_bytes=CHUNK_BYTES, progress=report, arpa=True)
-    for chunk in reader:
-        parser.feed(chunk.data, chunk.first_line)
-    unigrams, sections = parser.finish()
-    return _model(name, unigrams, sections, settings, reader.notes())
+    chunk_bytes = min(CHUNK_BYTES, max((memory or MEMORY) >> 7, PART_BYTES))
+    reader = TextReader(
+        path, errors, chunk_bytes=chunk_bytes, progress=report, arpa=True, hashed=False
+    )
+    with Pipeline(available_cores()) as pipeline:
+        parser = _Parser(name, settings, pipeline, memory)
+        try:
+            for chunk in reader:
+                parser.feed(chunk.data, chunk.first_line)
+        except LmkitError:
+            # What is wrong in a line before comes first.
+            pipeline.drain()
+            raise
+        parser.finish()
+    return _model(parser, settings, reader.notes())
 
 
 class _Parser:
     """Takes a file chunk by chunk and sorts its lines into sections."""
 
-    def __init__(self, name: str, settings: TextSettings) -> None:
+    def __init__(
+        self, name: str, settings: TextSettings, pipeline: Pipeline, memory: int | None
+    ) -> None:
         self.name = name
         self.settings = settings
         self.sizes: list[int] = []
-        self.unigrams: UnigramSection | None = None
+        self._pipeline = pipeline
+        self._memory = memory
+        self.unigrams = UnigramSection(name, settings)
+        self.growing: GrowingTrie | None = None
         self.sections: list[NgramSection] = []
         self._part: Callable[[bytes, int], None] = self._remarks
+        self._begun = 0
         self._line = 1
         self._rest = b""
 
@@ -116,8 +140,9 @@ class _Parser:
             self._marker(text[mark : start - 1].rstrip())
             self._line += 1
 
-    def finish(self) -> tuple[UnigramSection, list[NgramSection]]:
-        """The sections, once the file has ended."""
+    def finish(self) -> None:
+        """See to it that nothing is missing, once the file has ended."""
+        self._pipeline.drain()
         if self._part == self._remarks:
             raise FormatError(
                 f"{self.name} has no line \\data\\: it is not an ARPA file",
@@ -128,11 +153,14 @@ class _Parser:
             raise malformed(
                 self.name, last, "the file ends here, without \\end\\", "the whole file"
             )
-        assert self.unigrams is not None
-        return self.unigrams, self.sections
+        for section in self.sections:
+            if section.repeated is not None:
+                reason = f"this n-gram of order {section.order} stands in the file twice"
+                raise malformed(self.name, section.repeated, reason)
 
     def _marker(self, line: bytes) -> None:
         """A line that begins with a backslash."""
+        self._pipeline.drain()
         if self._part == self._remarks:
             if line == b"\\data\\":
                 self._part = self._header
@@ -151,37 +179,53 @@ class _Parser:
         """Check that the section of order ``following`` (None: the end) may come now."""
         if not self.sizes:
             raise self._wrong("\\data\\ is not followed by any 'ngram 1=...'")
-        done = (self.unigrams is not None) + len(self.sections)
+        done = self._begun
         if done:
             section = self.sections[-1] if self.sections else self.unigrams
-            assert section is not None and self.unigrams is not None
             if section.size != self.sizes[done - 1]:
                 raise self._wrong(
                     f"the header promises {self.sizes[done - 1]:,} n-grams of order {done}, "
                     f"the section has {section.size:,}"
                 )
-            if done == 1:
-                self.unigrams.finish(self._line)
+            self._seal()
         if following is None:
             # SRILM may leave out the sections of orders without any n-gram.
             for order in range(done + 1, len(self.sizes) + 1):
                 if order == 1 or self.sizes[order - 1]:
                     raise self._wrong(f"\\end\\ where \\{order}-grams: should come")
                 self._enter_section(order)
+                self._seal()
         elif following > len(self.sizes):
             raise self._wrong(f"the header says nothing of n-grams of order {following}")
         elif following != done + 1:
             where = f"\\{done + 1}-grams:" if done < len(self.sizes) else "\\end\\"
             raise self._wrong(f"\\{following}-grams: where {where} should come")
 
+    def _seal(self) -> None:
+        """End the section that was begun last, which is whole."""
+        if self.sections:
+            self.sections[-1].seal()
+            return
+        self.unigrams.finish(self._line)
+        room = MEMORY if self._memory is None else self._memory
+        in_memory = sum(self.sizes) * BYTES_PER_NGRAM <= room
+        self.growing = GrowingTrie(
+            len(self.unigrams.tokens),
+            Workspace() if in_memory else Workspace.bounded(room),
+            KINDS,
+            FILLS,
+        )
+
     def _enter_section(self, order: int) -> None:
+        self._begun = order
         if order == 1:
-            self.unigrams = UnigramSection(self.name, self.settings)
             self._part = self.unigrams.feed
-        else:
-            assert self.unigrams is not None
-            self.sections.append(NgramSection(self.name, order, self.unigrams.table))
-            self._part = self.sections[-1].feed
+            return
+        assert self.growing is not None
+        table = self.unigrams.table
+        section = NgramSection(self.name, order, table, self.growing, self._pipeline)
+        self.sections.append(section)
+        self._part = section.feed
 
     def _remarks(self, text: bytes, first_line: int) -> None:
         """What comes before the data: the CMU-Cambridge toolkit shows a whole file there."""
@@ -214,36 +258,35 @@ class _Parser:
 
 def _next_mark(text: bytes, start: int) -> int:
     """Where the next line of ``text`` that begins with a backslash does, or its end."""
-    if text.startswith(b"\\", start):
-        return start
-    found = text.find(b"\n\\", start)
-    return len(text) if found < 0 else found + 1
+    found = text.find(b"\\", start)
+    # A backslash alone is found many times as fast as one behind a line end.
+    while found > start and text[found - 1] != ord("\n"):
+        found = text.find(b"\\", found + 1)
+    return len(text) if found < 0 else found
 
 
-def _model(
-    name: str,
-    unigrams: UnigramSection,
-    sections: Sequence[NgramSection],
-    settings: TextSettings,
-    notes: list[str],
-) -> NgramModel:
+def _model(parser: _Parser, settings: TextSettings, notes: list[str]) -> NgramModel:
+    unigrams, growing = parser.unigrams, parser.growing
+    assert growing is not None
     log_prob, log_backoff = unigrams.columns()
     if np.isnan(log_prob[UNK]):
         log_prob[UNK] = MISSING_UNK_LOG10
         notes.append(f"the file has no <unk>: it got the log10 probability {MISSING_UNK_LOG10:g}")
     log_prob[BOS] = -np.inf
-    above = unigrams.above + sum(section.above for section in sections)
+    above = unigrams.above + sum(section.above for section in parser.sections)
     if above:
         notes.append(f"{above:,} log10 probabilities slightly above 0 were taken as 0")
-    entries = [_checked(section, notes) for section in sections]
-    assembly = assemble(len(log_prob), [e.ids for e in entries], insert_suffixes=False)
-    trie = assembly.trie
+    notes += [
+        f"{section.dropped:,} n-grams of order {section.order} with <s> after or </s> before "
+        "another token were left out"
+        for section in parser.sections
+        if section.dropped
+    ]
+    trie = growing.trie()
     trie[1].log_prob = MemoryColumn(natural(log_prob))
     if trie.order > 1:
         trie[1].log_backoff = MemoryColumn(natural(log_backoff))
-    for order, entry in enumerate(entries, 2):
-        _fill(name, assembly, order, entry)
-    added = sum(map(len, assembly.inserted))
+    added = sum(_fill(trie, growing, order) for order in range(2, trie.order + 1))
     if added:
         notes.append(
             f"{added:,} n-grams that others begin with were not in the file: they were inserted "
@@ -263,42 +306,24 @@ def _model(
     return NgramModel(trie, encoder, facts, [])
 
 
-def _checked(section: NgramSection, notes: list[str]) -> Entries:
-    """The entries of ``section`` without those that no sentence can hold."""
-    entries = section.entries()
-    good = well_formed(entries.ids)
-    if good.all():
-        return entries
-    dropped = len(good) - int(good.sum())
-    notes.append(
-        f"{dropped:,} n-grams of order {section.order} with <s> after or </s> before another "
-        "token were left out"
-    )
-    return entries.chosen(good)
-
-
-def _fill(name: str, assembly: Assembly, order: int, entries: Entries) -> None:
-    """The columns of ``order``, those below being there."""
-    trie, rows, inserted = assembly.trie, assembly.rows[order - 2], assembly.inserted[order - 2]
-    level = trie[order]
-    if len(rows) + len(inserted) != level.size:
-        raise _duplicate(name, trie, order, rows, entries)
-    log_prob = np.empty(level.size, np.float32)
-    log_prob[rows] = entries.log_prob
-    if len(inserted):
-        ids = ngram_ids(trie, order, inserted)
-        log_prob[inserted] = log_probs_of_ngrams(trie, ids, longest=order - 1)
-    level.log_prob = MemoryColumn(log_prob)
+def _fill(trie: Trie, growing: GrowingTrie, order: int) -> int:
+    """Give ``trie`` the probabilities and weights of ``order``, those below being there; returns
+    how many n-grams were inserted."""
+    level, grown = trie[order], growing.levels[order - 2]
     if order < trie.order:
-        log_backoff = np.zeros(level.size, np.float32)
-        log_backoff[rows] = entries.log_backoff
-        level.log_backoff = MemoryColumn(log_backoff)
-
-
-def _duplicate(
-    name: str, trie: Trie, order: int, rows: NDArray[np.int64], entries: Entries
-) -> FormatError:
-    by_row = np.lexsort((entries.lines, rows))
-    second = by_row[1:][rows[by_row[1:]] == rows[by_row[:-1]]]
-    line = int(entries.lines[second].min())
-    return malformed(name, line, f"this n-gram of order {order} stands in the file twice")
+        level.log_backoff = grown.values[LOG_BACKOFF]
+    level.log_prob = grown.values[LOG_PROB]
+    if not growing.inserted[order - 2]:
+        return 0
+    builder = growing.workspace.builder(np.float32)
+    for start, stop in steps(level.size):
+        log_prob = level.log_prob.read(start, stop).copy()
+        missing = np.flatnonzero(np.isnan(log_prob))
+        if len(missing):
+            ids = growing.ids(order, missing + start)
+            log_prob[missing] = log_probs_of_ngrams(trie, ids, longest=order - 1)
+        builder.append(log_prob)
+    level.log_prob = builder.finish()
+    # The orders above look for these.
+    trie.give_keys(order, grown.array)
+    return growing.inserted[order - 2]

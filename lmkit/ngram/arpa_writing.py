@@ -10,24 +10,17 @@ written as `lmkit.ngram.escapes` says.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lmkit.errors import UnsupportedError
 from lmkit.files.atomic import Target, open_target
 from lmkit.model import BOS, EOS, UNK
+from lmkit.ngram.digits import log10_text
 from lmkit.ngram.model import NgramModel
-from lmkit.ngram.ngram_lines import NgramLines, Number, formatted
-from lmkit.store.columns import Column
+from lmkit.ngram.ngram_lines import NgramLines
 
 Progress = Callable[[str, int, int], None]
-
-LOG10_ZERO = -99.0
-LN10 = float(np.log(10))
-_LOWEST_POWER = -2
-_POWERS = 10.0 ** np.arange(_LOWEST_POWER, 28)
 
 
 def write_arpa(model: NgramModel, path: Target, progress: Progress | None = None) -> None:
@@ -44,20 +37,22 @@ def write_arpa(model: NgramModel, path: Target, progress: Progress | None = None
         sizes = [f"ngram {order}={size}" for order, size in enumerate(trie.sizes, 1)]
         file.write("\n".join(["\\data\\", *sizes, ""]).encode())
         lines = NgramLines(trie, model.vocabulary.tokens)
+
+        def told(size: int) -> None:
+            nonlocal done
+            done += size
+            if progress is not None:
+                progress("writing", done, total)
+
         for order in range(1, trie.order + 1):
             file.write(f"\n\\{order}-grams:\n".encode())
             level = trie[order]
             assert level.log_prob is not None
+            behind = []
             if order < trie.order:
                 assert level.log_backoff is not None
-                behind = _log10(level.log_backoff, "\t%.9g\n")
-            else:
-                behind = _line_ends
-            for block, size in lines.blocks(order, [_log10(level.log_prob, "%.9g\t")], [behind]):
-                file.write(block)
-                done += size
-                if progress is not None:
-                    progress("writing", done, total)
+                behind.append((level.log_backoff, log10_text))
+            lines.write(file, order, [(level.log_prob, log10_text)], behind, told)
         file.write(b"\n\\end\\\n")
 
 
@@ -87,28 +82,3 @@ def check_backoff_form(model: NgramModel) -> None:
             "impossible, for which the format has no number",
             hint,
         )
-
-
-def _log10(column: Column, form: str) -> Number:
-    """Pieces of text for natural logarithms."""
-    return lambda rows: formatted(column.read(rows.start, rows.stop), form, _short)
-
-
-def _short(stored: NDArray[np.float32]) -> NDArray[np.float64]:
-    """log10 for the natural logarithms ``stored``: of the numbers that mean the same float32 one
-    with seven digits, or else with eight, where there is one."""
-    impossible = np.isneginf(stored)
-    values = np.where(impossible, LOG10_ZERO, stored.astype(np.float64) / LN10)
-    result = values
-    with np.errstate(divide="ignore"):
-        places = np.clip(np.floor(np.log10(np.abs(values))), -20, 8).astype(np.int64)
-    for digits in (8, 7):
-        scale = _POWERS[digits - 1 - places - _LOWEST_POWER]
-        rounded = np.rint(values * scale) / scale
-        result = np.where((rounded * LN10).astype(np.float32) == stored, rounded, result)
-    # Adding 0 makes 0 of -0.
-    return result + 0.0
-
-
-def _line_ends(rows: slice) -> NDArray[Any]:
-    return np.full(rows.stop - rows.start, b"\n", object)

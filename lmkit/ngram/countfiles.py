@@ -8,35 +8,40 @@ of what it is the rest of. In counts of a text both are at most the true count.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lmkit.cores import available_cores
 from lmkit.errors import FormatError
 from lmkit.files.atomic import Target, open_target
 from lmkit.model import BOS, EOS, UNK
-from lmkit.ngram.assembly import Assembly, Table, assemble, well_formed
+from lmkit.ngram.assembly import Table, well_formed
 from lmkit.ngram.backend import DEFAULT_SMOOTHING
 from lmkit.ngram.building import (
     make_smoothing,
     require_full_counts,
     smooth,
 )
+from lmkit.ngram.counting import Workspace, narrowed_column
+from lmkit.ngram.digits import count_text
 from lmkit.ngram.escapes import unescaped
 from lmkit.ngram.estimation import check_cutoffs
 from lmkit.ngram.fields import BadFieldError, Fields, WordTable, fields_by_size
+from lmkit.ngram.growing import GrowingTrie, Listing, steps
 from lmkit.ngram.model import NgramModel
-from lmkit.ngram.ngram_lines import NgramLines, formatted
+from lmkit.ngram.ngram_lines import NgramLines
 from lmkit.ngram.trie import MOST_ORDER, Trie, check_order
-from lmkit.store.columns import MemoryColumn, narrow
+from lmkit.store.columns import Builder, MemoryColumn, narrow
 from lmkit.text.corpus import spelling_of_rare, valid_corpus
 from lmkit.text.encoder import TextEncoder
 from lmkit.text.reading import Source, TextReader, source_name
 from lmkit.text.settings import TextSettings
 from lmkit.text.vocabulary import SPECIAL, Vocabulary
+from lmkit.threads import Pipeline
 
 Progress = Callable[[str, int, int], None]
 
@@ -59,18 +64,17 @@ def write_counts(model: NgramModel, path: Target, progress: Progress | None = No
     total, done = sum(trie.sizes), 0
     with open_target(path) as file:
         lines = NgramLines(trie, model.vocabulary.tokens)
+
+        def told(size: int) -> None:
+            nonlocal done
+            done += size
+            if progress is not None:
+                progress("writing", done, total)
+
         for order in range(1, trie.order + 1):
             column = trie[order].count
             assert column is not None
-
-            def number(rows: slice, column: Any = column) -> NDArray[Any]:
-                return formatted(column.read(rows.start, rows.stop), "\t%d\n")
-
-            for block, size in lines.blocks(order, [], [number]):
-                file.write(block)
-                done += size
-                if progress is not None:
-                    progress("writing", done, total)
+            lines.write(file, order, [], [(column, count_text)], told)
 
 
 def read_counts(
@@ -115,7 +119,7 @@ def read_counts(
 
 def read_count_files(
     paths: Sequence[Source],
-    new_reading: Callable[[int | None], CountReading],
+    new_reading: Callable[[int | None, Workspace], CountReading],
     *,
     smoothing: str = DEFAULT_SMOOTHING,
     order: int | None = None,
@@ -128,13 +132,13 @@ def read_count_files(
     **options: Any,
 ) -> NgramModel:
     """`read_counts` for several files that belong together; ``new_reading`` gives what takes
-    their lines, for n-grams up to an order."""
+    their lines, for n-grams up to an order, and keeps them in a workspace."""
     settings = settings or TextSettings(tokenizer="whitespace")
     method = make_smoothing(smoothing, **options)
     if order is not None:
         check_order(order)
         check_cutoffs(tuple(prune), order)
-    reading = new_reading(order)
+    reading = new_reading(order, Workspace.bounded(memory))
 
     def report(done: int, total: int | None) -> None:
         if progress is not None:
@@ -163,12 +167,16 @@ def read_count_files(
 
 class CountReading:
     """Takes count files chunk by chunk; ``words`` are the tokens as the files have them, by id,
-    and ``tables[n]`` the n-grams of order n so far, with their counts."""
+    and ``tables[n]`` the ids of the n-grams of order n so far, one after the other, and their
+    counts, which ``workspace`` keeps."""
 
-    def __init__(self, aliases: Mapping[bytes, int], order: int | None) -> None:
+    def __init__(
+        self, aliases: Mapping[bytes, int], order: int | None, workspace: Workspace
+    ) -> None:
         self.words: list[bytes] = [token.encode() for token in SPECIAL]
-        self.tables: dict[int, list[tuple[Table, NDArray[np.int64]]]] = {}
+        self.tables: dict[int, tuple[Builder, Builder]] = {}
         self._order = order
+        self._workspace = workspace
         self._ids = {word: number for number, word in enumerate(self.words)} | dict(aliases)
         self._table = WordTable()
         for _, fields in fields_by_size(b"\n".join(self._ids) + b"\n", 1):
@@ -205,7 +213,14 @@ class CountReading:
         first = np.flatnonzero(np.append(True, (ids[1:] != ids[:-1]).any(axis=1)))
         if len(first) < len(ids) and float(counts.sum(dtype=np.float64)) <= LARGEST:
             ids, counts = ids[first], np.add.reduceat(counts, first)
-        self.tables.setdefault(order, []).append((ids, counts))
+        if order not in self.tables:
+            self.tables[order] = (
+                self._workspace.builder(np.int32),
+                self._workspace.builder(np.int64),
+            )
+        table, numbers = self.tables[order]
+        table.append(ids.ravel())
+        numbers.append(counts)
 
     def nothing(self) -> str:
         """What to say of files without any count."""
@@ -229,60 +244,109 @@ class CountReading:
         return ids
 
     def trie(self, notes: list[str]) -> Trie:
-        """All the n-grams and their counts; ``notes`` gets what had to be decided."""
+        """All the n-grams and their counts; ``notes`` gets what had to be decided. Can be asked
+        for once."""
+        growing = GrowingTrie(len(self.words), self._workspace, (np.int64,), (-1,), _summed)
         highest = self._order or max(self.tables)
-        tables, counts = [], []
-        for order in range(1, highest + 1):
-            nothing = (np.zeros((0, order), np.int32), np.zeros(0, np.int64))
-            ids, numbers = map(
-                np.concatenate, zip(nothing, *self.tables.get(order, []), strict=True)
-            )
+        unigrams = np.full(len(self.words), -1, np.int64)
+        for ids, counts in self._table_of(1, notes):
+            words = ids[:, 0]
+            unigrams[words] = np.maximum(unigrams[words], 0)
+            np.add.at(unigrams, words, counts)
+        for order in range(2, highest + 1):
+            listing = growing.listing()
+            with Pipeline(available_cores()) as pipeline:
+                for ids, counts in self._table_of(order, notes):
+                    pipeline.put(
+                        partial(growing.contexts, ids), partial(_appended, listing, ids, counts)
+                    )
+            growing.seal(listing)
+        trie = growing.trie()
+        if _lacks_suffixes(trie):
+            growing.insert_suffixes()
+            trie = growing.trie()
+        _count(trie, growing, unigrams, self._workspace, notes)
+        return trie
+
+    def _table_of(self, order: int, notes: list[str]) -> Iterator[tuple[Table, NDArray[np.int64]]]:
+        """The n-grams of ``order`` that a sentence can hold, and their counts, some at a time."""
+        if order not in self.tables:
+            return
+        table, numbers = (builder.finish() for builder in self.tables.pop(order))
+        dropped, total = 0, 0.0
+        for start, stop in steps(len(numbers), self._workspace):
+            ids = table.read(start * order, stop * order).reshape(-1, order)
+            counts = numbers.read(start, stop)
             good = well_formed(ids)
             if not good.all():
-                notes.append(
-                    f"{len(good) - int(good.sum()):,} n-grams of order {order} with <s> after or "
-                    "</s> before another token were left out"
-                )
-                ids, numbers = ids[good], numbers[good]
-            if float(numbers.sum(dtype=np.float64)) > LARGEST:
+                dropped += int(np.count_nonzero(~good))
+                ids, counts = ids[good], counts[good]
+            total += float(counts.sum(dtype=np.float64))
+            if total > LARGEST:
                 raise FormatError(f"the counts of order {order} add up to more than 2^63")
-            tables.append(ids)
-            counts.append(numbers)
-        self.tables.clear()
-        assembly = assemble(len(self.words), tables[1:], insert_suffixes=True)
-        _count(assembly, tables[0][:, 0], counts, notes)
-        return assembly.trie
+            yield ids, counts
+        if dropped:
+            notes.append(
+                f"{dropped:,} n-grams of order {order} with <s> after or "
+                "</s> before another token were left out"
+            )
+
+
+def _appended(
+    listing: Listing, ids: Table, counts: NDArray[np.int64], contexts: NDArray[np.int64]
+) -> None:
+    listing.append(ids, contexts, [counts])
+
+
+def _summed(
+    keys: NDArray[np.uint64], values: list[NDArray[Any]]
+) -> tuple[NDArray[np.uint64], list[NDArray[Any]]]:
+    """Equal keys as one, with the sum of their counts."""
+    first = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
+    return keys[first], [np.add.reduceat(column, first) for column in values]
+
+
+def _lacks_suffixes(trie: Trie) -> bool:
+    """Whether an n-gram without its first token is missing."""
+    columns = [level.suffix for level in trie.levels[2:] if level.suffix is not None]
+    return any(
+        bool((column.read(start, stop) < 0).any())
+        for column in columns
+        for start, stop in steps(len(column))
+    )
 
 
 def _count(
-    assembly: Assembly,
-    words: NDArray[np.int32],
-    counts: Sequence[NDArray[np.int64]],
+    trie: Trie,
+    growing: GrowingTrie,
+    unigrams: NDArray[np.int64],
+    workspace: Workspace,
     notes: list[str],
 ) -> None:
     """Fill the ``count`` columns: from the highest order down, as what is missing below comes
-    from above."""
-    trie = assembly.trie
-    given = np.zeros(trie[1].size, bool)
-    given[words] = True
-    given[[UNK, BOS, EOS]] |= trie.order == 1
-    rows = [words.astype(np.int64), *assembly.rows]
-    missing = [np.flatnonzero(~given), *assembly.inserted]
-    for order in range(trie.order, 0, -1):
-        totals = np.zeros(trie[order].size, np.int64)
-        np.add.at(totals, rows[order - 1], counts[order - 1])
-        if order < trie.order and len(missing[order - 1]):
-            totals[missing[order - 1]] = _derived(trie, order)[missing[order - 1]]
-        trie[order].count = MemoryColumn(totals.astype(narrow(int(totals.max(initial=0)))))
-    unigrams = trie[1].count
-    assert unigrams is not None
+    from above. Of ``unigrams`` -1 are missing."""
+    for order in range(trie.order, 1, -1):
+        (column,) = growing.levels[order - 2].values
+        if growing.inserted[order - 2]:
+            totals = column.array().copy()
+            missing = np.flatnonzero(totals < 0)
+            totals[missing] = _derived(trie, order)[missing]
+            column = MemoryColumn(totals)
+        trie[order].count = narrowed_column(column, workspace)
+    missing = np.flatnonzero(unigrams < 0)
+    unigrams[missing] = 0
+    if trie.order == 1:
+        missing = np.setdiff1d(missing, (UNK, BOS, EOS))
+    elif len(missing):
+        unigrams[missing] = _derived(trie, 1)[missing]
+    trie[1].count = MemoryColumn(unigrams.astype(narrow(int(unigrams.max(initial=0)))))
     # A special token that does not occur has its place in the vocabulary, and no count to miss.
-    derived = sum(map(len, missing[1:])) + int((unigrams.array()[missing[0]] > 0).sum())
+    derived = sum(growing.inserted) + int((unigrams[missing] > 0).sum())
     if derived:
         notes.append(
             f"{derived:,} n-grams that longer ones contain had no count: it was derived from theirs"
         )
-    if not unigrams.array()[EOS]:
+    if not unigrams[EOS]:
         notes.append(
             "the counts have no </s>: the end of a sentence is as probable as a word never seen"
         )

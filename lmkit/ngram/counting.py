@@ -219,7 +219,7 @@ def columns_of_run(
     first_child = workspace.builder(row_dtype(size))
     for start in range(0, len(sizes), STEP):
         first_child.append(sizes[start : start + STEP])
-    level = Level(size, token.finish(), _narrowed_column(run.counts, workspace), run.suffixes)
+    level = Level(size, token.finish(), narrowed_column(run.counts, workspace), run.suffixes)
     return level, first_child.finish()
 
 
@@ -228,7 +228,7 @@ def narrowed(counts: NDArray[np.int64]) -> NDArray[Any]:
     return counts.astype(narrow(int(counts.max(initial=0))))
 
 
-def _narrowed_column(counts: Column, workspace: Workspace) -> Column:
+def narrowed_column(counts: Column, workspace: Workspace) -> Column:
     """``counts`` in the smallest type that holds them: most n-grams are seen once."""
     step = STEP
     largest = max(

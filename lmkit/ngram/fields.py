@@ -26,9 +26,12 @@ PADDING = 16
 _KEEP_LOW = np.array([(1 << 8 * size) - 1 for size in range(9)], np.uint64)
 """Masks of the first 0 to 8 of the bytes in an integer."""
 _MIX = np.uint64(0x9E3779B97F4A7C15)
+_SLOT_BITS = 22
+"""So many bits of slots, 48 MB of them, are not too much."""
 _LONG = 64
 """Longer words are hashed one by one."""
 
+_BYTE, _SECOND_BYTE = np.uint64(0xFF), np.uint64(0xFF00)
 _ZEROS = np.uint64(0x3030303030303030)
 _NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|-inf(inity)?", re.IGNORECASE)
 _MOST_DECIMALS = 16
@@ -79,8 +82,18 @@ class Fields:
         bytes have different hashes; longer ones have with a probability of 1 - 2^-64."""
         begins = self.begins[:, columns].ravel()
         lengths = self.lengths[:, columns].ravel()
+        heads = _heads(_eights(self.text), begins, lengths)
+        return self._hashes(heads, begins, lengths).reshape(len(self.lines), -1)
+
+    def _hashes(
+        self,
+        heads: NDArray[np.uint64],
+        begins: NDArray[np.int64],
+        lengths: NDArray[np.int64],
+    ) -> NDArray[np.uint64]:
+        """Hashes of fields that begin with ``heads``."""
         eights = _eights(self.text)
-        hashes = _mixed(eights[begins] & _KEEP_LOW[np.minimum(lengths, 8)])
+        hashes = _mixed(heads)
         longer = np.flatnonzero(lengths > 8)
         longest = int(lengths.max(initial=0))
         for done in range(8, min(longest, _LONG), 8):
@@ -89,18 +102,67 @@ class Fields:
             hashes[longer] = _mixed(_mixed(more) + hashes[longer])
             longer = longer[lengths[longer] > done + 8]
         if longest > _LONG:
-            for place in longer.tolist():
+            for place in np.flatnonzero(lengths > _LONG).tolist():
                 begin = int(begins[place])
                 word = self.text[begin : begin + int(lengths[place])]
                 hashes[place] = int.from_bytes(blake2b(word, digest_size=8).digest(), "little")
-        return hashes.reshape(len(self.lines), -1)
+        return hashes
+
+    def ids(self, table: WordTable, columns: range) -> NDArray[np.int32]:
+        """The ids that ``table`` has for the words in ``columns``: [L, columns], -1 where none.
+
+        Files repeat a word in many lines one after the other, as they are sorted by context or
+        by the last word: only where a column changes is the word looked for.
+        """
+        eights = _eights(self.text)
+        ids = np.empty((len(columns), len(self.lines)), np.int32)
+        changed = np.ones(len(self.lines), bool)
+        for column, row in zip(columns, ids, strict=True):
+            begins, lengths = self.begins[:, column], self.lengths[:, column]
+            heads = _heads(eights, begins, lengths)
+            np.not_equal(heads[1:], heads[:-1], out=changed[1:])
+            changed[1:] |= np.maximum(lengths[1:], lengths[:-1]) > 8
+            at = np.flatnonzero(changed)
+            if len(at) * 4 > len(changed) * 3:
+                row[:] = table.ids_of(self._hashes(heads, begins, lengths))
+            else:
+                few = table.ids_of(self._hashes(heads[at], begins[at], lengths[at]))
+                row[:] = np.repeat(few, np.diff(at, append=len(changed)))
+        return ids.T
 
     def numbers(self, column: int) -> NDArray[np.float64]:
         """The decimal numbers (and ``-inf``) that the fields of ``column`` are: [L].
 
         Raises `BadFieldError` for the first that is none.
         """
-        begins, ends = self.begins[:, column], self.begins[:, column] + self.lengths[:, column]
+        begins, lengths = self.begins[:, column], self.lengths[:, column]
+        eights = _eights(self.text)
+        heads = eights[begins]
+        negative = (heads & _BYTE) == ord("-")
+        heads >>= negative * np.uint64(8)
+        decimals = lengths - negative - 2
+        # Nearly all are one digit, a point and digits behind it, or one digit.
+        whole = (heads & _BYTE) ^ np.uint64(ord("0"))
+        ends = begins + lengths
+        low, usual = _digits(eights, ends, np.minimum(decimals, 8))
+        fraction = low.astype(np.float64)
+        if decimals.max(initial=0) > 8:
+            high, good = _digits(eights, ends - 8, decimals - 8)
+            fraction += high.astype(np.float64) * 1e8
+            usual &= good
+        usual &= ((heads & _SECOND_BYTE) == ord(".") << 8) & (decimals > 0) | (decimals == -1)
+        usual &= whole <= 9
+        values = whole + fraction / _POWERS[np.clip(decimals, 0, _MOST_DECIMALS)]
+        np.negative(values, where=negative, out=values)
+        odd = np.flatnonzero(~usual)
+        if len(odd):
+            values[odd] = self._other_numbers(column, odd)
+        return values
+
+    def _other_numbers(self, column: int, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """`numbers` of the lines ``rows``, whatever their form is."""
+        begins, lengths = self.begins[rows, column], self.lengths[rows, column]
+        ends = begins + lengths
         codes, eights = np.frombuffer(self.text, np.uint8), _eights(self.text)
         negative = codes[begins] == ord("-")
         begins = begins + negative
@@ -116,11 +178,12 @@ class Fields:
         fraction = high.astype(np.float64) * 1e8 + low
         values = whole + fraction / _POWERS[np.minimum(decimals, _MOST_DECIMALS)]
         np.negative(values, where=negative, out=values)
-        for row in np.flatnonzero(~good).tolist():
+        for place in np.flatnonzero(~good).tolist():
+            row = int(rows[place])
             field = self.field(row, column)
             if not _NUMBER.fullmatch(field):
                 raise BadFieldError(row)
-            values[row] = float(field)
+            values[place] = float(field)
         return values
 
     def counts(self, column: int) -> NDArray[np.int64]:
@@ -147,6 +210,9 @@ def fields_by_size(text: bytes, first_line: int) -> Iterator[tuple[int, Fields]]
     """The fields of ``text``, whole lines each ended by LF, the first of which has the number
     ``first_line``: the lines with equally many fields together, the shortest first."""
     text = padded(text)
+    if regular := _regular_fields(text, first_line):
+        yield regular.begins.shape[1], regular
+        return
     codes = np.frombuffer(text, np.uint8)
     ends = codes == ord("\n")
     white = (codes == ord(" ")) | (codes == ord("\t")) | (codes == 0) | ends
@@ -166,6 +232,38 @@ def fields_by_size(text: bytes, first_line: int) -> Iterator[tuple[int, Fields]]
             chosen = np.flatnonzero(sizes == size)
             places = firsts[chosen, None] + np.arange(size)
             yield size, Fields(text, begins[places], lengths[places], lines[chosen])
+
+
+def _regular_fields(text: bytes, first_line: int) -> Fields | None:
+    """The fields of the padded ``text`` where each line has as many as the others, and one tab
+    or space between two: what toolkits write, found with half of the work."""
+    codes = np.frombuffer(text, np.uint8)
+    places = np.flatnonzero(codes[PADDING:-PADDING] <= ord(" "))
+    places += PADDING
+    marks = codes[places]
+    ends = marks == ord("\n")
+    count = int(np.count_nonzero(ends))
+    if not count or len(places) % count:
+        return None
+    shape = count, len(places) // count
+    begins = np.empty_like(places)
+    begins[0] = PADDING
+    np.add(places[:-1], 1, out=begins[1:])
+    lengths = places - begins
+    known = ends | (marks == ord(" ")) | (marks == ord("\t"))
+    if not ends.reshape(shape)[:, -1].all() or not known.all() or not lengths.all():
+        return None
+    lines = np.arange(first_line, first_line + count)
+    return Fields(text, begins.reshape(shape), lengths.reshape(shape), lines)
+
+
+def _heads(
+    eights: NDArray[np.uint64], begins: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> NDArray[np.uint64]:
+    """The first eight bytes of fields, or what they have of them, as integers."""
+    heads = eights[begins]
+    heads &= _KEEP_LOW[np.minimum(lengths, 8)]
+    return heads
 
 
 def _eights(text: bytes) -> NDArray[np.uint64]:
@@ -205,42 +303,44 @@ def _digits(
 
 
 class WordTable:
-    """Ids of words by their hashes; it may grow."""
+    """Ids of words by their hashes; it may grow.
+
+    The highest bits of a hash say where to look. Nearly every word has a slot of its own there;
+    those whose slot another has are searched for among all the hashes, which are sorted.
+    """
 
     def __init__(self) -> None:
-        self._hashes = np.zeros(0, np.uint64)
-        self._ids = np.zeros(0, np.int32)
-        self._starts = np.zeros(2, np.int32)
-        self._shift = np.uint64(63)
+        self._given = np.zeros(0, np.uint64), np.zeros(0, np.int32)
+        self.add(*self._given)
 
     def add(self, hashes: NDArray[np.uint64], ids: NDArray[Any]) -> None:
-        """Add words [n] that are not in the table, no two alike."""
-        together = np.concatenate((self._hashes, hashes))
-        order = np.argsort(together, kind="stable")
-        self._hashes = together[order]
-        self._ids = np.concatenate((self._ids, ids.astype(np.int32)))[order]
-        # The highest bits of a hash say where to look: two buckets a word.
-        bits = max(2 * len(order), 2).bit_length()
+        """Add words [n] that are not in the table, no two alike: the frequent ones first, best."""
+        hashes = np.concatenate((self._given[0], hashes))
+        ids = np.concatenate((self._given[1], ids.astype(np.int32)))
+        self._given = hashes, ids
+        # Four slots a word, or fewer where these would take too much memory.
+        bits = min(max(4 * len(ids), 2).bit_length(), max(_SLOT_BITS, len(ids).bit_length()))
         self._shift = np.uint64(64 - bits)
-        sizes = np.bincount((self._hashes >> self._shift).view(np.int64), minlength=1 << bits)
-        self._starts = (np.cumsum(sizes) - sizes).astype(np.int32)
+        self._slots = np.zeros(1 << bits, np.uint64)
+        self._slot_ids = np.full(1 << bits, -1, np.int32)
+        # Of several words the first has the slot: it is written last.
+        slots = (hashes[::-1] >> self._shift).view(np.int64)
+        self._slots[slots] = hashes[::-1]
+        self._slot_ids[slots] = ids[::-1]
+        order = np.argsort(hashes, kind="stable")
+        self._hashes, self._ids = hashes[order], ids[order]
 
     def ids_of(self, hashes: NDArray[np.uint64]) -> NDArray[np.int32]:
         """The id of each word: same shape; -1 where it is not in the table."""
         flat = hashes.ravel()
-        if not len(self._hashes):
-            return np.full(hashes.shape, -1, np.int32)
-        last = len(self._hashes) - 1
-        places = np.minimum(self._starts[(flat >> self._shift).view(np.int64)], last)
-        wrong = np.flatnonzero(self._hashes[places] != flat)
-        missing = np.zeros(len(flat), bool)
-        while len(wrong):
-            # Past a greater hash there is nothing to find.
-            at_end = (self._hashes[places[wrong]] > flat[wrong]) | (places[wrong] == last)
-            missing[wrong[at_end]] = True
-            wrong = wrong[~at_end]
-            places[wrong] += 1
-            wrong = wrong[self._hashes[places[wrong]] != flat[wrong]]
-        ids = self._ids[places]
-        ids[missing] = -1
+        slots = (flat >> self._shift).view(np.int64)
+        ids = self._slot_ids[slots]
+        wrong = np.flatnonzero(self._slots[slots] != flat)
+        if len(wrong):
+            asked = flat[wrong]
+            ids[wrong] = -1
+            places = np.searchsorted(self._hashes, asked)
+            inside = np.flatnonzero(places < len(self._hashes))
+            inside = inside[self._hashes[places[inside]] == asked[inside]]
+            ids[wrong[inside]] = self._ids[places[inside]]
         return ids.reshape(hashes.shape)

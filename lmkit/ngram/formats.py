@@ -38,7 +38,8 @@ def read_model_of(
 ) -> NgramModel:
     """The model that ``path`` holds. ``kind`` is one of `KINDS`; None: told from the file.
 
-    ``options`` are those of `read_counts`, and ``years`` of Google Books; an ARPA file has none.
+    ``options`` are those of `read_counts`, and ``years`` of Google Books; an ARPA file has
+    ``memory`` alone.
     ``encoding`` is that of the text in ``path`` (None: UTF-8), ``errors`` what bytes do that are
     not of it. Raises what the readers raise, and `UsageError` for a kind or options that make no
     sense.
@@ -56,14 +57,15 @@ def read_model_of(
     if kind != "arpa":
         reader = read_web1t if kind == "web1t" else read_google_books
         return reader(path, encoding=encoding, **common, **options)
-    given = [name for name, value in options.items() if value is not None]
+    memory = options.get("memory")
+    given = [name for name, value in options.items() if value is not None and name != "memory"]
     if given:
         shown = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(given))
         raise UsageError(
             f"an ARPA file has its probabilities already, so {shown} cannot be given",
             "leaving it out, or --format counts for a file of counts",
         )
-    return read_arpa(encoded(path, encoding), settings, progress, errors)
+    return read_arpa(encoded(path, encoding), settings, progress, errors, memory)
 
 
 def kind_of_file(path: str | Path, encoding: str | None = None) -> str:

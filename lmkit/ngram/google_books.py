@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from lmkit.errors import FormatError, UsageError
 from lmkit.model import BOS, EOS
 from lmkit.ngram.countfiles import LARGEST, CountReading, read_count_files
+from lmkit.ngram.counting import Workspace
 from lmkit.ngram.fields import PADDING, BadFieldError, Fields, fields_by_size, padded
 from lmkit.ngram.model import NgramModel
 from lmkit.text.encodings import encoded
@@ -86,8 +87,10 @@ def google_books_files(path: str | Path) -> list[str | Path]:
 class GoogleBooksReading(CountReading):
     """Takes such files chunk by chunk. ``years`` are the first and the last that count."""
 
-    def __init__(self, years: tuple[int, int] | None, order: int | None) -> None:
-        super().__init__(ALIASES, order)
+    def __init__(
+        self, years: tuple[int, int] | None, order: int | None, workspace: Workspace
+    ) -> None:
+        super().__init__(ALIASES, order, workspace)
         self._years = years
         self._tagged = 0
 

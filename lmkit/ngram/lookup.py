@@ -17,6 +17,9 @@ FEW = 64
 FEWEST, CHILDREN = 16, 4096
 """So few questions are answered one by one, where contexts have no more children than that."""
 
+NEIGHBOURS = 2048
+"""So many questions in ascending order are looked for among the keys near them."""
+
 
 def find_children(
     trie: Trie, order: int, contexts: NDArray[np.integer], tokens: NDArray[np.integer]
@@ -83,13 +86,40 @@ def _search_keys(
     asked = np.asarray(contexts).astype(np.uint64)
     asked <<= np.uint64(bits)
     asked |= np.asarray(tokens).astype(np.uint64)
-    asked, place = sort_keys(asked, bits + max(trie[order - 1].size - 1, 1).bit_length())
-    rows = np.searchsorted(keys, asked)
+    key_bits = bits + max(trie[order - 1].size - 1, 1).bit_length()
+    return find_keys(keys, asked, key_bits)
+
+
+def find_keys(
+    keys: NDArray[np.uint64], asked: NDArray[np.uint64], key_bits: int
+) -> NDArray[np.int64]:
+    """Where each of ``asked`` [Q], of at most ``key_bits`` bits, stands among the ascending
+    ``keys``, of equal ones the first; -1: nowhere. May overwrite ``asked``.
+    """
+    if not len(keys) or not len(asked):
+        return np.full(len(asked), -1, np.int64)
+    if not (asked[1:] >= asked[:-1]).all():
+        asked, place = sort_keys(asked, key_bits)
+        found = np.empty(len(asked), np.int64)
+        found[place] = find_keys(keys, asked, key_bits)
+        return found
+    rows = _places_of(keys, asked)
     rows[rows == len(keys)] = 0
     rows[keys[rows] != asked] = -1
-    found = np.empty(len(rows), np.int64)
-    found[place] = rows
-    return found
+    return rows
+
+
+def _places_of(keys: NDArray[np.uint64], asked: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """``np.searchsorted`` for ``asked`` in ascending order, some at a time, each lot among the
+    keys that are near: a binary search through all of them takes twice the steps."""
+    rows = np.empty(len(asked), np.int64)
+    bounds = np.searchsorted(keys, asked[::NEIGHBOURS]).tolist()
+    bounds.append(int(np.searchsorted(keys, asked[-1])))
+    for number, low in enumerate(bounds[:-1]):
+        lot = slice(number * NEIGHBOURS, (number + 1) * NEIGHBOURS)
+        near = keys[low : bounds[number + 1]]
+        np.add(np.searchsorted(near, asked[lot]), low, out=rows[lot])
+    return rows
 
 
 def sort_keys(

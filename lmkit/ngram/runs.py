@@ -6,13 +6,14 @@ and the row of its suffix at the order below.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lmkit.ngram.lookup import sort_keys
 from lmkit.store.columns import Builder, Column
 
 STRIDE = 1 << 14
@@ -53,7 +54,7 @@ def merge_runs(runs: list[Run], build: Build) -> Run:
     rows = [build(np.int64) for _ in runs]
     starts = [0] * len(runs)
     size = 0
-    for ends in _cuts(runs):
+    for ends in _cuts([run.keys for run in runs]):
         pieces = [run.keys.read(a, b) for run, a, b in zip(runs, starts, ends, strict=True)]
         together = np.concatenate(pieces)
         order = np.argsort(together, kind="stable")
@@ -72,29 +73,56 @@ def merge_runs(runs: list[Run], build: Build) -> Run:
     return Run(keys.finish(), counts.finish(), suffixes.finish())
 
 
+def merge_in_order(
+    runs: Sequence[Sequence[Column]],
+) -> Iterator[tuple[NDArray[np.uint64], list[NDArray[Any]]]]:
+    """The rows of all ``runs`` in the order of their first columns, ascending keys, a stretch at
+    a time: equal keys come in one stretch, those of an earlier run first."""
+    runs = [run for run in runs if len(run[0])]
+    if len(runs) == 1:
+        # There is nothing to merge, but what is of one key must not come apart.
+        keys, *values = (column.array() for column in runs[0])
+        yield keys, values
+        return
+    starts = [0] * len(runs)
+    for ends in _cuts([run[0] for run in runs], 16):
+        spans = list(zip(runs, starts, ends, strict=True))
+        keys, *values = (
+            np.concatenate([run[number].read(start, stop) for run, start, stop in spans])
+            for number in range(len(runs[0]))
+        )
+        # Keys of one stretch are near each other: what tells them apart needs few bits.
+        low = keys.min()
+        keys -= low
+        keys, place = sort_keys(keys, int(keys.max()).bit_length())
+        yield keys + low, [column[place] for column in values]
+        starts = ends
+
+
 def _gather(runs: list[Run], name: str, starts: list[int], ends: list[int]) -> NDArray[Any]:
     return np.concatenate(
         [getattr(run, name).read(a, b) for run, a, b in zip(runs, starts, ends, strict=True)]
     )
 
 
-def _cuts(runs: list[Run]) -> list[list[int]]:
-    """Places to cut each run at, so that equal keys fall between the same cuts."""
+def _cuts(keys: Sequence[Column], samples_each: int = 64) -> list[list[int]]:
+    """Places to cut each of the ascending ``keys`` at, so that equal ones fall between the same
+    cuts, with some ``samples_each`` times STRIDE entries between two."""
     samples = np.sort(
         np.concatenate(
             [
-                np.concatenate([run.keys.read(i, i + 1) for i in range(0, len(run.keys), STRIDE)])
-                for run in runs
-                if len(run.keys)
+                np.concatenate([run.read(i, i + 1) for i in range(0, len(run), STRIDE)])
+                for run in keys
+                if len(run)
             ]
             or [np.empty(0, np.uint64)]
         )
     )
-    splitters = np.unique(samples[64::64])
-    cuts = [[_first_not_below(run.keys, splitter) for run in runs] for splitter in splitters]
-    cuts.append([len(run.keys) for run in runs])
+    splitters = np.unique(samples[samples_each::samples_each])
+    cuts = [[_first_not_below(run, splitter) for run in keys] for splitter in splitters]
+    cuts.append([len(run) for run in keys])
     return [
-        cut for cut, before in zip(cuts, [[0] * len(runs), *cuts], strict=False) if cut != before
+        cut for cut, before in zip(cuts, [[0] * len(keys), *cuts], strict=False) if cut != before
     ]
 
 

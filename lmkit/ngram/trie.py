@@ -78,6 +78,10 @@ class Trie:
         """Whether `packed_keys` of ``order`` are made."""
         return order in self._keys
 
+    def give_keys(self, order: int, keys: NDArray[np.uint64]) -> None:
+        """Have ``keys`` be the `packed_keys` of ``order``, which somebody has made already."""
+        self._keys[order] = keys
+
     def packed_keys(self, order: int) -> NDArray[np.uint64]:
         """Context row and token of each n-gram of ``order`` in one ascending integer; made once."""
         if order not in self._keys:

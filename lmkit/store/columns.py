@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import mmap
 import os
 import sqlite3
 import tempfile
@@ -107,6 +108,13 @@ class _ScratchFile:
                     raise OSError(errno.EIO, "a scratch file ended too early")
                 data, place = data[got:], place + got
 
+    def mapped(self, size: int) -> mmap.mmap:
+        """The first ``size`` bytes, read-only: what is read of them the system may forget."""
+        with self._trouble():
+            if os.fstat(self._file.fileno()).st_size < size:
+                raise OSError(errno.EIO, "a scratch file ended too early")
+            return mmap.mmap(self._file.fileno(), size, access=mmap.ACCESS_READ)
+
 
 class ScratchColumn:
     """A column in an unnamed temporary file."""
@@ -133,7 +141,10 @@ class ScratchColumn:
         return self.array()[rows]
 
     def array(self) -> NDArray[Any]:
-        return self.read(0, self._length)
+        if not self._length:
+            return np.empty(0, self._dtype)
+        size = self._length * self._dtype.itemsize
+        return np.frombuffer(self._file.mapped(size), self._dtype)
 
 
 class Builder:

@@ -8,6 +8,7 @@ characters that Unicode counts as line ends are ordinary text.
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import os
 import re
@@ -29,6 +30,7 @@ Source = str | Path | BinaryIO | Encoded
 Progress = Callable[[int, int | None], None]
 
 CHUNK_BYTES = 4 << 20
+_DECODED_AT_ONCE = 1 << 17
 _BOM = b"\xef\xbb\xbf"
 _LF_LINES = re.compile(rb"[^\n]*\n|[^\n]+")
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
@@ -87,7 +89,7 @@ class TextReader:
     read so far and the bytes there are (None where that is unknown). ``arpa``: an ARPA
     file is what is wanted, and else no text. Without ``checked`` the bytes of a source that
     is not `Encoded` may be any at all, and with ``only_lf`` nothing but LF ends a line and a
-    byte order mark is text too.
+    byte order mark is text too. Without ``hashed`` there is no ``sha256``.
 
     While and after it is read: ``replaced``, ``bytes_read`` (decompressed) and ``sha256``
     of those bytes, all sources together; ``encoding`` of the last source.
@@ -107,6 +109,7 @@ class TextReader:
         arpa: bool = False,
         checked: bool = True,
         only_lf: bool = False,
+        hashed: bool = True,
     ) -> None:
         if errors not in ("strict", "replace"):
             raise UsageError(f"errors cannot be {errors!r}", "one of strict, replace")
@@ -122,11 +125,12 @@ class TextReader:
         self._chunk_bytes = chunk_bytes
         self._eager = eager
         self._progress = progress
-        self._hash = hashlib.sha256()
+        self._hash = hashlib.sha256() if hashed else None
 
     @property
     def sha256(self) -> str:
         """Of the decompressed bytes read so far."""
+        assert self._hash is not None
         return self._hash.hexdigest()
 
     @property
@@ -212,7 +216,8 @@ class TextReader:
         while True:
             with _reading(name):
                 block = _read(stream, self._chunk_bytes, self._eager)
-            self._hash.update(block)
+            if self._hash is not None:
+                self._hash.update(block)
             self.bytes_read += len(block)
             if first and (self.checked or self._decoding is not None):
                 self._require_text(block, name)
@@ -240,6 +245,12 @@ class TextReader:
     def _checked(self, data: bytes, name: str, offset: int, line: int) -> bytes:
         """``data`` if it is UTF-8, else what ``errors`` says."""
         if not self.checked or data.isascii():
+            return data
+        try:
+            _require_utf8(data)
+        except UnicodeDecodeError:
+            pass
+        else:
             return data
         try:
             data.decode()
@@ -356,6 +367,15 @@ def _first_bytes(raw: Any) -> bytes | None:
     start = bytes(raw.read(8))
     raw.seek(position)
     return start
+
+
+def _require_utf8(data: bytes) -> None:
+    """Raises `UnicodeDecodeError`, of whatever place, where ``data`` is not UTF-8: in stretches,
+    as the whole of a large text as one string costs more in memory than in work."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for start in range(0, len(data), _DECODED_AT_ONCE):
+        decoder.decode(data[start : start + _DECODED_AT_ONCE])
+    decoder.decode(b"", final=True)
 
 
 def _with_lf(data: bytes) -> bytes:

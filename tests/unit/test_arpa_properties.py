@@ -146,6 +146,21 @@ def test_what_is_no_number_is_refused(text: str) -> None:
             assert fields.numbers(0)[0] == pytest.approx(expected, rel=1e-15)
 
 
+@given(
+    st.lists(st.lists(st.sampled_from(["abcdefgh", "abcdefghi", "abcdefghj", "a", "b"]), min_size=3,
+                      max_size=3), min_size=1, max_size=12)
+)  # fmt: skip
+def test_words_that_repeat_are_those_of_their_lines(rows: list[list[str]]) -> None:
+    words = sorted({word for row in rows for word in row} - {"b"})
+    table = WordTable()
+    for number, word in enumerate(words):
+        ((_, fields),) = fields_by_size(f"{word}\n".encode(), 1)
+        table.add(fields.hashes(slice(0, 1)).ravel(), np.array([number]))
+    ((_, fields),) = fields_by_size("".join(" ".join(row) + "\n" for row in rows).encode(), 1)
+    expected = [[words.index(word) if word != "b" else -1 for word in row[1:]] for row in rows]
+    assert fields.ids(table, range(1, 3)).tolist() == expected
+
+
 @given(st.lists(st.integers(0, 2**63 - 1), min_size=1))
 def test_counts_are_whole_numbers(counts: list[int]) -> None:
     ((_, fields),) = fields_by_size("".join(f"{c}\n" for c in counts).encode(), 1)

@@ -11,6 +11,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +143,20 @@ def test_an_imported_model_is_saved_and_opened(tmp_path: Path, zipf_lines: list[
     # An ARPA file does not say how unknown words are spelt.
     assert opened.perplexity("w1 w2").bits_per_character > 0
     assert math.isnan(opened.perplexity("w1 unseen").bits_per_character)
+
+
+def test_words_longer_than_their_place(tmp_path: Path) -> None:
+    """Few words are much longer than the others, or hold the byte that stands for those."""
+    words = [*(f"w{number}" for number in range(60)), "long" * 9, "a\x01b", "exactly7", "é" * 40]
+    unigrams = [f"-2\t{word}\t-0.5\n" for word in ("<unk>", *words)]
+    bigrams = [f"-1\t{a} {b}\n" for a, b in pairwise(words)]
+    text = (
+        f"\\data\\\nngram 1={len(words) + 3}\nngram 2={len(bigrams)}\n\n\\1-grams:\n{unigrams[0]}"
+        f"-99\t<s>\t0\n-1\t</s>\t0\n{''.join(unigrams[1:])}\n\\2-grams:\n{''.join(bigrams)}\n\\end\\\n"
+    )
+    (tmp_path / "given.arpa").write_text(text, encoding="utf-8")
+    write_arpa(read_arpa(tmp_path / "given.arpa"), tmp_path / "out.arpa")
+    assert (tmp_path / "out.arpa").read_text(encoding="utf-8") == text
 
 
 @pytest.mark.parametrize("rows", [1, 7, 64])
