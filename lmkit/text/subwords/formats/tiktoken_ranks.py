@@ -1,0 +1,182 @@
+"""tiktoken's ranks: a line for each token, its bytes in base64 and its rank, which is its id.
+
+The file says neither how text is cut into pieces nor which special tokens there are: whoever reads
+it says both. The patterns of OpenAI's own encodings are known by their sizes.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping, Sequence
+
+from lmkit.errors import FormatError, UnsupportedError, UsageError, one_line
+from lmkit.text.subwords.alphabet import CHARACTERS, spell
+from lmkit.text.subwords.foreign_bpe import Merges
+from lmkit.text.subwords.parts import REWRITE
+from lmkit.text.tokenizers.imported import ImportedTokenizer
+
+GPT2 = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++(?![\s\S])|\s+(?!\S)|\s"
+GPT4 = (
+    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*+"
+    r"|\s++(?![\s\S])|\s*[\r\n]|\s+(?!\S)|\s"
+)
+_UPPER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]"
+_LOWER = r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
+_ENDING = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+GPT4O = (
+    rf"[^\r\n\p{{L}}\p{{N}}]?{_UPPER}*{_LOWER}+{_ENDING}"
+    rf"|[^\r\n\p{{L}}\p{{N}}]?{_UPPER}+{_LOWER}*{_ENDING}"
+    r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+PATTERNS = {"gpt2": GPT2, "gpt4": GPT4, "gpt4o": GPT4O}
+"""The patterns of OpenAI's encodings, as the ``tiktoken`` package has them."""
+SIZES = {50256: "gpt2", 50280: "gpt2", 100256: "gpt4", 199998: "gpt4o"}
+"""The pattern of each public encoding, by the number of its ranks."""
+
+
+def from_text(
+    text: str, pattern: str | None = None, special_tokens: Mapping[str, int] | None = None
+) -> ImportedTokenizer:
+    """The tokenizer of the lines of a ranks file.
+
+    ``pattern`` is ``gpt2``, ``gpt4``, ``gpt4o`` or a regular expression; None is that of the
+    public encoding with so many tokens. ``special_tokens`` have an id each; without them their
+    text is cut as any other (``encode_ordinary``).
+
+    Raises `FormatError` for damage, `UsageError` where the pattern is not known.
+    """
+    ranks = ranks_of(text)
+    specials = dict(special_tokens or {})
+    present = {*ranks.values(), *specials.values()}
+    missing = next((rank for rank in range(max(ranks.values())) if rank not in present), None)
+    if missing is not None:
+        raise FormatError(
+            f"no token has the rank {missing}, and no special token is given for it", REWRITE
+        )
+    if pattern is None:
+        pattern = SIZES.get(len(ranks))
+    if pattern is None:
+        raise UsageError(
+            "a file of ranks does not say how text is cut before its tokens are looked for",
+            f"pattern: one of {', '.join(PATTERNS)}, or a regular expression",
+        )
+    ordered = sorted(ranks, key=ranks.__getitem__)
+    ids = sorted(ranks.values())
+    return ImportedTokenizer(
+        {"type": "BPE", "ignore_merges": True},
+        [[token, None] for token in ordered],
+        merges_of(ranks),
+        pre_tokenizer=cut_by(PATTERNS.get(pattern, pattern), pattern in PATTERNS),
+        decoder=LETTERS,
+        added_tokens=[
+            {
+                "id": number,
+                "content": token,
+                "single_word": False,
+                "lstrip": False,
+                "rstrip": False,
+                "normalized": False,
+                "special": True,
+            }
+            for token, number in specials.items()
+        ],
+        ids=None if ids == list(range(len(ids))) else ids,
+    )
+
+
+LETTERS = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
+
+
+def cut_by(pattern: str, whole: bool = False) -> dict[str, object]:
+    """The pre-tokenizer that cuts by a regular expression, then writes bytes as letters.
+
+    What the pattern does not match is left out, as in ``tiktoken``; one that matches everything
+    is ``whole``. ``$`` is the end of the text.
+    """
+    split = {
+        "type": "Split",
+        "pattern": {"Regex": _for_oniguruma(pattern)},
+        "behavior": "Isolated" if whole else "Removed",
+        "invert": not whole,
+    }
+    return {"type": "Sequence", "pretokenizers": [split, LETTERS]}
+
+
+def _for_oniguruma(pattern: str) -> str:
+    """``pattern``, which Rust's ``fancy-regex`` reads, as a ``tokenizer.json`` would have it: ``$``
+    is the end of the text, and numbers need no possessive quantifier."""
+    pattern = pattern.replace(r"\p{N}{1,3}+", r"\p{N}{1,3}")
+    return re.sub(r"(?<!\\)\$", r"(?![\\s\\S])", pattern)
+
+
+def ranks_of(text: str) -> dict[str, int]:
+    """The rank of each token, which is written in letters for bytes.
+
+    Raises `FormatError` with the line that is damaged or says what another has said, and where
+    one of the 256 bytes has no rank.
+    """
+    ranks: dict[str, int] = {}
+    taken: dict[int, int] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line:
+            continue
+        encoded, _, rank_text = line.partition(" ")
+        try:
+            token = spell(base64.b64decode(encoded, validate=True))
+            if not (rank_text.isascii() and rank_text.isdigit() and len(rank_text) < 10 and token):
+                raise ValueError
+        except (binascii.Error, ValueError) as error:
+            raise FormatError(
+                f"line {number} of the ranks, {one_line(line)!r}, is not base64 and a number",
+                REWRITE,
+            ) from error
+        rank = int(rank_text)
+        if token in ranks or rank in taken:
+            other = taken.get(rank, taken.get(ranks.get(token, -1)))
+            raise FormatError(
+                f"lines {other} and {number} of the ranks give the same token or rank", REWRITE
+            )
+        ranks[token] = rank
+        taken[rank] = number
+    for byte, letter in enumerate(CHARACTERS):
+        if letter not in ranks:
+            raise FormatError(f"the byte 0x{byte:02X} has no rank", REWRITE)
+    return ranks
+
+
+def merges_of(ranks: Mapping[str, int]) -> list[tuple[str, str]]:
+    """The merges by which tiktoken makes each token, in the order of their ranks.
+
+    It merges neighbours whose text together has a rank, the lowest first. Within a token all
+    lower ranks have had their turn before its own comes, so there is at most one pair of
+    neighbours that becomes that token. A token of which more than two parts are left then comes
+    into being only where it is a whole piece.
+    """
+    merges = Merges()
+    ordered = sorted(ranks, key=ranks.__getitem__)
+    ids = {token: number for number, token in enumerate(ordered)}
+    pairs = []
+    for number, token in enumerate(ordered):
+        if len(token) > 1:
+            parts = merges(ids[letter] for letter in token)
+            if len(parts) == 2:
+                merges.add(parts[0], parts[1], number, number)
+                pairs.append((ordered[parts[0]], ordered[parts[1]]))
+    return pairs
+
+
+def require_same(text: str, merges: Sequence[Sequence[str]]) -> None:
+    """Raises `UnsupportedError` unless the ranks in ``text`` stand for just these ``merges``."""
+    if [*map(tuple, merges)] != merges_of(ranks_of(text)):
+        raise UnsupportedError(
+            "the tokens do not have ids in the order of their merges, as ranks would say",
+            "tokenizer.json, which has the merges beside the ids",
+        )
+
+
+def as_text(ranks: Mapping[bytes, int]) -> str:
+    """The lines of a ranks file."""
+    ordered = sorted(ranks.items(), key=lambda item: item[1])
+    return "".join(f"{base64.b64encode(token).decode()} {rank}\n" for token, rank in ordered)

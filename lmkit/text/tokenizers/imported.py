@@ -1,0 +1,385 @@
+"""A tokenizer that another program made: normalizer, pre-tokenizer, model and decoder, as its file
+describes them (`lmkit.text.subwords.formats`).
+
+Its tokens are those of the file, by their ids there. White space and control characters in a token
+are written ``<U+000A>``, and so is the ``<`` of one that would be a mark of lmkit (``<s>``). The
+file's unknown token is ``<unk>``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmkit.errors import FormatError, TextError, UnsupportedError, UsageError, one_line
+from lmkit.text.subwords.added_tokens import AddedToken, AddedTokens
+from lmkit.text.subwords.alphabet import CHARACTERS
+from lmkit.text.subwords.decoders import as_bytes, byte_of, make_decoder
+from lmkit.text.subwords.models import Tables, make_model
+from lmkit.text.subwords.normalizers import make_normalizer
+from lmkit.text.subwords.parts import REQUIRED, REWRITE, Part, options_of, typed
+from lmkit.text.subwords.pre_tokenizers import Piece, make_pre_tokenizer
+from lmkit.text.tokenizers.base import Tokenizer
+
+UNKNOWN = "<unk>"
+_MARKS = (UNKNOWN, "<s>", "</s>")
+SPACED = (None, "WordPiece", "BPEDecoder")
+"""Decoders that put spaces between tokens, or none at all."""
+_MOST_CACHED = 1 << 18
+_LONGEST_CACHED = 256
+
+
+class ImportedTokenizer(Tokenizer):
+    """What a tokenizer file describes.
+
+    ``pieces`` are the rows ``[token, score]`` of its model by their ids (score None where it has
+    none), ``merges`` the rows ``[left, right]``, best first. ``ids`` are the ids of the pieces,
+    None where they are 0, 1, 2 and so on. The other parts are as in ``tokenizer.json``.
+
+    Raises `UnsupportedError` for a part that lmkit does not have, `FormatError` for damage.
+    """
+
+    name: ClassVar[str] = "imported"
+    unit: ClassVar[str] = "subword"
+    default_normalize: ClassVar[str] = "none"
+    tables: ClassVar[tuple[str, ...]] = ("pieces", "merges")
+
+    def __init__(
+        self,
+        model: Part,
+        pieces: Sequence[Sequence[Any]],
+        merges: Sequence[Sequence[str]] = (),
+        *,
+        normalizer: Part | None = None,
+        pre_tokenizer: Part | None = None,
+        decoder: Part | None = None,
+        added_tokens: Sequence[Part] = (),
+        ids: Sequence[int] | None = None,
+    ) -> None:
+        self.model_part = model
+        self.parts = {
+            "model": model,
+            "normalizer": normalizer,
+            "pre_tokenizer": pre_tokenizer,
+            "decoder": decoder,
+        }
+        self.added_tokens = tuple(
+            map(AddedToken.of, typed(added_tokens, (list, tuple), "added_tokens"))
+        )
+        self.rows = _checked_pieces(pieces)
+        self.merges = _checked_merges(merges)
+        self._listed_ids = _checked_ids(ids, len(self.rows))
+        numbers = self._listed_ids or range(len(self.rows))
+        tables = Tables(self.rows, _numbered(self.rows, numbers), self.merges)
+        self.model_ids = tables.ids
+        self.contents = _contents(tables.ids, self.added_tokens)
+        self._model = make_model(model, tables)
+        normalize = make_normalizer(normalizer)
+        self._finder = AddedTokens(self.added_tokens, normalize)
+        self._cut = make_pre_tokenizer(pre_tokenizer)
+        self._decode = make_decoder(decoder)
+        self._spellings = _spellings(self.contents, self._model.unknown)
+        self._cache: dict[str, list[int]] = {}
+        vars(self).update(self._facts())
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        options = options_of(
+            {"type": cls.name, **{key: values[key] for key in values if key != "name"}},
+            "tokenizer",
+            model=(dict, REQUIRED),
+            pieces=((list, tuple), REQUIRED),
+            merges=((list, tuple), ()),
+            normalizer=((dict, None), None),
+            pre_tokenizer=((dict, None), None),
+            decoder=((dict, None), None),
+            added_tokens=((list, tuple), ()),
+            ids=((list, tuple, None), None),
+        )
+        try:
+            return cls(
+                options.pop("model"), options.pop("pieces"), options.pop("merges"), **options
+            )
+        except (FormatError, UnsupportedError) as error:
+            raise UsageError(error.message, error.hint) from error
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            **{key: part for key, part in self.parts.items() if part is not None},
+            "added_tokens": [token.as_dict() for token in self.added_tokens],
+            **({} if self._listed_ids is None else {"ids": list(self._listed_ids)}),
+            "pieces": [list(row) for row in self.rows],
+            "merges": [list(row) for row in self.merges],
+        }
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).from_dict, (self.as_dict(),)
+
+    @cached_property
+    def _order(self) -> list[int]:
+        """The ids of the file that the tokens of `vocabulary` have."""
+        return [id_ for id_ in sorted(self.contents) if id_ != self._model.unknown]
+
+    @cached_property
+    def vocabulary(self) -> tuple[str, ...]:
+        """All tokens but the unknown one, by their ids in the file."""
+        return tuple(self._spellings[id_] for id_ in self._order)
+
+    def ids_of(self, text: str) -> list[int]:
+        """The file's own ids of the tokens of ``text``, which may have line ends.
+
+        Raises `TextError` where ``text`` holds half of a surrogate pair, or what there is no
+        token for, not even an unknown one.
+        """
+        return [id_ for _, ids in self._encoded(text) for id_ in ids]
+
+    def text_of(self, ids: Sequence[int]) -> str:
+        """The text of tokens by the file's own ids. Raises `KeyError` for one that it has not."""
+        return self._text([self.contents[id_] for id_ in ids])
+
+    def _text(self, contents: list[str]) -> str:
+        return " ".join(contents) if self._decode is None else "".join(self._decode(contents))
+
+    def _encoded(self, text: str) -> Iterator[tuple[str | None, list[int]]]:
+        """The pieces of ``text`` with their ids; an added token is a piece None."""
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            half = ascii(text[error.start])
+            raise TextError(
+                f"the tokenizer reads Unicode text, and this one holds a lone surrogate, {half}",
+                "text in UTF-8",
+            ) from error
+        cache = self._cache
+        for part, added, first in self._finder.parts(text):
+            if added is not None:
+                yield None, [added]
+                continue
+            pieces = [Piece(part, first)]
+            for piece, _ in pieces if self._cut is None else self._cut(pieces):
+                ids = cache.get(piece)
+                if ids is None:
+                    ids = self._model.encoder.encode(piece)
+                    if len(piece) <= _LONGEST_CACHED:
+                        if len(cache) >= _MOST_CACHED:
+                            cache.clear()
+                        cache[piece] = ids
+                yield piece, ids
+
+    def tokenize(self, text: str) -> list[str]:
+        """The tokens of one line. What is unknown is written as it stands in the text, and is a
+        token that `vocabulary` does not have."""
+        spellings, unknown = self._spellings, self._model.unknown
+        tokens: list[str] = []
+        for piece, ids in self._encoded(text):
+            new = [spellings[id_] for id_ in ids]
+            if piece is not None and unknown in ids:
+                texts = iter(self._unknown_tokens(piece, ids.count(unknown)))
+                new = [next(texts) if token == UNKNOWN else token for token in new]
+            tokens += new
+        return tokens
+
+    def _unknown_tokens(self, piece: str, number: int) -> list[str]:
+        texts = self._model.encoder.unknown_texts(piece)
+        if len(texts) != number:  # a merge took one in, or it was itself a known token
+            return [UNKNOWN] * number
+        known = self._contents_of_tokens
+        return [UNKNOWN if (token := spelt(text)) in known else token for text in texts]
+
+    @cached_property
+    def _contents_of_tokens(self) -> dict[str, str]:
+        return {spelling: self.contents[id_] for id_, spelling in self._spellings.items()}
+
+    def join(self, tokens: Sequence[str]) -> str:
+        """The text that the file's decoder makes of ``tokens``."""
+        contents = self._contents_of_tokens
+        unknown = contents.get(UNKNOWN, UNKNOWN)
+        return self._text([contents.get(token, unknown) for token in tokens])
+
+    def widths(self, tokens: Sequence[str]) -> NDArray[np.int32]:
+        known = self._widths
+        spaced = self._style[0] in SPACED
+        return np.fromiter(
+            (
+                width if (width := known.get(token)) is not None else _length(token) + spaced
+                for token in tokens
+            ),
+            np.int32,
+            len(tokens),
+        )
+
+    @cached_property
+    def _widths(self) -> dict[str, int]:
+        """The code points of the text that begin in each token, by what the decoder does to it."""
+        added = {token.id for token in self.added_tokens}
+        return {
+            spelling: len(content) if id_ in added else max(0, self._width(content))
+            for id_, spelling in self._spellings.items()
+            for content in [self.contents[id_]]
+        }
+
+    def _width(self, content: str) -> int:
+        style, mark = self._style
+        if style == "ByteLevel":
+            return sum(byte & 0xC0 != 0x80 for byte in as_bytes(content))
+        if style == "WordPiece":
+            return len(content) - len(mark) if content.startswith(mark) else len(content) + 1
+        if style == "BPEDecoder":
+            return len(content) - (len(mark) - 1 if content.endswith(mark) else 0)
+        if style is None:
+            return len(content) + 1
+        if self._has_bytes and (byte := byte_of(content)) is not None:
+            return int(byte & 0xC0 != 0x80)
+        return len(content)
+
+    @cached_property
+    def _style(self) -> tuple[str | None, str]:
+        """The decoder that says where spaces are, and the mark that it goes by."""
+        found = {str(step["type"]): step for step in _steps(self.parts["decoder"], "decoders")}
+        for kind, key in (("ByteLevel", ""), ("WordPiece", "prefix"), ("BPEDecoder", "suffix")):
+            if kind in found:
+                return kind, str(found[kind].get(key, ""))
+        return ("other", "") if found else (None, "")
+
+    @property
+    def _has_bytes(self) -> bool:
+        return bool(self.parts["model"] and self.parts["model"].get("byte_fallback"))
+
+    def _facts(self) -> dict[str, Any]:
+        """What is known of other tokenizers by their class: whether this one keeps the text."""
+        cutting = list(_steps(self.parts["pre_tokenizer"], "pretokenizers"))
+        letters = frozenset(self.contents.values())
+        keeps = (
+            self._style[0] == "ByteLevel"
+            and self.parts["normalizer"] is None
+            and all(step["type"] in ("ByteLevel", "Split") for step in cutting)
+            and any(step["type"] == "ByteLevel" for step in cutting)
+            and not any(step.get("add_prefix_space") for step in cutting)
+            and not any(step.get("behavior") == "Removed" for step in cutting)
+            and not any(token.lstrip or token.rstrip for token in self.added_tokens)
+            and not any(
+                set(token.content) <= set(CHARACTERS)
+                and len(token.content.encode()) > len(token.content)
+                for token in self.added_tokens
+            )
+            and letters.issuperset(CHARACTERS)
+        )
+        spaced = self._style[0] in SPACED
+        prefixed = any(
+            step.get("prepend_scheme", "always") == "always"
+            and step.get("add_prefix_space") is not False
+            for step in cutting
+            if step["type"] == "Metaspace"
+        ) or any(
+            step["type"] == "Prepend"
+            or step.get("add_dummy_prefix", step["type"] == "SentencePiece")
+            for step in _steps(self.parts["normalizer"], "normalizers")
+        )
+        return {"keeps_spaces": keeps, "end_width": int(not spaced and not prefixed)}
+
+
+def _steps(part: Part | None, key: str) -> Iterator[Part]:
+    """The parts of a ``Sequence``, or the only one."""
+    if part is not None and part["type"] == "Sequence":
+        for step in part[key]:
+            yield from _steps(step, key)
+    elif part is not None:
+        yield part
+
+
+def _checked_pieces(rows: Sequence[Sequence[Any]]) -> tuple[tuple[str, float | None], ...]:
+    result = []
+    for row in rows:
+        if not isinstance(row, (list, tuple)) or len(row) != 2:
+            raise FormatError(f"{one_line(repr(row))} is not a piece and its score", REWRITE)
+        piece = typed(row[0], str, "a piece")
+        score = typed(row[1], (float, None), f"the score of the piece {one_line(piece)!r}")
+        result.append((piece, None if score is None else float(score)))
+    if not result:
+        raise FormatError("the vocabulary of the tokenizer is empty", REWRITE)
+    return tuple(result)
+
+
+def _checked_merges(rows: Sequence[Sequence[Any]]) -> tuple[tuple[str, str], ...]:
+    result = []
+    for row in rows:
+        if not isinstance(row, (list, tuple)) or len(row) != 2:
+            raise FormatError(f"{one_line(repr(row))} is not a merge of two tokens", REWRITE)
+        left, right = (typed(token, str, "a token of a merge") for token in row)
+        result.append((left, right))
+    return tuple(result)
+
+
+def _numbered(pieces: Sequence[tuple[str, float | None]], numbers: Sequence[int]) -> dict[str, int]:
+    """The id of each piece. Raises `FormatError` where two have the same, or one has two."""
+    ids: dict[str, int] = {}
+    for (piece, _), number in zip(pieces, numbers, strict=True):
+        if piece in ids:
+            raise FormatError(
+                f"the token {one_line(piece)!r} stands twice in the vocabulary, as"
+                f" {ids[piece]} and {number}",
+                REWRITE,
+            )
+        ids[piece] = number
+    return ids
+
+
+def _contents(ids: Mapping[str, int], added: Sequence[AddedToken]) -> dict[int, str]:
+    """The token of each id. Raises `FormatError` where an id has two."""
+    contents = {number: piece for piece, number in ids.items()}
+    for token in added:
+        other = contents.setdefault(token.id, token.content)
+        if other != token.content or ids.get(token.content, token.id) != token.id:
+            raise FormatError(
+                f"the added token {one_line(token.content)!r} and the id {token.id} do not belong"
+                " together",
+                REWRITE,
+            )
+    return contents
+
+
+def _spellings(contents: Mapping[int, str], unknown: int | None) -> dict[int, str]:
+    """How lmkit writes the token of each id: without white space, all different."""
+    spellings: dict[int, str] = {}
+    owners: dict[str, int] = {}
+    for number, content in contents.items():
+        spelling = UNKNOWN if number == unknown else spelt(content)
+        if spelling in owners:
+            raise FormatError(
+                f"the tokens {owners[spelling]} and {number} would both be written {spelling!r}",
+                REWRITE,
+            )
+        owners[spelling] = number
+        spellings[number] = spelling
+    return spellings
+
+
+def spelt(content: str) -> str:
+    """``content`` without white space and control characters, and not a mark of lmkit."""
+    if content in _MARKS:
+        return f"<U+003C>{content[1:]}"
+    return "".join(f"<U+{ord(one):04X}>" if _is_hidden(one) else one for one in content)
+
+
+def _length(spelling: str) -> int:
+    """The code points of what `spelt` wrote so."""
+    return len(re.sub("<U\\+[0-9A-F]{4,6}>", " ", spelling))
+
+
+def _is_hidden(letter: str) -> bool:
+    return letter.isspace() or ord(letter) < 0x20 or 0x7F <= ord(letter) < 0xA0
+
+
+def _checked_ids(ids: Sequence[Any] | None, size: int) -> tuple[int, ...] | None:
+    if ids is None:
+        return None
+    numbers = tuple(typed(number, int, "an id of the vocabulary") for number in ids)
+    if len(numbers) != size or len(set(numbers)) != size or min(numbers) < 0:
+        raise FormatError("the ids of the vocabulary are not one for each token", REWRITE)
+    return numbers
