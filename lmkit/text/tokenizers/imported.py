@@ -8,7 +8,6 @@ file's unknown token is ``<unk>``.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -16,18 +15,31 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from lmkit.errors import FormatError, TextError, UnsupportedError, UsageError, one_line
+from lmkit.errors import FormatError, TextError, UnsupportedError, UsageError
+from lmkit.text.lexicon import Lexicon
+from lmkit.text.normalization import Normalizer
 from lmkit.text.subwords.added_tokens import AddedToken, AddedTokens
 from lmkit.text.subwords.alphabet import CHARACTERS
 from lmkit.text.subwords.decoders import as_bytes, byte_of, make_decoder
 from lmkit.text.subwords.models import Tables, make_model
 from lmkit.text.subwords.normalizers import make_normalizer
-from lmkit.text.subwords.parts import REQUIRED, REWRITE, Part, options_of, typed
+from lmkit.text.subwords.parts import REQUIRED, Part, options_of, typed
 from lmkit.text.subwords.pre_tokenizers import Piece, make_pre_tokenizer
-from lmkit.text.tokenizers.base import Tokenizer
+from lmkit.text.subwords.rows import (
+    UNKNOWN,
+    checked_ids,
+    checked_merges,
+    checked_pieces,
+    contents_of,
+    length_of,
+    numbered,
+    spellings_of,
+    spelt,
+)
+from lmkit.text.tokenizers.base import Bulk, Tokenizer
+from lmkit.text.tokenizers.bpe import BpeTokenizer
+from lmkit.text.tokenizers.byte_bpe import byte_bpe
 
-UNKNOWN = "<unk>"
-_MARKS = (UNKNOWN, "<s>", "</s>")
 SPACED = (None, "WordPiece", "BPEDecoder")
 """Decoders that put spaces between tokens, or none at all."""
 _MOST_CACHED = 1 << 18
@@ -71,19 +83,19 @@ class ImportedTokenizer(Tokenizer):
         self.added_tokens = tuple(
             map(AddedToken.of, typed(added_tokens, (list, tuple), "added_tokens"))
         )
-        self.rows = _checked_pieces(pieces)
-        self.merges = _checked_merges(merges)
-        self._listed_ids = _checked_ids(ids, len(self.rows))
+        self.rows = checked_pieces(pieces)
+        self.merges = checked_merges(merges)
+        self._listed_ids = checked_ids(ids, len(self.rows))
         numbers = self._listed_ids or range(len(self.rows))
-        tables = Tables(self.rows, _numbered(self.rows, numbers), self.merges)
+        tables = Tables(self.rows, numbered(self.rows, numbers), self.merges)
         self.model_ids = tables.ids
-        self.contents = _contents(tables.ids, self.added_tokens)
+        self.contents = contents_of(tables.ids, self.added_tokens)
         self._model = make_model(model, tables)
         normalize = make_normalizer(normalizer)
         self._finder = AddedTokens(self.added_tokens, normalize)
         self._cut = make_pre_tokenizer(pre_tokenizer)
         self._decode = make_decoder(decoder)
-        self._spellings = _spellings(self.contents, self._model.unknown)
+        self._spellings = spellings_of(self.contents, self._model.unknown)
         self._cache: dict[str, list[int]] = {}
         vars(self).update(self._facts())
 
@@ -130,6 +142,23 @@ class ImportedTokenizer(Tokenizer):
     def vocabulary(self) -> tuple[str, ...]:
         """All tokens but the unknown one, by their ids in the file."""
         return tuple(self._spellings[id_] for id_ in self._order)
+
+    @cached_property
+    def _quick(self) -> BpeTokenizer | None:
+        """What gives the same tokens faster, if there is that."""
+        found = byte_bpe(self.parts, self.model_ids, self.merges, self.added_tokens)
+        return found if found and {*found.vocabulary} <= {*self.vocabulary} else None
+
+    def simplest(self) -> Tokenizer:
+        """The tokenizer that lmkit has itself with the same tokens by the same ids, if there is
+        one; else this one."""
+        found = self._quick
+        in_order = self.contents.keys() == set(range(len(self.contents)))
+        return found if found and in_order and found.vocabulary == self.vocabulary else self
+
+    def bulk(self, normalize: Normalizer | None, lexicon: Lexicon) -> Bulk:
+        quick = self._quick
+        return quick.bulk(normalize, lexicon) if quick else super().bulk(normalize, lexicon)
 
     def ids_of(self, text: str) -> list[int]:
         """The file's own ids of the tokens of ``text``, which may have line ends.
@@ -207,7 +236,7 @@ class ImportedTokenizer(Tokenizer):
         spaced = self._style[0] in SPACED
         return np.fromiter(
             (
-                width if (width := known.get(token)) is not None else _length(token) + spaced
+                width if (width := known.get(token)) is not None else length_of(token) + spaced
                 for token in tokens
             ),
             np.int32,
@@ -291,95 +320,3 @@ def _steps(part: Part | None, key: str) -> Iterator[Part]:
             yield from _steps(step, key)
     elif part is not None:
         yield part
-
-
-def _checked_pieces(rows: Sequence[Sequence[Any]]) -> tuple[tuple[str, float | None], ...]:
-    result = []
-    for row in rows:
-        if not isinstance(row, (list, tuple)) or len(row) != 2:
-            raise FormatError(f"{one_line(repr(row))} is not a piece and its score", REWRITE)
-        piece = typed(row[0], str, "a piece")
-        score = typed(row[1], (float, None), f"the score of the piece {one_line(piece)!r}")
-        result.append((piece, None if score is None else float(score)))
-    if not result:
-        raise FormatError("the vocabulary of the tokenizer is empty", REWRITE)
-    return tuple(result)
-
-
-def _checked_merges(rows: Sequence[Sequence[Any]]) -> tuple[tuple[str, str], ...]:
-    result = []
-    for row in rows:
-        if not isinstance(row, (list, tuple)) or len(row) != 2:
-            raise FormatError(f"{one_line(repr(row))} is not a merge of two tokens", REWRITE)
-        left, right = (typed(token, str, "a token of a merge") for token in row)
-        result.append((left, right))
-    return tuple(result)
-
-
-def _numbered(pieces: Sequence[tuple[str, float | None]], numbers: Sequence[int]) -> dict[str, int]:
-    """The id of each piece. Raises `FormatError` where two have the same, or one has two."""
-    ids: dict[str, int] = {}
-    for (piece, _), number in zip(pieces, numbers, strict=True):
-        if piece in ids:
-            raise FormatError(
-                f"the token {one_line(piece)!r} stands twice in the vocabulary, as"
-                f" {ids[piece]} and {number}",
-                REWRITE,
-            )
-        ids[piece] = number
-    return ids
-
-
-def _contents(ids: Mapping[str, int], added: Sequence[AddedToken]) -> dict[int, str]:
-    """The token of each id. Raises `FormatError` where an id has two."""
-    contents = {number: piece for piece, number in ids.items()}
-    for token in added:
-        other = contents.setdefault(token.id, token.content)
-        if other != token.content or ids.get(token.content, token.id) != token.id:
-            raise FormatError(
-                f"the added token {one_line(token.content)!r} and the id {token.id} do not belong"
-                " together",
-                REWRITE,
-            )
-    return contents
-
-
-def _spellings(contents: Mapping[int, str], unknown: int | None) -> dict[int, str]:
-    """How lmkit writes the token of each id: without white space, all different."""
-    spellings: dict[int, str] = {}
-    owners: dict[str, int] = {}
-    for number, content in contents.items():
-        spelling = UNKNOWN if number == unknown else spelt(content)
-        if spelling in owners:
-            raise FormatError(
-                f"the tokens {owners[spelling]} and {number} would both be written {spelling!r}",
-                REWRITE,
-            )
-        owners[spelling] = number
-        spellings[number] = spelling
-    return spellings
-
-
-def spelt(content: str) -> str:
-    """``content`` without white space and control characters, and not a mark of lmkit."""
-    if content in _MARKS:
-        return f"<U+003C>{content[1:]}"
-    return "".join(f"<U+{ord(one):04X}>" if _is_hidden(one) else one for one in content)
-
-
-def _length(spelling: str) -> int:
-    """The code points of what `spelt` wrote so."""
-    return len(re.sub("<U\\+[0-9A-F]{4,6}>", " ", spelling))
-
-
-def _is_hidden(letter: str) -> bool:
-    return letter.isspace() or ord(letter) < 0x20 or 0x7F <= ord(letter) < 0xA0
-
-
-def _checked_ids(ids: Sequence[Any] | None, size: int) -> tuple[int, ...] | None:
-    if ids is None:
-        return None
-    numbers = tuple(typed(number, int, "an id of the vocabulary") for number in ids)
-    if len(numbers) != size or len(set(numbers)) != size or min(numbers) < 0:
-        raise FormatError("the ids of the vocabulary are not one for each token", REWRITE)
-    return numbers

@@ -9,18 +9,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lmkit.errors import FormatError, one_line
+from lmkit.text.subwords.foreign_patterns import BYTE_LEVEL
 from lmkit.text.subwords.formats.hugging_face import vocabulary_of
 from lmkit.text.subwords.parts import REWRITE
 from lmkit.text.tokenizers.imported import ImportedTokenizer
 
 NAMES = (("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe"))
 """The names that the two files have: those of Hugging Face, and OpenAI's own."""
-BYTE_LEVEL = {
-    "type": "ByteLevel",
-    "add_prefix_space": False,
-    "trim_offsets": True,
-    "use_regex": True,
-}
 VERSION = "#version: 0.2\n"
 
 

@@ -11,8 +11,7 @@ from typing import Any
 
 from lmkit.errors import UnsupportedError
 from lmkit.text.subwords.alphabet import spell
-from lmkit.text.subwords.formats.gpt2_files import BYTE_LEVEL
-from lmkit.text.subwords.formats.tiktoken_ranks import GPT4, LETTERS
+from lmkit.text.subwords.foreign_patterns import BYTE_LEVEL, GPT4, LETTERS
 from lmkit.text.subwords.patterns import NAMED
 from lmkit.text.tokenizers.base import Tokenizer
 

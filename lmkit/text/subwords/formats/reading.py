@@ -15,7 +15,6 @@ from lmkit.text.subwords.formats import (
     sentencepiece_model,
     tiktoken_ranks,
 )
-from lmkit.text.subwords.formats.byte_bpe import simplest
 from lmkit.text.subwords.formats.json_files import parsed
 from lmkit.text.tokenizers.base import Tokenizer
 from lmkit.text.tokenizers.imported import ImportedTokenizer
@@ -48,7 +47,7 @@ def read(
     path = _chosen(Path(path))
     try:
         found = _read(path, pattern, special_tokens, lowercase)
-        return simplest(found) if type(found) is ImportedTokenizer else found
+        return found.simplest() if isinstance(found, ImportedTokenizer) else found
     except LmkitError as error:
         if str(path) in error.message:
             raise

@@ -10,6 +10,7 @@ from typing import Any
 from lmkit.errors import UnsupportedError, UsageError
 from lmkit.files.atomic import open_target
 from lmkit.text.subwords.alphabet import unspell
+from lmkit.text.subwords.foreign_patterns import BYTE_LEVEL
 from lmkit.text.subwords.formats import gpt2_files, hugging_face, tiktoken_ranks
 from lmkit.text.subwords.formats.learnt import as_tokenizer_json
 from lmkit.text.tokenizers.base import Tokenizer
@@ -58,7 +59,7 @@ def _gpt2(values: Mapping[str, Any]) -> dict[str, str]:
     model = values["model"]
     if (
         model["type"] != "BPE"
-        or values["pre_tokenizer"] != gpt2_files.BYTE_LEVEL
+        or values["pre_tokenizer"] != BYTE_LEVEL
         or (model["ignore_merges"] or values["normalizer"] is not None)
     ):
         raise UnsupportedError(
