@@ -67,9 +67,14 @@ class AddedTokens:
 
     def __init__(self, tokens: Sequence[AddedToken], normalize: Normalize | None) -> None:
         self._normalize = normalize or (lambda text: text)
+        tokens = sorted(tokens, key=lambda token: not token.special)  # of two alike, a special one
         raw = [(token.content, token) for token in tokens if not token.normalized]
-        formed = [(self._normalize(token.content), token) for token in tokens if token.normalized]
+        formed = [(self.found_as(token), token) for token in tokens if token.normalized]
         self._raw, self._formed = _finder(raw), _finder(formed)
+
+    def found_as(self, token: AddedToken) -> str:
+        """The text that ``token`` stands for."""
+        return self._normalize(token.content) if token.normalized else token.content
 
     def parts(self, text: str) -> Iterator[Part_]:
         """``text`` in parts, normalized but for the added tokens."""

@@ -19,6 +19,9 @@ from lmkit.text.subwords.parts import REWRITE
 
 UNKNOWN_PENALTY = 10.0
 """By how much an unknown character is worse than the worst piece, in both packages."""
+SYMBOL_BONUS = 0.1
+"""The score of a user-defined piece in sentencepiece 0.2.3, for each byte but the first. (Until
+0.2.0 it went by the best score of a piece, and a long one could lose.)"""
 
 
 class ForeignUnigram:
@@ -51,12 +54,11 @@ class ForeignUnigram:
         self._penalty = _float(worst - UNKNOWN_PENALTY) if single else worst - UNKNOWN_PENALTY
         self._ids = {pieces[k][0]: k for k in (everything if usable is None else usable)}
         symbols = frozenset(symbols)
-        best = max(scores, default=0.0)
         self._known: dict[str, tuple[float, int] | None] = {}
         for piece, k in self._ids.items():
             score = pieces[k][1]
             if k in symbols:
-                score = _float(len(piece.encode()) * best) - 0.1
+                score = SYMBOL_BONUS * (len(piece.encode()) - 1)
             for end in range(1, len(piece)):
                 self._known.setdefault(piece[:end])
             self._known[piece] = (score, k)
@@ -115,19 +117,19 @@ class ForeignUnigram:
                     score, k = found
                     if k < 0:
                         break
-                    total = before + score
+                    total = _float(before + score) if single else before + score
                     if starts[end] < 0 or total > totals[end]:
-                        totals[end] = _float(total) if single else total
+                        totals[end] = total
                         starts[end], ids[end] = start, k
                     alone |= end == start + 1
                 end += 1
             if not alone:
                 if self._unknown is None:
                     raise unknown_text(text[start])
-                total = before + self._penalty
+                total = _float(before + self._penalty) if single else before + self._penalty
                 end = start + 1
                 if starts[end] < 0 or total > totals[end]:
-                    totals[end] = _float(total) if single else total
+                    totals[end] = total
                     starts[end], ids[end] = start, self._unknown
         path = []
         end = size

@@ -1,7 +1,8 @@
 """What a tokenizer file says of its model: how a piece of text becomes ids.
 
 The names are those of the package ``tokenizers`` (its ``models``), beside those for the files of
-others: ``SentencePieceBPE`` and ``SentencePieceUnigram``.
+others: ``RankBPE`` (tiktoken's ranks that no list of merges stands for), ``SentencePieceBPE`` and
+``SentencePieceUnigram``.
 """
 
 from __future__ import annotations
@@ -94,6 +95,12 @@ def _bpe(part: Part, tables: Tables) -> Model:
         suffix=options["end_of_word_suffix"] or "",
     )
     return Model(encoder, unknown)
+
+
+def _ranks(part: Part, tables: Tables) -> Model:
+    options_of(part, "model")
+    merges = bpe.merges_of_ranks(tables.ids, tables.ids)
+    return Model(bpe.ForeignBpe(tables.ids, merges, whole=True), None)
 
 
 def _word_piece(part: Part, tables: Tables) -> Model:
@@ -193,6 +200,7 @@ def _sentencepiece_bpe(part: Part, tables: Tables) -> Model:
 
 _KINDS: dict[str, Callable[[Part, Tables], Model]] = {
     "BPE": _bpe,
+    "RankBPE": _ranks,
     "SentencePieceBPE": _sentencepiece_bpe,
     "SentencePieceUnigram": _sentencepiece_unigram,
     "Unigram": _unigram,

@@ -15,6 +15,7 @@ _MARKS = (UNKNOWN, "<s>", "</s>")
 
 
 def checked_pieces(rows: Sequence[Sequence[Any]]) -> tuple[tuple[str, float | None], ...]:
+    """The rows of tokens and scores. Raises `FormatError` where one is not that."""
     result = []
     for row in rows:
         if not isinstance(row, (list, tuple)) or len(row) != 2:
@@ -28,6 +29,7 @@ def checked_pieces(rows: Sequence[Sequence[Any]]) -> tuple[tuple[str, float | No
 
 
 def checked_merges(rows: Sequence[Sequence[Any]]) -> tuple[tuple[str, str], ...]:
+    """The rows of two tokens each. Raises `FormatError` where one is not that."""
     result = []
     for row in rows:
         if not isinstance(row, (list, tuple)) or len(row) != 2:
@@ -98,6 +100,7 @@ def _is_hidden(letter: str) -> bool:
 
 
 def checked_ids(ids: Sequence[Any] | None, size: int) -> tuple[int, ...] | None:
+    """The ids of ``size`` pieces. Raises `FormatError` where they are not one for each."""
     if ids is None:
         return None
     numbers = tuple(typed(number, int, "an id of the vocabulary") for number in ids)

@@ -170,7 +170,13 @@ class ImportedTokenizer(Tokenizer):
 
     def text_of(self, ids: Sequence[int]) -> str:
         """The text of tokens by the file's own ids. Raises `KeyError` for one that it has not."""
-        return self._text([self.contents[id_] for id_ in ids])
+        return self._text([self._shown[id_] for id_ in ids])
+
+    @cached_property
+    def _shown(self) -> dict[int, str]:
+        """What the decoder is given for each id: of an added token, its normalized form."""
+        added = {one.id: self._finder.found_as(one) for one in self.added_tokens}
+        return {**self.contents, **added}
 
     def _text(self, contents: list[str]) -> str:
         return " ".join(contents) if self._decode is None else "".join(self._decode(contents))
@@ -223,7 +229,7 @@ class ImportedTokenizer(Tokenizer):
 
     @cached_property
     def _contents_of_tokens(self) -> dict[str, str]:
-        return {spelling: self.contents[id_] for id_, spelling in self._spellings.items()}
+        return {spelling: self._shown[id_] for id_, spelling in self._spellings.items()}
 
     def join(self, tokens: Sequence[str]) -> str:
         """The text that the file's decoder makes of ``tokens``."""

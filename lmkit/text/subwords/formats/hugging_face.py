@@ -56,6 +56,7 @@ def from_json(values: Any) -> ImportedTokenizer:
                 'the file with "dropout": null; lmkit has a --dropout of its own',
             )
         merges = [_pair(row) for row in typed(model.pop("merges", None), list, "merges")]
+    _require_their_ids(pieces, ids, added)
     return ImportedTokenizer(
         model,
         pieces,
@@ -75,6 +76,23 @@ def _kind(model: Mapping[str, Any]) -> str:
     if isinstance(model.get("vocab"), list):
         return "Unigram"
     return "WordPiece" if "continuing_subword_prefix" in model else "unnamed"
+
+
+def _require_their_ids(pieces: list[list[Any]], ids: list[int] | None, added: list[Any]) -> None:
+    """Raises `FormatError` where the package would give an added token another id than the file
+    has: it numbers those that the model does not have from the size of the vocabulary on."""
+    numbers = ids or range(len(pieces))
+    known = {row[0]: number for row, number in zip(pieces, numbers, strict=True) if row}
+    following = len(pieces)
+    for token in map(AddedToken.of, added):
+        number = known.setdefault(token.content, following)
+        if number != token.id:
+            raise FormatError(
+                f"the added token {one_line(token.content)!r} has the id {token.id} in the file,"
+                f" and the package tokenizers would give it {number}",
+                "a tokenizer.json that the package has written",
+            )
+        following = max(following, number + 1)
 
 
 def _pair(row: Any) -> list[str]:
@@ -143,8 +161,9 @@ def as_json(tokenizer: ImportedTokenizer) -> dict[str, Any]:
     model = dict(parts["model"] or {})
     if model["type"] not in _MODELS:
         raise UnsupportedError(
-            "a sentencepiece model has no tokenizer.json that gives the same tokens on any text",
-            "the model itself, which lmkit reads",
+            "there is no tokenizer.json that gives the same tokens as this"
+            f" {'file of ranks' if model['type'] == 'RankBPE' else 'sentencepiece model'}",
+            "the file itself, which lmkit reads",
         )
     if model["type"] == "Unigram":
         model["vocab"] = [list(row) for row in rows]

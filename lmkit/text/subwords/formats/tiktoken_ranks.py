@@ -46,10 +46,11 @@ def from_text(
         )
     ordered = sorted(ranks, key=ranks.__getitem__)
     ids = sorted(ranks.values())
+    merges = merges_of(ranks)
     return ImportedTokenizer(
-        {"type": "BPE", "ignore_merges": True},
+        {"type": "RankBPE"} if merges is None else {"type": "BPE", "ignore_merges": True},
         [[token, None] for token in ordered],
-        merges_of(ranks),
+        merges or (),
         pre_tokenizer=cut_by(PATTERNS.get(pattern, pattern), pattern in PATTERNS),
         decoder=LETTERS,
         added_tokens=[
@@ -103,13 +104,13 @@ def ranks_of(text: str) -> dict[str, int]:
     return ranks
 
 
-def merges_of(ranks: Mapping[str, int]) -> list[tuple[str, str]]:
-    """The merges by which tiktoken makes each token, in the order of their ranks.
+def merges_of(ranks: Mapping[str, int]) -> list[tuple[str, str]] | None:
+    """The merges by which tiktoken makes each token, in the order of their ranks; None if there is
+    a token that lower ranks do not leave in two parts.
 
-    It merges neighbours whose text together has a rank, the lowest first. Within a token all
-    lower ranks have had their turn before its own comes, so there is at most one pair of
-    neighbours that becomes that token. A token of which more than two parts are left then comes
-    into being only where it is a whole piece.
+    tiktoken merges neighbours whose text together has a rank, the lowest first. Within a token all
+    lower ranks have had their turn before its own comes. If they always leave two parts, no other
+    two can ever become the token.
     """
     merges = Merges()
     ordered = sorted(ranks, key=ranks.__getitem__)
@@ -118,9 +119,10 @@ def merges_of(ranks: Mapping[str, int]) -> list[tuple[str, str]]:
     for number, token in enumerate(ordered):
         if len(token) > 1:
             parts = merges(ids[letter] for letter in token)
-            if len(parts) == 2:
-                merges.add(parts[0], parts[1], number, number)
-                pairs.append((ordered[parts[0]], ordered[parts[1]]))
+            if len(parts) != 2:
+                return None
+            merges.add(parts[0], parts[1], number, number)
+            pairs.append((ordered[parts[0]], ordered[parts[1]]))
     return pairs
 
 

@@ -1,0 +1,34 @@
+"""What tests of tokenizer files share: hostile text, and a small text to learn from."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+LINES = (
+    "the cat sat on the mat, and the dog's dog sat on the log",
+    "Don't stop: we'll see 123 of 4567 cats in 2024!",
+    "Żółw i żaba, naïve café, crème brûlée",
+    "東京は大きい。北京也大。",
+    "the king spoke, and the kings spoke again; they'd spoken",
+    "ΟΔΥΣΣΕΥΣ ὁδός, Привет мир",
+    "x = {'a': [1, 2], \"b\": <3>}; y += 0.5e-3",
+)
+TEXT = [*LINES * 12, "unhappiness happily happy unhappy  two  spaces"]
+
+ODD = (
+    " ", "  ", "\t", "\n", "\r\n", "\r", "\x0b", "\x0c", "\x00", "\x1c", "\x1f", "\x7f", "\x80",
+    "\x85", "\xa0", "\xad", "\u1680", "\u2003", "\u2028", "\u2029", "\u202f", "\u3000", "\u200b",
+    "\u200d", "\ufeff", "\ufffd", "\uffff", "▁", "▁▁", "##", "##s", "Ġ", "Ċ", "é", "e\u0301",
+    "\u0301", "\u0345\u0334", "ß", "ſ", "İ", "ı", "ΑΣ", "Σ", "ς", "K", "ﬁ", "①", "½", "²",
+    "Ⅷ",     "٣", "㋀", "ｶﾞ", "東京", "각", "क्षि", "👩‍👩‍👧", "👍🏽", "🇩🇪", "𝄞", "\U000e0001",
+    "'s", "'S", "'ll", "’", "don't", "_", "^", "$", "`", "~", "...", "1234567", "<unk>", "<s>", "</s>", "[UNK]", "[MASK]",
+    "[CLS]", "<mask>", "<|x|>", "<|x|><|y|>", "<0x0A>", "<0x41>", "<ctl>", "the", " the", "The",
+    "THE", "king's", "the king", "Hello", "cat", "aaaa" * 30, "\U0010fffd", "ꟲ", "\u1734", "؝",
+)  # fmt: skip
+"""Texts that tokenizers take for different things."""
+
+ANY = st.characters(exclude_categories=["Cs", "Cn"])
+HOSTILE = st.lists(
+    st.one_of(st.sampled_from(ODD), st.sampled_from(LINES), st.text(ANY, max_size=4)), max_size=9
+).map("".join)
+"""Text of any kind, with line ends."""
