@@ -57,6 +57,9 @@ def from_json(values: Any) -> ImportedTokenizer:
             )
         merges = [_pair(row) for row in typed(model.pop("merges", None), list, "merges")]
     _require_their_ids(pieces, ids, added)
+    # What is as it would be anyway is not written down: so two files of one tokenizer are equal.
+    defaults = _DEFAULTS[kind]
+    model = {key: one for key, one in model.items() if key not in defaults or one != defaults[key]}
     return ImportedTokenizer(
         model,
         pieces,
@@ -148,7 +151,10 @@ _BPE = {
     "byte_fallback": False,
     "ignore_merges": False,
 }
+_UNIGRAM = {"unk_id": None, "byte_fallback": False}
 _WORD_PIECE = {"continuing_subword_prefix": "##", "max_input_chars_per_word": 100}
+
+_DEFAULTS = {"BPE": _BPE, "Unigram": _UNIGRAM, "WordPiece": _WORD_PIECE}
 
 
 def as_json(tokenizer: ImportedTokenizer) -> dict[str, Any]:
@@ -166,10 +172,9 @@ def as_json(tokenizer: ImportedTokenizer) -> dict[str, Any]:
             "the file itself, which lmkit reads",
         )
     if model["type"] == "Unigram":
-        model["vocab"] = [list(row) for row in rows]
+        model = {**_UNIGRAM, **model, "vocab": [list(row) for row in rows]}
     else:
-        defaults = _BPE if model["type"] == "BPE" else _WORD_PIECE
-        model = {**defaults, **model, "vocab": dict(tokenizer.model_ids)}
+        model = {**_DEFAULTS[model["type"]], **model, "vocab": dict(tokenizer.model_ids)}
         if model["type"] == "BPE":
             model["merges"] = [list(row) for row in tokenizer.merges]
     return {

@@ -21,6 +21,7 @@ from lmkit.text.tokenizers.imported import ImportedTokenizer
 
 MOST_BYTES = 1 << 29
 """A file that is larger is not a tokenizer's."""
+_JSON = re.compile(r"""\s*(\{|\[\s*[]\[{"\d-])""")  # a vocab.txt may begin with [PAD]
 _RANKS = re.compile(r"\s*[A-Za-z0-9+/]+={0,2} \d+\s*(\n|$)")
 _MERGES = re.compile(r"#version|[^\s]+ [^\s]+\r?(\n|$)")
 _MODEL_NAMES = ("tokenizer.model", "spiece.model", "sentencepiece.bpe.model")
@@ -80,7 +81,7 @@ def _read(
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FormatError("the file is neither text nor a sentencepiece model", READABLE) from error
-    if text.lstrip()[:1] in ("{", "["):
+    if _JSON.match(text):
         return _of_json(path, parsed(text, str(path)))
     if _RANKS.match(text):
         return tiktoken_ranks.from_text(text, pattern, special_tokens)

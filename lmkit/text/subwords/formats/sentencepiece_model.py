@@ -31,6 +31,7 @@ _NORMALIZER_FIELDS = {
 _MODELS = {1: "SentencePieceUnigram", 2: "SentencePieceBPE"}
 _OTHERS = {3: "word", 4: "char"}
 _NORMAL, _BYTE = 1, 6
+_BYTES = {f"<0x{byte:02X}>" for byte in range(256)}
 _KINDS = {2: "unknown", 3: "control", 4: "symbols", 5: "unused", _BYTE: "bytes"}
 
 
@@ -93,7 +94,7 @@ def _tokenizer(
             "one of the type unigram or bpe",
         )
     fallback = bool(trainer["byte_fallback"])
-    if fallback != bool(kinds["bytes"]) or (fallback and len(set(kinds["bytes"])) != 256):
+    if set(kinds["bytes"]) != (_BYTES if fallback else set()):
         raise FormatError("the byte pieces of the sentencepiece model are not all there", REWRITE)
     charsmap = normalizer.pop("precompiled_charsmap")
     flags = {key: bool(value) for key, value in normalizer.items()}
