@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
 from hypothesis import strategies as st
+
+from lmkit.text.tokenizers.base import Tokenizer
+from lmkit.text.tokenizers.imported import ImportedTokenizer
 
 LINES = (
     "the cat sat on the mat, and the dog's dog sat on the log",
@@ -33,3 +42,62 @@ HOSTILE = st.lists(
     st.one_of(st.sampled_from(ODD), st.sampled_from(LINES), st.text(ANY, max_size=4)), max_size=9
 ).map("".join)
 """Text of any kind, with line ends."""
+
+SAMPLED = ["".join(random.Random(k).choices([*ODD, *LINES], k=400)) for k in range(3)]
+"""Long lines."""
+
+Encode = Callable[[str], list[int]]
+
+
+def ids_of(tokenizer: Tokenizer) -> Encode:
+    """What gives the file's ids."""
+    if isinstance(tokenizer, ImportedTokenizer):
+        return tokenizer.ids_of
+    ids = {token: number for number, token in enumerate(tokenizer.vocabulary or ())}
+    return lambda text: [ids[token] for token in tokenizer.tokenize(text)]
+
+
+SP_MODELS: dict[str, dict[str, Any]] = {
+    "unigram": {"vocab_size": 180},
+    "unigram-bytes": {
+        "vocab_size": 460,
+        "byte_fallback": True,
+        "user_defined_symbols": ["<mask>", "king's", "▁the▁king", "e\u0301"],
+        "control_symbols": ["<ctl>"],
+    },
+    "unigram-suffix": {
+        "vocab_size": 170,
+        "treat_whitespace_as_suffix": True,
+        "normalization_rule_name": "nmt_nfkc_cf",
+    },
+    "unigram-across": {
+        "vocab_size": 220,
+        "split_by_whitespace": False,
+        "add_dummy_prefix": False,
+        "remove_extra_whitespaces": False,
+    },
+    "bpe": {"vocab_size": 180, "model_type": "bpe"},
+    "bpe-bytes": {
+        "vocab_size": 460,
+        "model_type": "bpe",
+        "byte_fallback": True,
+        "normalization_rule_name": "identity",
+        "remove_extra_whitespaces": False,
+        "user_defined_symbols": ["<mask>", "e\u0301", "  ", "the k"],
+        "allow_whitespace_only_pieces": True,
+    },
+    "bpe-plain": {"vocab_size": 200, "model_type": "bpe", "add_dummy_prefix": False},
+}
+
+
+def sentencepiece_model(spm: ModuleType, folder: Path, name: str) -> Path:
+    """A small model, trained on `TEXT`."""
+    spm.SentencePieceTrainer.train(
+        sentence_iterator=iter(TEXT),
+        model_prefix=str(folder / name),
+        minloglevel=2,
+        num_threads=1,
+        hard_vocab_limit=False,
+        **SP_MODELS[name],
+    )
+    return folder / f"{name}.model"
