@@ -6,11 +6,12 @@ option that is not known here is an error, never overlooked: it could change the
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from lmkit.errors import FormatError, UnsupportedError, one_line
+from lmkit.errors import FormatError, UnsupportedError, UsageError, one_line
 
 Part = Mapping[str, Any]
 HINT = "the package that wrote the file, to write one without it"
@@ -40,6 +41,16 @@ def kind_of(part: Any, what: str, known: Mapping[str, Any]) -> str:
 
 
 REWRITE = "another copy of the file: this one is damaged"
+
+
+@contextlib.contextmanager
+def written_down() -> Iterator[None]:
+    """Make what is wrong with a file's parts wrong with what was written down of a tokenizer:
+    `UsageError`, of which whoever reads a model file makes damage to it."""
+    try:
+        yield
+    except (FormatError, UnsupportedError) as error:
+        raise UsageError(error.message, error.hint) from error
 
 
 def options_of(part: Part, what: str, /, **known: tuple[Any, Any]) -> dict[str, Any]:
@@ -98,7 +109,8 @@ def encodable(text: str, what: str) -> None:
 
 def sequence_of(part: Part, what: str, key: str, make: Callable[[Any], Any]) -> list[Any]:
     """What ``make`` makes of each part of a ``Sequence``."""
-    return [make(one) for one in options_of(part, what, **{key: (list, REQUIRED)})[key]]
+    steps = options_of(part, what, **{key: (list, REQUIRED)})[key]
+    return [make(typed(step, dict, f"a step of the {what} Sequence")) for step in steps]
 
 
 _ODD = re.compile(

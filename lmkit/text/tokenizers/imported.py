@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from lmkit.errors import FormatError, TextError, UnsupportedError, UsageError
+from lmkit.errors import TextError
 from lmkit.text.lexicon import Lexicon
 from lmkit.text.normalization import Normalizer
 from lmkit.text.subwords.added_tokens import AddedToken, AddedTokens
@@ -23,7 +23,7 @@ from lmkit.text.subwords.alphabet import CHARACTERS
 from lmkit.text.subwords.decoders import as_bytes, byte_of, make_decoder
 from lmkit.text.subwords.models import Tables, make_model
 from lmkit.text.subwords.normalizers import make_normalizer
-from lmkit.text.subwords.parts import REQUIRED, Part, options_of, typed
+from lmkit.text.subwords.parts import REQUIRED, Part, options_of, typed, written_down
 from lmkit.text.subwords.pre_tokenizers import Piece, make_pre_tokenizer
 from lmkit.text.subwords.rows import (
     UNKNOWN,
@@ -101,24 +101,22 @@ class ImportedTokenizer(Tokenizer):
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        options = options_of(
-            {"type": cls.name, **{key: values[key] for key in values if key != "name"}},
-            "tokenizer",
-            model=(dict, REQUIRED),
-            pieces=((list, tuple), REQUIRED),
-            merges=((list, tuple), ()),
-            normalizer=((dict, None), None),
-            pre_tokenizer=((dict, None), None),
-            decoder=((dict, None), None),
-            added_tokens=((list, tuple), ()),
-            ids=((list, tuple, None), None),
-        )
-        try:
-            return cls(
-                options.pop("model"), options.pop("pieces"), options.pop("merges"), **options
+        part = {"type": cls.name, **{key: values[key] for key in values if key != "name"}}
+        with written_down():
+            options = options_of(
+                part,
+                "tokenizer",
+                model=(dict, REQUIRED),
+                pieces=((list, tuple), REQUIRED),
+                merges=((list, tuple), ()),
+                normalizer=((dict, None), None),
+                pre_tokenizer=((dict, None), None),
+                decoder=((dict, None), None),
+                added_tokens=((list, tuple), ()),
+                ids=((list, tuple, None), None),
             )
-        except (FormatError, UnsupportedError) as error:
-            raise UsageError(error.message, error.hint) from error
+            rows = options.pop("model"), options.pop("pieces"), options.pop("merges")
+            return cls(*rows, **options)
 
     def as_dict(self) -> dict[str, Any]:
         return {

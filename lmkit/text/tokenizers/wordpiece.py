@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Self
 
 from lmkit.text.lexicon import LINE_END, Lexicon
 from lmkit.text.normalization import Normalizer
-from lmkit.text.subwords.parts import REQUIRED, options_of
+from lmkit.text.subwords.parts import REQUIRED, options_of, written_down
+from lmkit.text.subwords.rows import checked_pieces
 from lmkit.text.tokenizers.base import Bulk, PieceBulk, PieceTokenizer
 from lmkit.text.tokenizers.imported import ImportedTokenizer
 
@@ -31,7 +32,7 @@ class WordPieceTokenizer(ImportedTokenizer, PieceTokenizer):
     tables: ClassVar[tuple[str, ...]] = ("pieces",)
 
     def __init__(self, pieces: Sequence[Sequence[Any]], *, lowercase: bool | None = None) -> None:
-        tokens = [str(row[0]) for row in pieces]
+        tokens = [token for token, _ in checked_pieces(pieces)]
         if lowercase is None:
             lowercase = all(token == token.lower() for token in tokens if token not in MARKS)
         self.lowercase = lowercase
@@ -65,10 +66,11 @@ class WordPieceTokenizer(ImportedTokenizer, PieceTokenizer):
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         part = {"type": cls.name, **{key: values[key] for key in values if key != "name"}}
-        options = options_of(
-            part, "tokenizer", pieces=((list, tuple), REQUIRED), lowercase=((bool, None), None)
-        )
-        return cls(options["pieces"], lowercase=options["lowercase"])
+        with written_down():
+            options = options_of(
+                part, "tokenizer", pieces=((list, tuple), REQUIRED), lowercase=((bool, None), None)
+            )
+            return cls(options["pieces"], lowercase=options["lowercase"])
 
     def as_dict(self) -> dict[str, Any]:
         return {

@@ -13,6 +13,7 @@ from typing import Any
 from lmkit.errors import FormatError, UnsupportedError, one_line
 from lmkit.text.subwords.added_tokens import AddedToken
 from lmkit.text.subwords.parts import REWRITE, kind_of, typed
+from lmkit.text.subwords.rows import checked_pieces
 from lmkit.text.tokenizers.imported import ImportedTokenizer
 
 _KEYS = {
@@ -46,7 +47,8 @@ def from_json(values: Any) -> ImportedTokenizer:
     merges: list[Any] = []
     ids: list[int] | None = None
     if kind == "Unigram":
-        pieces = typed(vocabulary, list, "the vocabulary of a Unigram model")
+        rows = typed(vocabulary, list, "the vocabulary of a Unigram model")
+        pieces = [list(row) for row in checked_pieces(rows)]
     else:
         pieces, ids = vocabulary_of(vocabulary, added)
     if kind == "BPE":
@@ -154,7 +156,7 @@ _BPE = {
 _UNIGRAM = {"unk_id": None, "byte_fallback": False}
 _WORD_PIECE = {"continuing_subword_prefix": "##", "max_input_chars_per_word": 100}
 
-_DEFAULTS = {"BPE": _BPE, "Unigram": _UNIGRAM, "WordPiece": _WORD_PIECE}
+_DEFAULTS: dict[str, dict[str, Any]] = {"BPE": _BPE, "Unigram": _UNIGRAM, "WordPiece": _WORD_PIECE}
 
 
 def as_json(tokenizer: ImportedTokenizer) -> dict[str, Any]:
