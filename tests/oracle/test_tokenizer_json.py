@@ -25,6 +25,7 @@ from lmkit.text.subwords.normalizers import make_normalizer
 from lmkit.text.subwords.pre_tokenizers import Piece, make_pre_tokenizer
 from lmkit.text.tokenizers.imported import ImportedTokenizer
 from lmkit.text.tokenizers.making import as_tokenizer, written
+from lmkit.text.tokenizers.unigram import UnigramTokenizer
 
 from ..tokenizer_files import (
     HOSTILE,
@@ -298,5 +299,28 @@ def test_each_stage_by_itself(hf: ModuleType, made: str) -> None:
         elif cut is not None:
             theirs = [piece for piece, _ in stage.pre_tokenize_str(text)]
             assert [piece.text for piece in cut([Piece(text, True)])] == theirs
+
+    same()
+
+
+@pytest.mark.parametrize("pattern", ["gpt2", "gpt4", "none"])
+def test_unigram_that_lmkit_learns_is_the_same_to_the_package(
+    hf: ModuleType, tmp_path: Path, pattern: str
+) -> None:
+    chunk = "".join(f"{line}\n" for line in TEXT).encode()
+    learnt = UnigramTokenizer.learn(
+        [chunk], vocabulary_size=600, pattern=pattern, special_tokens=["<|x|>"]
+    )
+    write(learnt, tmp_path / "tokenizer.json")
+    theirs = hf.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    again, ids = read(tmp_path), ids_of(learnt)
+    assert isinstance(again, ImportedTokenizer)
+
+    @given(HOSTILE)
+    def same(text: str) -> None:
+        text = text.replace("▁", "").replace("<0x", "")  # the two exceptions
+        expected = ids(text)
+        assert theirs.encode(text).ids == expected == again.ids_of(text)
+        assert theirs.decode(expected, skip_special_tokens=False) == text
 
     same()

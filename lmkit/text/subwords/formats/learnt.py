@@ -116,11 +116,12 @@ def _unigram(values: Mapping[str, Any]) -> dict[str, Any]:
         "pre_tokenizer": _cut(pattern, marks),
         "post_processor": None,
         "decoder": {"type": "Sequence", "decoders": steps},
-        # An unknown piece, which the bytes always stand in for, has to be there.
+        # There has to be an unknown piece. Bytes always stand in for it, and no text is it: spaces
+        # are marks by then.
         "model": {
             "type": "Unigram",
             "unk_id": len(pieces),
-            "vocab": [*pieces, ["<unk>", _LOWEST]],
+            "vocab": [*pieces, ["<unk> ", _LOWEST]],
             "byte_fallback": True,
         },
     }
