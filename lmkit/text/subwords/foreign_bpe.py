@@ -219,6 +219,43 @@ NO_TOKEN = 1 << 30
 """`NO_TOKEN` and its code point is the number of a character that is no token."""
 
 
+class ByWords:
+    """A BPE encoder that is given each distinct word once, where no token goes on into the next.
+
+    A word begins at a ``▁`` that no other one stands before.
+    """
+
+    MOST = 1 << 18
+
+    def __init__(self, encoder: ForeignBpe | SymbolBpe) -> None:
+        self._encoder = encoder
+        self._ids: dict[str, list[int]] = {}
+        self.unknown_texts = encoder.unknown_texts
+
+    @staticmethod
+    def may(tokens: Iterable[str]) -> bool:
+        """Whether none of ``tokens`` reaches into a next word, and the mark is one of them."""
+        tokens = frozenset(tokens)
+        return SPACE in tokens and not any(map(_ACROSS.search, tokens))
+
+    def encode(self, piece: str) -> list[int]:
+        """The ids of ``piece``."""
+        known, result = self._ids, []
+        for word in _WORDS.findall(piece):
+            ids = known.get(word)
+            if ids is None:
+                if len(known) >= self.MOST:
+                    known.clear()
+                ids = known[word] = self._encoder.encode(word)
+            result += ids
+        return result
+
+
+SPACE = "▁"
+_WORDS = re.compile(f"{SPACE}*[^{SPACE}]+|{SPACE}+")
+_ACROSS = re.compile(f"[^{SPACE}]{SPACE}")
+
+
 def unknown_text(text: str) -> TextError:
     """The error for a text that a tokenizer without an unknown token cannot write."""
     return TextError(

@@ -94,7 +94,14 @@ def _bpe(part: Part, tables: Tables) -> Model:
         prefix=prefix,
         suffix=options["end_of_word_suffix"] or "",
     )
-    return Model(encoder, unknown)
+    apart = not (options["ignore_merges"] or prefix or options["end_of_word_suffix"])
+    return Model(bpe.ByWords(encoder) if apart and _by_words(tables) else encoder, unknown)
+
+
+def _by_words(tables: Tables) -> bool:
+    """Whether the merges of ``tables`` keep to words, of which each begins with a mark."""
+    made = (left + right for left, right in tables.merges)
+    return bpe.SPACE in tables.ids and bpe.ByWords.may([bpe.SPACE, *made])
 
 
 def _ranks(part: Part, tables: Tables) -> Model:
@@ -195,7 +202,8 @@ def _sentencepiece_bpe(part: Part, tables: Tables) -> Model:
     if options["byte_fallback"]:
         of_bytes = [tables.ids.get(f"<0x{byte:02X}>") for byte in range(256)]
 
-    return Model(bpe.SymbolBpe(ids, merges, sorted(symbols), unknown, of_bytes), unknown)
+    encoder = bpe.SymbolBpe(ids, merges, sorted(symbols), unknown, of_bytes)
+    return Model(bpe.ByWords(encoder) if bpe.ByWords.may(usable) else encoder, unknown)
 
 
 _KINDS: dict[str, Callable[[Part, Tables], Model]] = {
