@@ -324,3 +324,25 @@ def test_unigram_that_lmkit_learns_is_the_same_to_the_package(
         assert theirs.decode(expected, skip_special_tokens=False) == text
 
     same()
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "n.Strip()", "n.Strip(left=False)", "n.BertNormalizer()", "n.StripAccents()", "n.NFD()",
+        "n.Replace('a', '')", "n.Replace(R(' {2,}'), ' ')", "n.Replace(R('^ '), '')",
+        "n.Prepend('a')", "n.Sequence([n.Strip(), n.Prepend('b')])", "n.Lowercase()",
+    ],
+)  # fmt: skip
+def test_what_a_text_begins_with(hf: ModuleType, made: str) -> None:
+    """A ``Metaspace`` marks the beginning of the text only, and normalization may take it away."""
+    ids = {"<unk>": 0} | {letter: k for k, letter in enumerate("▁abcde", 1)}
+    theirs = hf.Tokenizer(hf.models.BPE(ids, [], unk_token="<unk>"))
+    theirs.normalizer = eval(made, {"n": hf.normalizers, "R": hf.Regex})
+    theirs.pre_tokenizer = hf.pre_tokenizers.Metaspace(prepend_scheme="first")
+    theirs.add_tokens([hf.AddedToken("<m>", normalized=False, lstrip=True)])
+    ours = from_json(parsed(theirs.to_str(), "tokenizer.json"))
+    begins = ("", " ", "\t", "\0", "\u0301", "a", "<m>", "ﬁ", "é")
+    for parts in itertools.product(begins, repeat=3):
+        text = "".join(parts) + "b"
+        assert ours.ids_of(text) == theirs.encode(text).ids, ascii(text)

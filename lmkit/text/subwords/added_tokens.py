@@ -63,9 +63,19 @@ Part_ = tuple[str, int | None, bool]
 
 
 class AddedTokens:
-    """Finds ``tokens`` in texts."""
+    """Finds ``tokens`` in texts.
 
-    def __init__(self, tokens: Sequence[AddedToken], normalize: Normalize | None) -> None:
+    ``drops_first`` says whether normalization takes the first character of a text away; None is
+    for those to whom it does not matter.
+    """
+
+    def __init__(
+        self,
+        tokens: Sequence[AddedToken],
+        normalize: Normalize | None,
+        drops_first: Callable[[str], bool] | None = None,
+    ) -> None:
+        self._drops_first = drops_first
         self._normalize = normalize or (lambda text: text)
         tokens = sorted(tokens, key=lambda token: not token.special)  # of two alike, a special one
         raw = [(token.content, token) for token in tokens if not token.normalized]
@@ -83,6 +93,8 @@ class AddedTokens:
             if id_ is not None:
                 yield part, id_, first
             else:
+                if first and self._drops_first is not None:
+                    first = not self._drops_first(part)
                 for inner, found, begins in _cut(self._normalize(part), self._formed):
                     yield inner, found, first and begins
             first = False

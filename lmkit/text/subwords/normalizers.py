@@ -46,6 +46,28 @@ def _sequence(part: Part) -> Normalize:
     return lambda text: reduce(lambda result, step: step(result), steps, text)
 
 
+def drops_first(part: Part | None, text: str) -> bool:
+    """Whether the normalizer ``part`` takes the first character of ``text`` away: what is left
+    then does not begin where the text does. (A ``Metaspace`` may ask for that.)"""
+    if part is None or not text:
+        return False
+    kind = part["type"]
+    if kind == "Sequence":
+        for step in part["normalizers"]:
+            if drops_first(step, text):
+                return True
+            text = (make_normalizer(step) or str)(text)
+        return False
+    if kind == "Strip":
+        return bool(part["strip_left"]) and text[0] in SPACES
+    if kind == "Replace":
+        found = pattern_of(part["pattern"], "normalizer Replace").match(text)
+        return not part["content"] and found is not None and found.end() > 0
+    if kind in ("BertNormalizer", "StripAccents"):
+        return not (make_normalizer(part) or str)(text[0])
+    return False
+
+
 def _form(name: str, part: Part) -> Normalize:
     options_of(part, "normalizer")
     return partial(old_unicode.normalized, name)

@@ -9,7 +9,7 @@ file's unknown token is ``<unk>``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -22,7 +22,7 @@ from lmkit.text.subwords.added_tokens import AddedToken, AddedTokens
 from lmkit.text.subwords.alphabet import CHARACTERS
 from lmkit.text.subwords.decoders import as_bytes, byte_of, make_decoder
 from lmkit.text.subwords.models import Tables, make_model
-from lmkit.text.subwords.normalizers import make_normalizer
+from lmkit.text.subwords.normalizers import drops_first, make_normalizer
 from lmkit.text.subwords.parts import REQUIRED, Part, options_of, typed, written_down
 from lmkit.text.subwords.pre_tokenizers import Piece, make_pre_tokenizer
 from lmkit.text.subwords.rows import (
@@ -92,8 +92,10 @@ class ImportedTokenizer(Tokenizer):
         self.contents = contents_of(tables.ids, self.added_tokens)
         self._model = make_model(model, tables)
         normalize = make_normalizer(normalizer)
-        self._finder = AddedTokens(self.added_tokens, normalize)
         self._cut = make_pre_tokenizer(pre_tokenizer)
+        asked = any(step.get("prepend_scheme") == "first" for step in self._cutting())
+        drops = partial(drops_first, normalizer) if asked else None
+        self._finder = AddedTokens(self.added_tokens, normalize, drops)
         self._decode = make_decoder(decoder)
         self._spellings = spellings_of(self.contents, self._model.unknown)
         self._cache: dict[str, list[int]] = {}
@@ -284,9 +286,13 @@ class ImportedTokenizer(Tokenizer):
     def _has_bytes(self) -> bool:
         return bool(self.parts["model"] and self.parts["model"].get("byte_fallback"))
 
+    def _cutting(self) -> Iterator[Part]:
+        """The steps of the pre-tokenizer."""
+        return _steps(self.parts["pre_tokenizer"], "pretokenizers")
+
     def _facts(self) -> dict[str, Any]:
         """What is known of other tokenizers by their class: whether this one keeps the text."""
-        cutting = list(_steps(self.parts["pre_tokenizer"], "pretokenizers"))
+        cutting = list(self._cutting())
         letters = frozenset(self.contents.values())
         keeps = (
             self._style[0] == "ByteLevel"

@@ -55,7 +55,7 @@ def from_json(values: Any) -> ImportedTokenizer:
         if model.pop("dropout", None):
             raise UnsupportedError(
                 "the dropout of the BPE model in a tokenizer.json is not supported",
-                'the file with "dropout": null; lmkit has a --dropout of its own',
+                'the file with "dropout": null',
             )
         merges = [_pair(row) for row in typed(model.pop("merges", None), list, "merges")]
     _require_their_ids(pieces, ids, added)
@@ -171,7 +171,7 @@ def as_json(tokenizer: ImportedTokenizer) -> dict[str, Any]:
         raise UnsupportedError(
             "there is no tokenizer.json that gives the same tokens as this"
             f" {'file of ranks' if model['type'] == 'RankBPE' else 'sentencepiece model'}",
-            "the file itself, which lmkit reads",
+            "the file itself, which can be read",
         )
     if model["type"] == "Unigram":
         model = {**_UNIGRAM, **model, "vocab": [list(row) for row in rows]}

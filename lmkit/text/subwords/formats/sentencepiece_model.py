@@ -58,7 +58,7 @@ def from_bytes(data: bytes) -> ImportedTokenizer:
         raise UnsupportedError(
             "a sentencepiece model that changes text on the way back (denormalizer_spec) is not"
             " supported",
-            "a model trained without --denormalization_rule_tsv",
+            "a model trained without rules for that",
         )
     return _tokenizer(rows, kinds, trainer, normalizer)
 
