@@ -36,6 +36,11 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "bpe": "lmkit.text.tokenizers.bpe:BpeTokenizer",
         "unigram": "lmkit.text.tokenizers.unigram:UnigramTokenizer",
     },
+    # Those that a file describes and no option does.
+    "file tokenizer": {
+        "wordpiece": "lmkit.text.tokenizers.wordpiece:WordPieceTokenizer",
+        "imported": "lmkit.text.tokenizers.imported:ImportedTokenizer",
+    },
     "cell": {
         "rnn": "lmkit.neural.cells.rnn:RNN",
         "gru": "lmkit.neural.cells.gru:GRU",

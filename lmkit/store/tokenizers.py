@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from lmkit.registry import resolve
 from lmkit.store.modelfile import ModelReader, ModelWriter
 from lmkit.text.settings import TextSettings
 from lmkit.text.tokenizers.base import Tokenizer
+from lmkit.text.tokenizers.making import kind_named
 
 TYPES: dict[str, tuple[frozenset[type], ...]] = {
     "merges": (frozenset({str}), frozenset({str})),
@@ -36,7 +36,7 @@ def stored_settings(reader: ModelReader) -> TextSettings:
     values: dict[str, Any] = dict(reader.meta["text"])
     tokenizer = values["tokenizer"]
     if isinstance(tokenizer, dict):
-        kind: type[Tokenizer] = resolve("tokenizer", tokenizer["name"])
+        kind = kind_named(tokenizer["name"])
         rows = {name: _stored_rows(reader, name) for name in kind.tables}
         values["tokenizer"] = {**tokenizer, **rows}
     return TextSettings.from_dict(values)

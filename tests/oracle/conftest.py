@@ -46,3 +46,17 @@ def torch() -> ModuleType:
     module = oracle("torch")
     module.set_num_threads(1)
     return module
+
+
+@pytest.fixture(scope="session")
+def hf() -> ModuleType:
+    """The package ``tokenizers``."""
+    for name in ("models", "normalizers", "pre_tokenizers", "decoders", "trainers"):
+        oracle(f"tokenizers.{name}")
+    return oracle("tokenizers")
+
+
+@pytest.fixture(scope="session")
+def spm() -> ModuleType:
+    """The package ``sentencepiece``."""
+    return oracle("sentencepiece")

@@ -154,6 +154,11 @@ class BpeTokenizer(Tokenizer):
         except ValueError:
             return token.encode(errors="surrogateescape")
 
+    def makes(self, pieces: Sequence[bytes]) -> bool:
+        """Whether each of ``pieces`` is one token, if it is a piece of a text."""
+        _, lengths = self._encoder.encode_pieces(pieces)
+        return bool((lengths == 1).all())
+
     def widths(self, tokens: Sequence[str]) -> NDArray[np.int32]:
         """How many code points begin in each token."""
         return np.array(

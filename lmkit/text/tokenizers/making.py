@@ -7,7 +7,7 @@ from inspect import signature
 from typing import Any
 
 from lmkit.errors import UsageError
-from lmkit.registry import resolve
+from lmkit.registry import names, resolve
 from lmkit.text.tokenizers.base import Tokenizer
 
 ASKED = ("name", "unit", "default_normalize", "end_width", "keeps_spaces", "reads_bytes", "learns")
@@ -77,8 +77,15 @@ def as_tokenizer(value: Tokenizer | str | Mapping[str, Any]) -> Tokenizer:
         return value
     if isinstance(value, str):
         return make_tokenizer(value)
-    kind: type[Tokenizer] = resolve("tokenizer", value["name"])
-    return kind.from_dict(value)
+    return kind_named(value["name"]).from_dict(value)
+
+
+def kind_named(name: str) -> type[Tokenizer]:
+    """The class of tokenizers that are written down under ``name``: one of the registry's, or one
+    that a file of another program describes. Raises `UsageError` where there is none."""
+    of_files = name in names("file tokenizer")
+    kind: type[Tokenizer] = resolve("file tokenizer" if of_files else "tokenizer", name)
+    return kind
 
 
 def written(tokenizer: Tokenizer, tables: bool = True) -> str | dict[str, Any]:
