@@ -76,6 +76,12 @@ def place(tmp_path_factory):
 
 CALLS = {
     "train": ["{text}", "--tokenizer", "whitespace", "-o", "{new}"],
+    "train-tokenizer": ["{text}", "--vocabulary-size", "300", "-o", "{new}"],
+    "tokenize": ["{model}", "{text}"],
+    "tokenize by characters": ["char", "{text}"],
+    "tokenize --table": ["{char}", "{text}", "--table"],
+    "tokenize --json": ["{model}", "{text}", "--json"],
+    "tokenize in one colour": ["char", "{text}", "--color", "never"],
     "mix": ["{model}", "{char}", "--valid", "{text}", "-o", "{new}"],
     "prune": ["{model}", "--cutoffs", "0,1", "-o", "{new}"],
     "quantize": ["{model}", "-o", "{new}"],
@@ -112,6 +118,7 @@ CALLS = {
     "explain": ["{model}", "a letter {bad} {bad}"],
     "info": ["{model}"],
     "info --csv": ["{model}", "--csv"],
+    "info --text": ["{model}", "--text", "{text}"],
     "tables": ["{copy}"],
     "export": ["{model}", "--output", "-"],
     "export of counts": ["{model}", "--format", "counts", "--output", "-"],
