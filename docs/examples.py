@@ -43,6 +43,7 @@ PAGES = (
     "docs/python.md",
     "docs/smoothing.md",
     "docs/text.md",
+    "docs/tokenizers.md",
     "docs/unigram.md",
 )
 HERE = 0.002
