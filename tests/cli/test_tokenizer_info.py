@@ -49,13 +49,17 @@ def test_a_tokenizer_goes_to_other_programs_and_back(learnt: Path, run: Run) -> 
         ("train-tokenizer --from b.tok --pattern gpt4 -o x", "--pattern means nothing"),
         ("train-tokenizer --from a.txt --special-token <x> -o x", "<x> has no id"),
         ("train-tokenizer --from a.txt -o x", "a.txt"),
+        ("train-tokenizer --from t.json --pattern gpt4 -o x", "pattern cannot be given"),
+        ("train-tokenizer --from t.json --lowercase -o x", "lowercase cannot be given"),
         ("train a.txt --tokenizer ./a.txt -o x", "a.txt"),
     ],
 )
 def test_what_does_not_go_to_or_fro(words: str, said: str, learnt: Path, run: Run) -> None:
     if "w.lm" in words:
         ran(run("train", "a.txt", "--order", "1", "-o", "w.lm"))
-    if "low" in words:
+    if "t.json" in words:
+        ran(run("export", "b.tok", "-o", "t.json"))
+    if "low.tok" in words:
         ran(
             run(
                 "train-tokenizer", "a.txt", "--vocabulary-size", 260, "--lowercase", "-o", "low.tok"
