@@ -27,6 +27,8 @@ _WHERE = {
     "train_channel": "lmkit.api",
     "train_tokenizer": "lmkit.api",
     "load_tokenizer": "lmkit.api",
+    "surprisals": "lmkit.evaluate.surprisal",
+    "as_frame": "lmkit.evaluate.surprisal",
     "Corrector": "lmkit.channel.corrector",
     "TextSettings": "lmkit.text.settings",
     "Batch": "lmkit.model",
@@ -55,6 +57,8 @@ if TYPE_CHECKING:
     from lmkit.channel.corrector import Corrector as Corrector
     from lmkit.errors import LmkitError as LmkitError
     from lmkit.integrations import kenlm as kenlm
+    from lmkit.evaluate.surprisal import as_frame as as_frame
+    from lmkit.evaluate.surprisal import surprisals as surprisals
     from lmkit.measures import Perplexity as Perplexity
     from lmkit.model import Batch as Batch
     from lmkit.model import Generated as Generated

@@ -48,6 +48,10 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
             "lmkit.cli.classify:classify",
             "Say which model each line is likeliest to come from.",
         ),
+        "surprisal": (
+            "lmkit.cli.surprisal:surprisal",
+            "Give the surprisal of each word or token in bits.",
+        ),
         "generate": (
             "lmkit.cli.generate:generate",
             "Draw sentences from a model, or search for the likeliest.",
