@@ -56,9 +56,9 @@ if TYPE_CHECKING:
     from lmkit.api import train_tokenizer as train_tokenizer
     from lmkit.channel.corrector import Corrector as Corrector
     from lmkit.errors import LmkitError as LmkitError
-    from lmkit.integrations import kenlm as kenlm
     from lmkit.evaluate.surprisal import as_frame as as_frame
     from lmkit.evaluate.surprisal import surprisals as surprisals
+    from lmkit.integrations import kenlm as kenlm
     from lmkit.measures import Perplexity as Perplexity
     from lmkit.model import Batch as Batch
     from lmkit.model import Generated as Generated

@@ -60,7 +60,7 @@ def surprisal(
     errors: str,
     fmt: Format,
 ) -> None:
-    """Give the surprisal of each word or token in bits.
+    r"""Give the surprisal of each word or token in bits.
 
     With --words, the tokens of what stands between white space are summed: subwords,
     letters, and punctuation that touches the word. The end of a sentence, </s>, is a

@@ -48,7 +48,7 @@ def distributions(
         np.full(len(batch.ids), np.nan),
     )
     if state is not None:
-        for place, token in enumerate(batch.ids):
+        for place in range(len(batch.ids)):
             if wanted[place]:
                 _fill(model, state, batch.ids, np.array([place]), ends, found)
             state = model.advance_through(state, batch.ids[place : place + 1])

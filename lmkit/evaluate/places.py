@@ -5,8 +5,8 @@ that the rows of two models can be joined by their words. White space counts wit
 comes before, as the space in a token such as `` the`` does; at the end of a line it counts with
 ``</s>``. A token that goes over several words counts with the first.
 
-What a model reads may differ from the line: in case and normalization, and in white space. So places
-are found by counting: the n-th code point that is read is the n-th of the line. Tokenizers that
+What a model reads may differ from the line: in case, normalization and white space. So places are
+found by counting: the n-th code point that is read is the n-th of the line. Tokenizers that
 keep spaces are counted with them, others without. ``T`` is the number of tokens, ``S`` of
 lines, ``W`` of words; places in the text count from the first character of the block.
 """
@@ -107,7 +107,7 @@ def places(
     batch: Batch,
     tokens: NDArray[np.int64],
 ) -> Places:
-    """Where the tokens of ``batch`` stand in ``lines``, each of which has ``tokens`` [S] of them."""
+    """Where the tokens of ``batch`` stand in ``lines``, which have ``tokens`` [S] of them."""
     block = "\n".join([line.replace("\n", " ") for line in lines]) + "\n"
     points = np.frombuffer(block.encode("utf-32-le", "surrogatepass"), np.uint32)
     space = np.zeros(len(points), bool)
