@@ -60,23 +60,22 @@ def surprisal(
     errors: str,
     fmt: Format,
 ) -> None:
-    r"""Give the surprisal of each word or token in bits.
+    """Give the surprisal of each word or token in bits.
 
     With --words, the tokens of what stands between white space are summed: subwords,
     letters, and punctuation that touches the word. The end of a sentence, </s>, is a
     row of its own, so that the rows of a sentence sum to its log-probability.
 
-    \b
-    line, sentence  count from 1 in TEXT
-    word_number     counts from 1 in the sentence
-    word            the word as it stands there (or the token, as MODEL has it)
-    start, end      its place in the line: from 0, the end exclusive
-    tokens          how many it has
-    surprisal       -log2 of its probability after all before it in the line
-    entropy         of the distribution before it, in bits
-    rank            how many tokens were likelier than its first, and one
-    oov             whether a token in it is unknown to MODEL
-    spelling        bits of the letters of unknown tokens, not part of surprisal
+      line, sentence  count from 1 in TEXT
+      word_number     counts from 1 in the sentence
+      word            the word as it stands there (or the token, as MODEL has it)
+      start, end      its place in the line: from 0, the end exclusive
+      tokens          how many it has
+      surprisal       -log2 of its probability after all before it in the line
+      entropy         of the distribution before it, in bits
+      rank            how many tokens were likelier than its first, and one
+      oov             whether a token in it is unknown to MODEL
+      spelling        bits of the letters of unknown tokens, not part of surprisal
 
     Entropy and rank are those of the first token of a word. In CSV and TSV what is
     missing is NA, as R has it.
