@@ -41,8 +41,10 @@ def pairs() -> Iterator[None]:
         yield
 
 
-def trained(tokenizer: str, backend: str = "ngram", **settings: Any) -> LanguageModel:
-    options: dict[str, Any] = {"order": 3}
+def trained(
+    tokenizer: str, backend: str = "ngram", order: int = 3, **settings: Any
+) -> LanguageModel:
+    options: dict[str, Any] = {"order": order}
     if backend != "ngram":
         options = {"epochs": 1, "seed": 1, "hidden": 8, "embedding": 8}
     text = "".join(f"{line}\n" for line in LINES * 4 + ["rare", "words"]).encode()
@@ -157,7 +159,7 @@ def test_without_a_final_line_end_the_text_does_not_end() -> None:
 
 
 def test_writing_stops_at_the_first_stop_and_leaves_it_out() -> None:
-    continuing = Continuing(trained("char"))
+    continuing = Continuing(trained("char", order=7))
     context = ["the dog, too"]
     [whole] = continuing.written(context, max_tokens=40)
     assert len(whole) == 40 and whole.startswith(", sat!\n")
