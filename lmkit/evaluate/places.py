@@ -132,17 +132,17 @@ def places(
     kept[begins + lengths] = False
     read = np.zeros(len(lines), np.int64)
     np.add.at(read, line, widths)
-    units, unit_begins, unit_counts = _units(lines, begins, lengths, kept, read, texts.settings)
+    units = _units(lines, begins, lengths, kept, read, texts.settings)
 
-    def place(count: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The place of the ``count``-th unit [T] of each token's line, or of the line's end."""
-        inner = count < unit_counts[line]
+    def place(count: NDArray[np.int64], edge: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The ``edge`` of the ``count``-th unit [T] of each token's line, or the line's end."""
+        inner = count < units.counts[line]
         found = (begins + lengths)[line]
-        found[inner] = units[(unit_begins[line] + count)[inner]]
+        found[inner] = edge[(units.begins[line] + count)[inner]]
         return found
 
-    first = place(ahead - (inside & (ahead > 0)))
-    last = np.where(widths > 0, place(np.maximum(behind - 1, 0)) + 1, first)
+    first = place(ahead - (inside & (ahead > 0)), units.first)
+    last = np.where(widths > 0, place(np.maximum(behind - 1, 0), units.last), first)
     last = np.minimum(np.maximum(last, first), (begins + lengths)[line])
     is_end = batch.ids == EOS
     word = np.searchsorted(word_last, first, side="right")
@@ -162,6 +162,17 @@ def places(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Units:
+    """``first`` and ``last``: where in the text each code point that is counted begins and ends.
+    Those of a line are the ``counts`` [S] from ``begins`` [S] on."""
+
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    begins: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+
 def _units(
     lines: Sequence[str],
     begins: NDArray[np.int64],
@@ -169,35 +180,36 @@ def _units(
     kept: NDArray[np.bool_],
     read: NDArray[np.int64],
     settings: Any,
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """The places in the text of all that is counted, where that of each line [S] begins, and how
-    much it is. A line of which another number is ``read`` is counted as it is normalized."""
+) -> _Units:
+    """What is counted in ``lines``. A line of which another number is ``read`` is counted as it is
+    normalized."""
     units = np.flatnonzero(kept)
-    stops = np.searchsorted(units, begins + lengths)
-    first = np.searchsorted(units, begins)
-    counts = stops - first
+    own = np.searchsorted(units, begins)
+    counts = np.searchsorted(units, begins + lengths) - own
     other = np.flatnonzero(counts != read)
     normalize = settings.make_normalizer()
     if not len(other) or normalize is None:
-        return units, first, counts
-    parts = np.split(units, first[1:])
+        return _Units(units, units + 1, own, counts)
+    parts = np.split(np.stack((units, units + 1)), own[1:], axis=1)
     for index in other.tolist():
         start, length = int(begins[index]), int(lengths[index])
-        parts[index] = start + _normalized(lines[index], kept[start : start + length], normalize)
-    counts = np.array([len(part) for part in parts], np.int64)
-    return np.concatenate(parts), np.cumsum(counts) - counts, counts
+        found = _normalized(lines[index], kept[start : start + length], normalize)
+        parts[index] = start + np.array(found, np.int64).reshape(-1, 2).T
+    counts = np.array([part.shape[1] for part in parts], np.int64)
+    first, last = np.concatenate(parts, axis=1)
+    return _Units(first, last, np.cumsum(counts) - counts, counts)
 
 
 def _normalized(
     line: str, kept: NDArray[np.bool_], normalize: Callable[[str], str]
-) -> NDArray[np.int64]:
-    """The places in ``line`` of the code points that ``normalize`` makes of those that are
-    ``kept``. What combines is normalized as one, so a grapheme cluster is a place."""
-    found: list[int] = []
+) -> list[tuple[int, int]]:
+    """Where in ``line`` each code point begins and ends that ``normalize`` makes of those that are
+    ``kept``. What combines is normalized as one, so a grapheme cluster is one place."""
+    found = []
     for start, cluster in _clusters(line):
         if kept[start]:
-            found += [start] * len(normalize(cluster))
-    return np.array(found, np.int64)
+            found += [(start, start + len(cluster))] * len(normalize(cluster))
+    return found
 
 
 def _clusters(line: str) -> Iterator[tuple[int, str]]:
