@@ -42,6 +42,7 @@ PAGES = (
     "docs/pipelines.md",
     "docs/python.md",
     "docs/smoothing.md",
+    "docs/surprisal.md",
     "docs/text.md",
     "docs/tokenizers.md",
     "docs/unigram.md",

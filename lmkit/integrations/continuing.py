@@ -179,7 +179,7 @@ class Continuing:
     def _greedy(self, texts: Sequence[_Text], starts: Sequence[int]) -> list[bool]:
         """Whether each text's tokens from ``starts`` on are the likeliest ones."""
         found = [
-            not (text.ids[start:] == UNK).any() for text, start in zip(texts, starts, strict=True)
+            UNK not in text.ids[start:].tolist() for text, start in zip(texts, starts, strict=True)
         ]
         asked = [n for n, text in enumerate(texts) if found[n] and starts[n] < len(text.ids)]
         # Those of about the same length run side by side.
@@ -193,7 +193,7 @@ class Continuing:
                 if inside:
                     best = self._likeliest(state.select(inside))
                     for row, token in zip(inside, best.tolist(), strict=True):
-                        found[group[row]] = token == texts[group[row]].ids[step]
+                        found[group[row]] = token == int(texts[group[row]].ids[step])
                 going = [
                     row for row, n in enumerate(group) if found[n] and step + 1 < len(texts[n].ids)
                 ]
