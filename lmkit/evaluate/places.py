@@ -13,6 +13,7 @@ lines, ``W`` of words; places in the text count from the first character of the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,9 +23,10 @@ from numpy.typing import NDArray
 
 from lmkit.model import EOS, Batch, LanguageModel
 
-_WIDEST = 0x3001
-_SPACES = np.array([chr(point).isspace() or not point for point in range(_WIDEST)])
-"""White space by code point; no other code point above is any."""
+_SPACES = np.array([chr(point).isspace() or not point for point in range(0x3002)])
+"""White space by code point; no code point from 0x3001 on is any."""
+_ASCII_SPACES = _SPACES & (np.arange(len(_SPACES)) < 0x80)
+_MARKS = re.compile("</?s>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +60,19 @@ class TokenTexts:
             and settings.special_tokens != "drop"
         )
         """Whether a line can be counted with its spaces."""
+        words = settings.pre_tokenizer or self.tokenizer
+        self.uncounted = _SPACES if words.name == "word" else _ASCII_SPACES
+        """Else, what is not counted, by code point: white space of Unicode is bytes to a tokenizer
+        of bytes, and a letter to `whitespace`."""
         self._tokens = model.vocabulary.tokens
 
     def text(self, token: str) -> str:
         """The text of one token: its own, or what a learnt one stands for."""
         return self.tokenizer.join([token]) if self.keeps_spaces else token
+
+    def spaces(self, text: str) -> NDArray[np.bool_]:
+        """Which code points of ``text`` are white space that is not counted."""
+        return _found(self.uncounted, _points(text))
 
     def begins_with_space(self) -> NDArray[np.bool_]:
         """[V]: whether a token begins with white space, so that it ends the word before it."""
@@ -87,14 +97,22 @@ class TokenTexts:
 
     def _of(self, tokens: Sequence[str]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
         texts = [self.text(token) for token in tokens]
-        spaces = np.array([sum(map(_is_space, text)) for text in texts], np.int64)
         lengths = np.array([len(text) for text in texts], np.int64)
-        blank = (spaces == lengths) & (lengths > 0)
+        spaces = np.array([self.spaces(text).sum() for text in texts], np.int64)
+        blank = np.array([text != "" and all(map(_is_space, text)) for text in texts], bool)
         widths = lengths
         if self.keeps_spaces:
             widths = self.tokenizer.widths(tokens).astype(np.int64)
         inside = widths == 0
         return (widths if self.exact else np.maximum(widths - spaces, 0)), blank, inside
+
+
+def _points(text: str) -> NDArray[np.uint32]:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+
+
+def _found(table: NDArray[np.bool_], points: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    return table[np.minimum(points, len(table) - 1)]
 
 
 def _is_space(letter: str) -> bool:
@@ -109,10 +127,10 @@ def places(
 ) -> Places:
     """Where the tokens of ``batch`` stand in ``lines``, which have ``tokens`` [S] of them."""
     block = "\n".join([line.replace("\n", " ") for line in lines]) + "\n"
-    points = np.frombuffer(block.encode("utf-32-le", "surrogatepass"), np.uint32)
-    space = np.zeros(len(points), bool)
-    low = points < _WIDEST
-    space[low] = _SPACES[points[low]]
+    if texts.settings.special_tokens == "drop":
+        block = _MARKS.sub(lambda mark: " " * len(mark[0]), block)
+    points = _points(block)
+    space = _found(_SPACES, points)
     lengths = np.fromiter(map(len, lines), np.int64, len(lines))
     begins = np.cumsum(lengths + 1) - lengths - 1
 
@@ -121,30 +139,22 @@ def places(
     word_last = np.flatnonzero(~before & space)
     word_line = np.searchsorted(begins, word_first, side="right") - 1
 
-    line = np.repeat(np.arange(len(lines)), tokens)
-    widths, blank, inside = texts.facts(batch)
-    starts = np.cumsum(tokens) - tokens
-    behind = np.cumsum(widths)
-    own = np.concatenate(([0], behind))[starts][line]
-    behind, ahead = behind - own, behind - own - widths
-
-    kept = np.ones(len(points), bool) if texts.exact else ~space
+    kept = ~_found(texts.uncounted, points) | texts.exact
     kept[begins + lengths] = False
-    read = np.zeros(len(lines), np.int64)
-    np.add.at(read, line, widths)
-    units = _units(lines, begins, lengths, kept, read, texts.settings)
-
-    def place(count: NDArray[np.int64], edge: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The ``edge`` of the ``count``-th unit [T] of each token's line, or the line's end."""
-        inner = count < units.counts[line]
-        found = (begins + lengths)[line]
-        found[inner] = edge[(units.begins[line] + count)[inner]]
-        return found
-
-    first = place(ahead - (inside & (ahead > 0)), units.first)
-    last = np.where(widths > 0, place(np.maximum(behind - 1, 0), units.last), first)
-    last = np.minimum(np.maximum(last, first), (begins + lengths)[line])
+    widths, blank, inside = texts.facts(batch)
     is_end = batch.ids == EOS
+    if texts.settings.segment == "line":
+        line = np.repeat(np.arange(len(lines)), tokens)
+        units = _units(lines, begins, kept, _sums(widths, tokens), texts.settings)
+        early = is_end & np.append(np.diff(line) == 0, False)
+        first, last = _counted(units, tokens, widths, inside, early)
+    else:
+        # A sentence may go over lines, and a token over the end of one: all is one line here.
+        everything = np.array([len(widths)])
+        read = _sums(widths, everything)
+        units = _units([block[:-1]], np.zeros(1, np.int64), kept, read, texts.settings)
+        first, last = _counted(units, everything, widths, inside, is_end)
+        line = np.searchsorted(begins, first, side="right") - 1
     word = np.searchsorted(word_last, first, side="right")
     inner = word < len(word_first)
     inner[inner] = word_line[word[inner]] == line[inner]
@@ -152,7 +162,7 @@ def places(
     shift = begins[line]
     return Places(
         first - shift,
-        last - shift,
+        np.minimum(last, (begins + lengths)[line]) - shift,
         line,
         word,
         blank,
@@ -162,42 +172,80 @@ def places(
     )
 
 
+def _sums(widths: NDArray[np.int64], tokens: NDArray[np.int64]) -> NDArray[np.int64]:
+    """What the ``tokens`` [S] of each line have together."""
+    found = np.zeros(len(tokens), np.int64)
+    np.add.at(found, np.repeat(np.arange(len(tokens)), tokens), widths)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class _Units:
-    """``first`` and ``last``: where in the text each code point that is counted begins and ends.
-    Those of a line are the ``counts`` [S] from ``begins`` [S] on."""
+    """What is counted: ``first`` and ``last`` are where each code point begins and ends in the
+    text. Those of a line are ``counts`` [S] from ``begins`` [S] on; ``start`` and ``stop`` [S] are
+    where the line begins and ends itself."""
 
     first: NDArray[np.int64]
     last: NDArray[np.int64]
     begins: NDArray[np.int64]
     counts: NDArray[np.int64]
+    start: NDArray[np.int64]
+    stop: NDArray[np.int64]
+
+
+def _counted(
+    units: _Units,
+    tokens: NDArray[np.int64],
+    widths: NDArray[np.int64],
+    inside: NDArray[np.bool_],
+    early: NDArray[np.bool_],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where the tokens [T] begin and end, counted in each line by itself. Those ``early`` are the
+    ends of sentences that may end before their line does."""
+    line = np.repeat(np.arange(len(tokens)), tokens)
+    behind = np.cumsum(widths)
+    own = np.concatenate(([0], behind))[np.cumsum(tokens) - tokens][line]
+    behind, ahead = behind - own, behind - own - widths
+
+    def place(count: NDArray[np.int64], edge: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The ``edge`` of the ``count``-th unit [T] of each token's line, or the line's end."""
+        inner = count < units.counts[line]
+        found = units.stop[line]
+        found[inner] = edge[(units.begins[line] + count)[inner]]
+        return found
+
+    first = place(ahead - (inside & (ahead > 0)), units.first)
+    last = place(np.maximum(behind - 1, 0), units.last)
+    first[early] = np.where(behind[early] > 0, last[early], units.start[line[early]])
+    last = np.where(widths > 0, last, first)
+    return first, np.maximum(last, first)
 
 
 def _units(
     lines: Sequence[str],
     begins: NDArray[np.int64],
-    lengths: NDArray[np.int64],
     kept: NDArray[np.bool_],
     read: NDArray[np.int64],
     settings: Any,
 ) -> _Units:
     """What is counted in ``lines``. A line of which another number is ``read`` is counted as it is
     normalized."""
+    stop = begins + np.fromiter(map(len, lines), np.int64, len(lines))
     units = np.flatnonzero(kept)
     own = np.searchsorted(units, begins)
-    counts = np.searchsorted(units, begins + lengths) - own
+    counts = np.searchsorted(units, stop) - own
     other = np.flatnonzero(counts != read)
     normalize = settings.make_normalizer()
     if not len(other) or normalize is None:
-        return _Units(units, units + 1, own, counts)
+        return _Units(units, units + 1, own, counts, begins, stop)
     parts = np.split(np.stack((units, units + 1)), own[1:], axis=1)
     for index in other.tolist():
-        start, length = int(begins[index]), int(lengths[index])
-        found = _normalized(lines[index], kept[start : start + length], normalize)
+        start = int(begins[index])
+        found = _normalized(lines[index], kept[start : int(stop[index])], normalize)
         parts[index] = start + np.array(found, np.int64).reshape(-1, 2).T
     counts = np.array([part.shape[1] for part in parts], np.int64)
     first, last = np.concatenate(parts, axis=1)
-    return _Units(first, last, np.cumsum(counts) - counts, counts)
+    return _Units(first, last, np.cumsum(counts) - counts, counts, begins, stop)
 
 
 def _normalized(

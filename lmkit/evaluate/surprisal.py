@@ -271,7 +271,7 @@ class _Asked:
             (found.line[first] + scores.first_line).tolist(),
             (sentences[first] + sentence).tolist(),
             numbers.tolist(),
-            self._texts(scores, rows, starts, stops),
+            self._texts(scores, found, rows, starts, stops),
             starts.tolist(),
             stops.tolist(),
         ]
@@ -285,12 +285,16 @@ class _Asked:
         return zip(*columns, strict=True)
 
     def _texts(
-        self, scores: LineScores, rows: _Rows, starts: NDArray[np.int64], stops: NDArray[np.int64]
+        self,
+        scores: LineScores,
+        found: Places,
+        rows: _Rows,
+        starts: NDArray[np.int64],
+        stops: NDArray[np.int64],
     ) -> list[str]:
         if not self.words:
             return token_texts(self.model, scores.batch)
-        lines = scores.lines
-        at = np.repeat(np.arange(len(lines)), scores.tokens)[rows.first]
+        lines, at = scores.lines, found.line[rows.first]
         return [
             lines[line][start:stop] if word >= 0 else "</s>"
             for line, start, stop, word in zip(

@@ -14,6 +14,7 @@ from lmkit import Sampling, TextSettings
 from lmkit.errors import UnsupportedError
 from lmkit.integrations.continuing import Continuing
 from lmkit.model import UNK, LanguageModel
+from lmkit.text.tokenizers.making import make_tokenizer
 
 from ..learnt_pairs import register
 
@@ -48,8 +49,12 @@ def trained(
     if backend != "ngram":
         options = {"epochs": 1, "seed": 1, "hidden": 8, "embedding": 8}
     text = "".join(f"{line}\n" for line in LINES * 4 + ["rare", "words"]).encode()
+    if tokenizer in ("bpe", "unigram"):
+        settings["tokenizer"] = make_tokenizer(tokenizer, vocabulary_size=280)
+    else:
+        settings["tokenizer"] = tokenizer
     return lmkit.train(
-        io.BytesIO(text), backend=backend, settings=TextSettings(tokenizer, **settings), **options
+        io.BytesIO(text), backend=backend, settings=TextSettings(**settings), **options
     )
 
 
@@ -69,12 +74,14 @@ def walked(model: LanguageModel, text: str, carry: bool = False) -> tuple[list[i
     return ids.tolist(), found
 
 
-@pytest.mark.parametrize("tokenizer", ["whitespace", "word", "char", "byte", "pairs"])
+@pytest.mark.parametrize(
+    "tokenizer", ["whitespace", "word", "char", "byte", "pairs", "bpe", "unigram"]
+)
 def test_a_continuation_is_both_together_over_the_context_alone(tokenizer: str) -> None:
     model = trained(tokenizer)
     found = Continuing(model).continuations(PAIRS)
     for (context, continuation), (log_prob, _) in zip(PAIRS, found, strict=True):
-        before = context.rstrip(" ") if tokenizer == "pairs" else context
+        before = context.rstrip(" ") if tokenizer in ("pairs", "bpe", "unigram") else context
         expected = sum(walked(model, context + continuation)[1]) - sum(walked(model, before)[1])
         assert log_prob == pytest.approx(expected, abs=1e-9), (context, continuation)
 

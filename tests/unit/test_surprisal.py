@@ -18,6 +18,7 @@ from lmkit import TextSettings
 from lmkit.errors import UnsupportedError, UsageError
 from lmkit.evaluate.perplexity import running_reader
 from lmkit.model import LanguageModel
+from lmkit.text.tokenizers.making import make_tokenizer
 
 from ..learnt_pairs import register
 
@@ -32,7 +33,7 @@ TEST = [
     "\u2028 q",
     "The dog sat. The cat, too!",
 ]
-TOKENIZERS = ["whitespace", "word", "char", "byte", "pairs"]
+TOKENIZERS = ["whitespace", "word", "char", "byte", "pairs", "bpe", "unigram"]
 BITS = math.log(2)
 
 
@@ -49,7 +50,11 @@ def trained(tokenizer: str, order: int = 3, lines: list[str] = LINES, **how: Any
     options = {name: how.pop(name) for name in names if name in how}
     if "backend" not in options:
         options["order"] = order
-    return lmkit.train(io.BytesIO(text), settings=TextSettings(tokenizer, **how), **options)
+    if tokenizer in ("bpe", "unigram"):
+        how["tokenizer"] = make_tokenizer(tokenizer, vocabulary_size=290)
+    return lmkit.train(
+        io.BytesIO(text), settings=TextSettings(**{"tokenizer": tokenizer, **how}), **options
+    )
 
 
 def total(records: list[dict[str, Any]]) -> float:
@@ -93,6 +98,61 @@ def test_the_rows_of_a_text_sum_to_its_log_probability(
             assert own == [word for line in TEST for word in line.split()]
 
 
+@pytest.mark.parametrize("tokenizer", ["word", "char", "bpe"])
+@pytest.mark.parametrize("segment", ["sentence", "paragraph"])
+def test_sentences_over_lines_have_their_words_where_they_stand(
+    tokenizer: str, segment: str
+) -> None:
+    lines = ["The cat sat. The", "dog  sat", "", " on the", "mat. Twice "]
+    records = lmkit.surprisals(trained(tokenizer, segment=segment), lines)
+    found = [[r["sentence"], r["line"], r["start"], r["word"], r["word_number"]] for r in records]
+    expected = {
+        "sentence": [
+            [1, 1, 0, "The", 1],
+            [1, 1, 4, "cat", 2],
+            [1, 1, 8, "sat.", 3],
+            [1, 1, 12, "</s>", 4],
+            [2, 1, 13, "The", 1],
+            [2, 2, 0, "dog", 2],
+            [2, 2, 5, "sat", 3],
+            [2, 2, 8, "</s>", 4],
+            [3, 4, 1, "on", 1],
+            [3, 4, 4, "the", 2],
+            [3, 5, 0, "mat.", 3],
+            [3, 5, 4, "</s>", 4],
+            [4, 5, 5, "Twice", 1],
+        ],
+        "paragraph": [
+            [1, 1, 0, "The", 1],
+            [1, 1, 4, "cat", 2],
+            [1, 1, 8, "sat.", 3],
+            [1, 1, 13, "The", 4],
+            [1, 2, 0, "dog", 5],
+            [1, 2, 5, "sat", 6],
+            [1, 2, 8, "</s>", 7],
+            [2, 4, 1, "on", 1],
+            [2, 4, 4, "the", 2],
+            [2, 5, 0, "mat.", 3],
+            [2, 5, 5, "Twice", 4],
+        ],
+    }
+    assert found[:-1] == expected[segment]
+    assert found[-1][3] == "</s>"
+
+
+@pytest.mark.parametrize("tokenizer", ["word", "char", "bpe"])
+def test_marks_that_are_dropped_are_no_words(tokenizer: str) -> None:
+    model = trained(tokenizer, special_tokens="drop")
+    records = lmkit.surprisals(model, "<s> The cat </s> sat<s>")
+    assert [(r["sentence"], r["word"], r["start"]) for r in records] == [
+        (1, "The", 4),
+        (1, "cat", 8),
+        (1, "</s>", 11),
+        (2, "sat", 17),
+        (2, "</s>", 23),
+    ]
+
+
 def test_each_sentence_sums_to_what_score_has() -> None:
     model = trained("word")
     records = lmkit.surprisals(model, TEST)
@@ -108,9 +168,9 @@ def test_words_are_the_same_for_models_of_any_tokens() -> None:
     keys = ("line", "sentence", "word_number", "word", "start", "end")
     rows = [
         [[record[key] for key in keys] for record in lmkit.surprisals(trained(name), lines)]
-        for name in ("whitespace", "word", "char", "byte")
+        for name in ("whitespace", "word", "char", "byte", "bpe", "unigram")
     ]
-    assert rows[0] == rows[1] == rows[2] == rows[3]
+    assert all(row == rows[0] for row in rows)
     assert rows[0][:4] == [
         [1, 1, 1, "The", 0, 3],
         [1, 1, 2, "cat,", 4, 8],
@@ -165,7 +225,7 @@ def test_a_word_has_the_distribution_before_its_first_token_that_is_no_space() -
         assert words[1]["tokens"] == (2 if tokenizer == "word" else 5)
 
 
-@pytest.mark.parametrize("tokenizer", ["char", "pairs"])
+@pytest.mark.parametrize("tokenizer", ["char", "pairs", "bpe"])
 def test_trailing_space_is_paid_for_by_the_word_that_it_ends(tokenizer: str) -> None:
     model = trained(tokenizer)
     line = "The cat sat"
