@@ -23,8 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.errors import UnsupportedError
+from lmkit.evaluate.places import TokenTexts
 from lmkit.model import EOS, UNK, Batch, LanguageModel, avoid_unknown
-from lmkit.sampling import Sampling
+from lmkit.sampling import Sampling, draw
 from lmkit.text.segmentation import BLANKS
 
 MOST_TOKENS = 500_000
@@ -82,6 +83,8 @@ class Continuing:
         self._plain: Any = self.encoder.with_settings(skip_empty_lines=False)
         self._marks = self.encoder.settings.sentence_marks
         self._spelling = spelling
+        self._subwords = self.encoder.unit == "subword"
+        self._spaces: NDArray[np.bool_] | None = None
         self._running = getattr(model, "running", None) if carry else None
         self._streams = max(1, min(MOST_STREAMS, MOST_CELLS // len(model.vocabulary.tokens)))
 
@@ -156,7 +159,7 @@ class Continuing:
                 for context, (_, continuation) in zip(contexts, pairs, strict=True)
             ]
         )
-        if self.encoder.unit == "subword":
+        if self._subwords:
             contexts = [context.rstrip(" \t") for context in contexts]
         befores = self._encoded(contexts)
         shared = [whole.common(before) for whole, before in zip(wholes, befores, strict=True)]
@@ -230,6 +233,8 @@ class Continuing:
         how = sampling or Sampling(greedy=True)
         generator = generator or np.random.default_rng(0)
         shown = [self._context(context) for context in contexts]
+        spaced = [self._subwords and context.endswith(" ") for context in shown]
+        shown = [text[:-1] if cut else text for text, cut in zip(shown, spaced, strict=True)]
         prompts = [text.ids for text in self._encoded(shown)]
         found = [""] * len(contexts)
         order = sorted(range(len(contexts)), key=lambda n: len(prompts[n]))
@@ -246,12 +251,13 @@ class Continuing:
                     [prompts[n][step] if step < len(prompts[n]) else EOS for n in group], np.int64
                 )
                 if writing:
-                    tokens[writing] = self.model.draw_next(state.select(writing), how, generator)
+                    begins = [spaced[group[row]] and not drawn[group[row]] for row in writing]
+                    tokens[writing] = self._drawn(state.select(writing), begins, how, generator)
                 done = set()
                 for row in writing:
                     n = group[row]
                     drawn[n].append(int(tokens[row]))
-                    found[n] = self._text_after(shown[n], drawn[n])
+                    found[n] = self._text_after(shown[n], drawn[n])[spaced[n] :]
                     places = [place for stop in stops if (place := found[n].find(stop)) >= 0]
                     if places:
                         found[n] = found[n][: min(places)]
@@ -263,6 +269,20 @@ class Continuing:
                     state = self._advance(state.select(going), tokens[going])
                 step += 1
         return found
+
+    def _drawn(
+        self, state: Any, begins: Sequence[bool], how: Sampling, generator: np.random.Generator
+    ) -> NDArray[np.int64]:
+        """The next token of each stream; where a word ``begins``, one that has the space before
+        it, which was cut off the context."""
+        if not any(begins):
+            return self.model.draw_next(state, how, generator)
+        if self._spaces is None:
+            self._spaces = TokenTexts(self.model, self.encoder.settings).begins_with_space()
+        log_probs = self.model.next_log_probs(state)
+        avoid_unknown(log_probs)
+        log_probs[np.ix_(np.array(begins), ~self._spaces)] = -np.inf
+        return draw(log_probs, how, generator)
 
     def _text_after(self, context: str, ids: Sequence[int]) -> str:
         text = self.encoder.continued(context, ids)[len(context) :]

@@ -188,6 +188,18 @@ def test_writing_many_is_writing_each_and_as_the_model_generates() -> None:
         assert ("a" + together[1]).rstrip("\n") == told.text.rstrip("\n")
 
 
+@pytest.mark.parametrize("tokenizer", ["bpe", "unigram"])
+def test_a_space_at_the_end_of_a_prompt_is_that_of_the_next_subword(tokenizer: str) -> None:
+    continuing = Continuing(trained(tokenizer))
+    for sampling in (None, Sampling(top_k=1)):
+        [bare, spaced] = continuing.written(
+            ["the cat", "the cat "], max_tokens=4, sampling=sampling
+        )
+        assert bare == f" {spaced}" and spaced.startswith("s")
+    [spaced] = continuing.written(["the dog, too "], max_tokens=2)  # after which comes a comma
+    assert spaced[0].isalpha()
+
+
 def test_drawing_follows_its_generator() -> None:
     continuing = Continuing(trained("char"))
 
