@@ -195,7 +195,10 @@ def test_a_space_at_the_end_of_a_prompt_is_that_of_the_next_subword(tokenizer: s
         [bare, spaced] = continuing.written(
             ["the cat", "the cat "], max_tokens=4, sampling=sampling
         )
-        assert bare == f" {spaced}" and spaced.startswith("s")
+        if tokenizer == "bpe":
+            assert bare == f" {spaced}" == " sat on the cat"
+        else:  # this one would end the line there
+            assert bare.startswith("\n") and spaced.startswith("sat")
     [spaced] = continuing.written(["the dog, too "], max_tokens=2)  # after which comes a comma
     assert spaced[0].isalpha()
 
