@@ -133,7 +133,9 @@ class BlockScorer:
         """Of the rows."""
         if self.job.per_token:
             order = ["order"] if self.orders else []
-            return ["line", "token", "id", "log10_probability", *order, "oov"]
+            # What a token of subwords stands for is not how it is spelt.
+            shown = ["text"] if self.model.unit == "subword" else []
+            return ["line", "token", *shown, "id", "log10_probability", *order, "oov"]
         extra = ["difference"] if self.difference else []
         return [*LINE_COLUMNS[:-1], *extra, LINE_COLUMNS[-1]]
 
@@ -271,14 +273,16 @@ def difference_of(job: Job, model: LanguageModel) -> CrossEntropyDifference:
 
 def token_rows(model: LanguageModel, scores: LineScores) -> Iterator[Row]:
     """A row a token: `BlockScorer.columns`."""
-    from lmkit.evaluate.scoring import token_texts
+    from lmkit.evaluate.scoring import readable_texts, token_texts
     from lmkit.measures import LN10
     from lmkit.model import UNK
 
     batch = scores.batch
+    texts = [readable_texts(model, batch)] if model.unit == "subword" else []
     return zip(
         scores.token_lines.tolist(),
         token_texts(model, batch),
+        *texts,
         batch.ids.tolist(),
         (scores.log_probs / LN10).tolist(),
         *([] if scores.orders is None else [scores.orders.tolist()]),

@@ -44,6 +44,7 @@ from lmkit.evaluate.results import (
 from lmkit.evaluate.significance import RESAMPLES
 from lmkit.measures import LN2
 from lmkit.model import LanguageModel
+from lmkit.text.subwords.streaming import whole_characters
 
 SENTENCES_SHOWN = 6
 SAMPLES = 3
@@ -319,5 +320,4 @@ def samples(model: LanguageModel, seed: int) -> list[str]:
     except (UnsupportedError, NotImplementedError):
         return []
     # A model of bytes may draw what is no UTF-8, which neither a page nor a database can hold.
-    drawn_bytes = [sentence.text.encode(errors="surrogateescape") for sentence in drawn]
-    return [text.decode(errors="replace") for text in drawn_bytes]
+    return [whole_characters(sentence.text) for sentence in drawn]
