@@ -8,19 +8,18 @@ from itertools import pairwise
 
 import pytest
 
+import lmkit
 from lmkit.evaluate.report.heat import word_cells
 from lmkit.evaluate.results import TokenSurprise
+from lmkit.text.settings import TextSettings
 from lmkit.text.subwords.streaming import whole_characters
+from lmkit.text.tokenizers.making import make_tokenizer
 
 LINE = "The naïve café costs 5€ 日本\n"
 
 
 @pytest.fixture(scope="module", params=["bpe", "unigram"])
 def model(request, tmp_path_factory):
-    import lmkit
-    from lmkit.text.settings import TextSettings
-    from lmkit.text.tokenizers.making import make_tokenizer
-
     folder = tmp_path_factory.mktemp(request.param)
     (folder / "text.txt").write_text(LINE * 4 + "the nave costs a café\n" * 2)
     # Too few tokens for the rare letters, which stay bytes.
@@ -30,10 +29,14 @@ def model(request, tmp_path_factory):
     return folder / "m.lm"
 
 
-def test_what_is_drawn_is_never_half_a_character(run, model):
+def test_what_is_drawn_is_never_half_a_character(run, tmp_path):
     """Whatever the length at which drawing ends: here it is within ï and é too."""
+    (tmp_path / "text.txt").write_text(LINE * 4)
+    model = tmp_path / "m.lm"
+    settings = TextSettings(make_tokenizer("bpe", vocabulary_size=258))
+    lmkit.train(tmp_path / "text.txt", settings=settings, order=3, output=model)
     rows = []
-    for length in range(1, 25):
+    for length in range(1, 16):
         result = run(
             "generate", model, "--prompt", "The", "--greedy", "--max-tokens", length, "--json"
         )
