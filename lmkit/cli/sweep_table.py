@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lmkit.evaluate.results import Comparison
 
 LONGEST_NAME = 24
+SMALL = "the text makes"
 
 
 def sweep_table(comparison: Comparison, width: int) -> list[str]:
@@ -21,7 +22,7 @@ def sweep_table(comparison: Comparison, width: int) -> list[str]:
     if max(map(display_width, lines)) > max(width, WIDTH):
         titles, *rows = map(list, zip(titles, *rows, strict=True))
         lines = aligned(titles, rows, [True, *(False for _ in titles[1:])])
-    return [*lines, *best_lines(comparison)]
+    return [*lines, *best_lines(comparison), *_small_lines(comparison)]
 
 
 def sweep_markdown(comparison: Comparison) -> list[str]:
@@ -41,6 +42,18 @@ def best_lines(comparison: Comparison) -> list[str]:
         for line in comparison.sweep
         if len(line.points) > 1 and (best := line.best)
     ]
+
+
+def _small_lines(comparison: Comparison) -> list[str]:
+    """Which tokenizers are smaller than was asked for, since the text does not make more."""
+    swept = {point.model: point.value for line in comparison.sweep for point in line.points}
+    found = {
+        f"{swept[row.name]}: {note}": None
+        for row in comparison.ranked
+        for note in row.notes
+        if row.name in swept and note.startswith(SMALL)
+    }
+    return sorted(found)
 
 
 def _cells(

@@ -106,3 +106,27 @@ def test_the_suite_of_subwords_in_one_table(run, text, monkeypatch):
                 stdout_is_terminal=True)  # fmt: skip
     for head in ("size", "chars/s", "tokens", "bits/char", "bits/byte"):
         assert head in table.out.splitlines()[0]
+
+
+def test_a_text_that_makes_fewer_subwords_says_so(run, text):
+    out = run("compare", text, "--model", "ngram:order=2", "--sweep", "tokenizer=bpe:300,9000").out
+    last = out.splitlines()[-1]
+    assert last.startswith("bpe:9000: the text makes ") and last.endswith(" subwords, not 9,000")
+    assert "bpe:300: the text" not in out
+
+
+@pytest.mark.slow
+def test_a_sweep_of_networks_in_one_command(run, text):
+    """One command writes figures and picture; a second one trains nothing; the time is each's."""
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("jinja2")
+    words = ("compare", text, "--model", "ngram:order=2", "--model", "lstm:time-budget=0.2s",
+             "--sweep", "tokenizer=bpe:260,300", "--json")  # fmt: skip
+    rows = json.loads(run(*words, "--report", "s.svg").out)
+    assert {row["status"] for row in rows} == {"ok"}
+    networks = [row for row in rows if row["backend"] == "lstm"]
+    assert {row["sweep_number"] for row in networks} == {260, 300}
+    assert all(row["options"] == {"time_budget": 0.2, "preset": "tiny"} for row in networks)
+    assert "LSTM bpe: " in (text.parent / "s.svg").read_text()
+    again = json.loads(run(*words).out)
+    assert {row["origin"] for row in again if "origin" in row} == {"reused"}
