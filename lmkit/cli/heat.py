@@ -42,7 +42,10 @@ class HeatMap:
         self._scorer = scorer
         self._explain = explain
         self._coloured = console.style("x", bold=True) != "x"
-        self._joint = " " if scorer.unit == "word" else ""
+        from lmkit.evaluate.scoring import spells_pieces
+
+        apart = scorer.unit in ("word", "subword") and not spells_pieces(scorer)
+        self._joint = " " if apart else ""
         if self._coloured:
             console.write_line(self._legend())
 

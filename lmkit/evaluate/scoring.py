@@ -240,11 +240,16 @@ def token_texts(model: LanguageModel, batch: Batch) -> list[str]:
     return texts
 
 
+def spells_pieces(model: LanguageModel) -> bool:
+    """Whether the tokens of ``model`` are pieces of the very text, but spelt otherwise."""
+    return model.unit == "subword" and model.encoder.settings.tokenizer.keeps_spaces
+
+
 def readable_texts(model: LanguageModel, batch: Batch) -> list[str]:
     """What each token of ``batch`` [T] is in the text: as `token_texts`, but " the" for the subword
     ``Ġthe``. The bytes of a part of a character are lone surrogates."""
     tokens = token_texts(model, batch)
-    if model.unit != "subword":
+    if not spells_pieces(model):
         return tokens
     join = model.encoder.settings.tokenizer.join
     special = {model.vocabulary.tokens[token] for token in (UNK, BOS, EOS)}
