@@ -76,6 +76,12 @@ def test_models_without_the_option_or_with_a_value_of_their_own_stay() -> None:
     ]  # fmt: skip
 
 
+def test_names_tell_what_is_swept() -> None:
+    assert names(["lstm"], "time-budget=10s,1m") == ["LSTM time-budget=10s", "LSTM time-budget=1m"]
+    assert names(["ngram:name=mine"], "order=5,6") == ["mine 5", "mine 6"]
+    assert names(["lstm"], "tied=yes,no") == ["LSTM tied=yes", "LSTM tied=no"]
+
+
 def test_a_sweep_of_nothing_is_refused() -> None:
     with pytest.raises(UsageError, match="no model is left to sweep order"):
         names(["ngram:order=5", "lstm"], "order=1..3")

@@ -185,6 +185,8 @@ def _variant(spec: Spec, key: str, value: str, axis: bool) -> Spec:
     variant = parse_spec(text)
     if own is not None:
         variant = replace(variant, text=f"{text},name={own} {value}", name=f"{own} {value}")
+    elif variant.name == spec.name:  # which does not tell times
+        variant = replace(variant, name=f"{spec.name} {more}")
     if not axis:
         return variant
     group, _, last = value.rpartition(":")
