@@ -51,6 +51,16 @@ def test_what_is_no_tokenizer_is_refused(text: str, said: str) -> None:
         tokenizer_of(text)
 
 
+def test_the_tokenizer_of_a_file(text: Path, tmp_path: Path) -> None:
+    learnt = lmkit.train_tokenizer(text, vocabulary_size=300, output=tmp_path / "t.tok")
+    assert tokenizer_of(str(tmp_path / "t.tok")) == learnt.settings.tokenizer
+    spec = parse_spec(f"ngram:order=2,tokenizer={tmp_path / 't.tok'}")
+    assert spec.name == "mod. Kneser-Ney 2 t"
+    corpus = prepare(tmp_path / "c", TextSettings(), {"all": text}, name="t")
+    found = compare(corpus, [spec], tmp_path / "models", resamples=50)
+    assert not found.failed and found.rows[0].unit == "subword"
+
+
 def test_the_tokenizer_of_a_model_file(text: Path, tmp_path: Path) -> None:
     settings = TextSettings(tokenizer_of("bpe:300"))
     model = lmkit.train(text, settings=settings, order=1, output=tmp_path / "m.lm")

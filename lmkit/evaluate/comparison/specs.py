@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lmkit.errors import UsageError
-from lmkit.evaluate.comparison.tokenizers import tokenizer_of
+from lmkit.evaluate.comparison.tokenizers import tokenizer_file, tokenizer_of
 from lmkit.registry import family, names
 from lmkit.visible import encodable
 
@@ -152,7 +152,8 @@ def short_name(backend: str, options: dict[str, Any], tokenizer: str | None) -> 
             parts = _mixture_name(left)
     left.pop("time_budget", None)
     if tokenizer is not None:
-        parts.append(tokenizer)
+        file = tokenizer_file(tokenizer)
+        parts.append(tokenizer if file is None else encodable(file.stem))
     parts += [f"{key.replace('_', '-')}={_shown(value)}" for key, value in left.items()]
     return " ".join(parts)
 

@@ -1,7 +1,8 @@
 """The tokenizers of a comparison: how they are written, and learnt once for all that use them.
 
 ``bpe:8000`` is a tokenizer that is learnt with 8,000 tokens, ``bpe`` one of the size that is its
-default, ``char`` one that learns nothing. A model file stands for the tokenizer in it.
+default, ``char`` one that learns nothing. A tokenizer file, of lmkit or of another program, and a
+model file stand for the tokenizer in it.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from lmkit.api import load
+from lmkit.api import Progress, load_tokenizer
 from lmkit.errors import UsageError
 from lmkit.registry import names, resolve
 from lmkit.text.reading import TextReader
@@ -33,7 +35,7 @@ def tokenizer_of(text: str) -> Tokenizer:
     name, colon, size = text.partition(":")
     if name not in names("tokenizer"):
         if Path(text).is_file():
-            return _in_file(Path(text))
+            return load_tokenizer(text).settings.tokenizer
         raise UsageError(
             f"there is no tokenizer named {text!r}",
             f"one of {', '.join(names('tokenizer'))}, as in tokenizer=bpe:8000",
@@ -60,14 +62,9 @@ def tokenizer_file(text: str | None) -> Path | None:
     return Path(text)
 
 
-def _in_file(path: Path) -> Tokenizer:
-    tokenizer: Tokenizer = load(path).encoder.settings.tokenizer
-    return tokenizer
-
-
 def wanted_size(tokenizer: Tokenizer) -> int | None:
     """How many tokens are asked for of one that is yet to learn."""
-    return tokenizer.options.get(SIZE) if isinstance(tokenizer, Unlearnt) else None
+    return tokenizer.size if isinstance(tokenizer, Unlearnt) else None
 
 
 class Learning:
@@ -76,16 +73,20 @@ class Learning:
     def __init__(self) -> None:
         self._kept: OrderedDict[str, Tokenizer] = OrderedDict()
 
-    def settings(self, settings: TextSettings, text: Path, errors: str) -> TextSettings:
+    def settings(
+        self, settings: TextSettings, text: Path, errors: str, progress: Progress | None = None
+    ) -> TextSettings:
         """``settings`` with the tokenizer that the file ``text`` makes; themselves if theirs has
-        nothing to learn. Raises `TextError` as reading does."""
+        nothing to learn. ``progress`` hears of the stage. Raises `TextError` as reading does."""
         unlearnt = settings.tokenizer
         if not isinstance(unlearnt, Unlearnt):
             return settings
         key = json.dumps([str(text), settings.as_dict()], sort_keys=True)
         if key not in self._kept:
             reader = TextReader([text], errors, **settings.reading)
-            self._kept[key] = unlearnt.learnt(TokenStream(settings).prepared(reader))
+            chunks = TokenStream(settings).prepared(reader)
+            told = progress and partial(progress, "learning the tokenizer")
+            self._kept[key] = unlearnt.learnt(chunks, told)
         self._kept.move_to_end(key)
         while len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)

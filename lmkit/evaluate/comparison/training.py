@@ -101,7 +101,9 @@ class Workshop:
         call: dict[str, Any] = {
             "output": path,
             "backend": spec.backend,
-            "settings": self.learning.settings(settings, text, self.corpus.errors),
+            "settings": self.learning.settings(
+                settings, text, self.corpus.errors, self.watching.progress
+            ),
             "errors": self.corpus.errors,
             "seed": seed if drawn else None,
             "progress": self.watching.progress,
