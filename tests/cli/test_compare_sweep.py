@@ -97,15 +97,16 @@ def test_a_tokenizer_file_is_not_written_over(run, text):
 @pytest.mark.slow
 def test_the_suite_of_subwords_in_one_table(run, text, monkeypatch):
     monkeypatch.setattr("lmkit.evaluate.comparison.suites.LEAST_SECONDS", 0.1)
-    result = run("compare", text, "--suite", "subword", "--time-budget", "2s", "--json")
-    rows = json.loads(result.out)
-    assert {row["status"] for row in rows} == {"ok"}
-    assert len({row["characters"] for row in rows}) == 1
-    assert {row["unit"] for row in rows} == {"word", "character", "byte", "subword"}
     table = run("compare", text, "--suite", "subword", "--time-budget", "2s", width=200,
                 stdout_is_terminal=True)  # fmt: skip
     for head in ("size", "chars/s", "tokens", "bits/char", "bits/byte"):
         assert head in table.out.splitlines()[0]
+    connection = sqlite3.connect("comparison/results.db")
+    rows = connection.execute("select status, unit, characters from models").fetchall()
+    connection.close()
+    assert len(rows) == 14 and {row[0] for row in rows} == {"ok"}
+    assert {row[1] for row in rows} == {"word", "character", "byte", "subword"}
+    assert len({row[2] for row in rows}) == 1
 
 
 def test_a_text_that_makes_fewer_subwords_says_so(run, text):
