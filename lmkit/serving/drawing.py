@@ -137,8 +137,9 @@ class Growing:
             self.finish = "length"
 
     def _end_line(self) -> None:
-        self._whole = self.text
-        self._pending_end += self._line_end
+        # The last line end of all is no part of the text.
+        self._whole = self.text + self._pending_end
+        self._pending_end = self._line_end
         self._line, self._first, self._fresh, self._current = [], False, True, ""
         self._ended_lines += 1
         if self._lines is not None and self._ended_lines >= self._lines:

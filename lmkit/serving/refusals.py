@@ -6,7 +6,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from lmkit.errors import LmkitError
+from lmkit.errors import LmkitError, UnsupportedError
 
 RETRY_AFTER = 1
 """Seconds after which a client may ask again if there was no place for it."""
@@ -69,7 +69,8 @@ def of_error(error: BaseException) -> Refused:
     if isinstance(error, Refused):
         return error
     if isinstance(error, LmkitError):
-        return invalid(error.message, code="unsupported")
+        code = "unsupported" if isinstance(error, UnsupportedError) else "invalid_value"
+        return invalid(error.message, code=code)
     return Refused(500, "an unexpected error, which the server has logged", code="internal")
 
 
