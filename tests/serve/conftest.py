@@ -69,4 +69,4 @@ def channel(text: Path, tmp_path_factory: pytest.TempPathFactory) -> LanguageMod
     lmkit.train(text, output=folder / "source.lm", order=2)
     pairs = folder / "pairs.tsv"
     pairs.write_text("teh\tthe\ncta\tcat\n", encoding="utf-8")
-    return lmkit.train(pairs, backend="noisy-channel", source=folder / "source.lm")
+    return lmkit.train_channel(folder / "source.lm", output=folder / "channel.lm", pairs=pairs)

@@ -126,7 +126,7 @@ class TestEnds:
         assert set(reasons) == {"stop", "length"}
         assert all("\n" not in choice["text"] for choice in reasons.values())
 
-    @pytest.mark.parametrize("stop", ["t", ["zz", "at"], "a"])
+    @pytest.mark.parametrize("stop", ["t", ["zz", "e"], "a"])
     def test_a_stop_is_no_part_of_the_text(self, served, any_model, stop):
         asking = served(any_model)
         rest = {"prompt": "the c", "seed": 4, "max_tokens": 30, "ignore_eos": True}
