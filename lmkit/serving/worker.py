@@ -159,7 +159,6 @@ class Worker:
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._at_work = 0
                 while not self._jobs:
                     if self._closed:
                         return
@@ -191,6 +190,7 @@ class Worker:
             answers = group.run([job.payload for job in jobs])
         except Exception as error:  # noqa: BLE001 - a request's failure is not the server's
             answers = [error] * len(jobs)
+        self._done(len(jobs))
         for job, answer in zip(jobs, answers, strict=True):
             if isinstance(answer, Exception):
                 job.send((), True, self._told(answer))
@@ -208,19 +208,27 @@ class Worker:
                 if time.monotonic() >= until or job.cancelled:
                     break
             else:
+                self._done(1)
                 job.send(items, True)
                 return
         except Exception as error:  # noqa: BLE001 - a request's failure is not the server's
+            self._done(1)
             job.send(items, True, self._told(error))
             return
         job.send(items, False)
         with self._changed:
+            self._at_work = 0
             if job.cancelled:
                 return
             if not (self._stopping and job.streams):
                 self._jobs.append(job)
                 return
         job.send((), True, stopping())
+
+    def _done(self, count: int) -> None:
+        """So many places are free again: before the clients, who may ask again, know it."""
+        with self._changed:
+            self._at_work -= count
 
     def _told(self, error: BaseException) -> Refused:
         refused = of_error(error)

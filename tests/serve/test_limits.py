@@ -65,7 +65,7 @@ def test_a_full_queue_refuses_and_loses_nothing(served, held):
 
 
 def test_no_answer_is_lost_or_mixed_up_among_many_clients(served, model):
-    asking = served(model)
+    asking = served(model, Limits(queue=48))
     lines = [f"{word} {other}" for word in ("the", "a", "dog", "x") for other in ("cat", "mat")]
 
     async def run():
