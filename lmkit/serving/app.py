@@ -281,9 +281,13 @@ class _Stream(Response):
     async def _events(self) -> AsyncIterator[bytes | Refused]:
         begun = False
         try:
-            async for record in self._job.items(self._deadline, self._service.limits.timeout):
+            timeout = self._service.limits.timeout
+            async for records in self._job.batches(self._deadline, timeout):
                 begun = True
-                yield b"data: " + encoded(record) + b"\n\n"
+                yield b"".join(b"data: " + encoded(record) + b"\n\n" for record in records)
+                # Sending need not wait for anything, and others, and a client's leaving, must be
+                # seen to all the same.
+                await asyncio.sleep(0)
         except Refused as refused:
             if not begun:
                 yield refused

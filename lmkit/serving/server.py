@@ -14,6 +14,7 @@ from importlib import import_module
 
 from lmkit.errors import LmkitError, UsageError
 from lmkit.model import LanguageModel
+from lmkit.neural.blas import one_thread
 from lmkit.serving.limits import Limits
 from lmkit.serving.refusals import place_of
 
@@ -104,7 +105,7 @@ def serve(
         timeout_keep_alive=5,
         timeout_graceful_shutdown=int(limits.timeout) + 1,
     )
-    _tell_uvicorn(log)
+    _tell_of_warnings(log)
 
     class Server(uvicorn.Server):
         @contextlib.contextmanager
@@ -132,7 +133,9 @@ def serve(
         service.worker.start()
         await server.serve([listening])
 
-    asyncio.run(run())
+    # Requests come with little work each, for which threads of BLAS only wait for each other.
+    with one_thread():
+        asyncio.run(run())
     if not server.force_exit:
         service.worker.close()
 
@@ -148,8 +151,9 @@ class _Remarks(logging.Handler):
             self._log(record.getMessage())
 
 
-def _tell_uvicorn(log: Callable[[str], None]) -> None:
-    """Warnings of uvicorn go to ``log`` too."""
-    logger = logging.getLogger("uvicorn.error")
-    logger.handlers[:] = [_Remarks(log)]
-    logger.propagate = False
+def _tell_of_warnings(log: Callable[[str], None]) -> None:
+    """Warnings of uvicorn and of the event loop go to ``log`` too."""
+    for name in ("uvicorn.error", "asyncio"):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [_Remarks(log)]
+        logger.propagate = False

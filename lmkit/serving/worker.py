@@ -2,7 +2,7 @@
 
 A `Job` is a generator: each step is a bit of work. The thread gives each job a slice of time in
 turn, so that a long one holds up nobody. Jobs of one `Group` that wait together are done in one
-go. What is finished goes to the event loop, where `Job.items` waits for it. A job holds its place
+go. What is finished goes to the event loop, where `Job.batches` waits for it. A job holds its place
 in the queue until its work is done, however slowly its client reads.
 """
 
@@ -44,32 +44,34 @@ class Job:
         self.cancelled = False
         self._loop = asyncio.get_running_loop()
         self._arrived = asyncio.Event()
-        self._items: deque[Any] = deque()
+        self._items: list[Any] = []
         self._ended = False
         self._error: Refused | None = None
 
-    async def items(self, deadline: float, timeout: float) -> AsyncIterator[Any]:
-        """What the steps have yielded, as it comes. Raises `Refused` for what they have raised,
+    async def batches(self, deadline: float, timeout: float) -> AsyncIterator[list[Any]]:
+        """What the steps have yielded, as it comes: all that is there each time. Raises `Refused` for what they have raised,
         and at ``deadline`` (of the loop's clock), ``timeout`` seconds after the beginning."""
         while True:
-            while self._items:
-                yield self._items.popleft()
-            if self._ended:
+            if self._items:
+                items, self._items = self._items, []
+                yield items
+            elif self._ended:
                 if self._error is not None:
                     raise self._error
                 return
-            self._arrived.clear()
-            try:
-                async with asyncio.timeout_at(deadline):
-                    await self._arrived.wait()
-            except TimeoutError:
-                raise timed_out(timeout) from None
+            else:
+                self._arrived.clear()
+                try:
+                    async with asyncio.timeout_at(deadline):
+                        await self._arrived.wait()
+                except TimeoutError:
+                    raise timed_out(timeout) from None
 
     async def result(self, deadline: float, timeout: float) -> Any:
         """The last item, of a job that has only one to tell."""
         found = None
-        async for item in self.items(deadline, timeout):
-            found = item
+        async for items in self.batches(deadline, timeout):
+            found = items[-1]
         return found
 
     def deliver(self, items: Sequence[Any], ended: bool, error: Refused | None) -> None:
