@@ -87,7 +87,6 @@ def serve(
     Example:
 
         lmkit serve model.lm --port 8000
-        curl http://127.0.0.1:8000/score -d '{"text": "the cat sat"}'
     """
     from lmkit.serving.server import is_loopback, listen, require_packages, url_of
     from lmkit.serving.server import serve as run

@@ -29,6 +29,8 @@ from lmkit.serving.scoring import figure, prompt_ids
 Record = dict[str, Any]
 UNLIKELY = -9999.0
 """What stands for minus infinity in this interface."""
+COLDEST = 1e-6
+"""Log-probabilities over a temperature below it are past what numbers can hold apart."""
 
 
 @dataclass(slots=True)
@@ -84,14 +86,15 @@ def _prompt(model: LanguageModel, given: str | list[int], limits: Limits) -> Pro
 
 
 def sampling_of(asked: Record) -> Sampling:
-    """How to draw; a temperature of 0 takes the likeliest token each time."""
+    """How to draw; a temperature of 0, or as good as that, takes the likeliest token each time."""
     temperature, top_p = asked["temperature"], asked["top_p"]
+    greedy = temperature < COLDEST
     try:
         return Sampling(
-            temperature or 1.0,
+            1.0 if greedy else temperature,
             asked.get("top_k"),
             None if top_p == 1 else top_p,
-            greedy=temperature == 0,
+            greedy=greedy,
         )
     except UsageError as error:
         raise invalid(error.message) from None

@@ -95,7 +95,11 @@ def checked(value: Any, schema: Schema, where: str) -> Any:
     """``value`` as ``schema`` has it: whole numbers as int. Raises `Refused` if it is not so."""
     if "anyOf" in schema:
         return _any_of(value, schema["anyOf"], where)
-    if "enum" in schema and value not in schema["enum"]:
+    # For Python False is 0, for JSON it is not.
+    if "enum" in schema and not any(
+        value == each and isinstance(value, bool) == isinstance(each, bool)
+        for each in schema["enum"]
+    ):
         allowed = " or ".join(json.dumps(each) for each in schema["enum"])
         raise invalid(f"{where} must be {allowed}: nothing else is supported", where)
     kind = schema.get("type")

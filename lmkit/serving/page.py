@@ -58,7 +58,7 @@ def openapi(endpoints: Sequence[Endpoint], name: str) -> dict[str, Any]:
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
     answer: dict[str, Any] = {"application/json": {"schema": endpoint.answer}}
     if endpoint.streams:
-        answer["text/event-stream"] = {"schema": {"type": "string"}}
+        answer["text/event-stream"] = {"schema": {}}
     form = {"application/json": {"schema": endpoint.form.schema()}}
     return {
         "operationId": endpoint.form.name,

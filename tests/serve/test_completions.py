@@ -66,6 +66,14 @@ class TestLogprobs:
             assert value == max(top.values()) == top[token]
             assert len(top) == 3
 
+    def test_the_coldest_temperature_is_none(self, served, model):
+        rest = {"prompt": "a", "max_tokens": 5, "seed": 1}
+        found = [
+            complete(served(model), **rest, temperature=temperature)["choices"]
+            for temperature in (0, 5e-324, 1e-7)
+        ]
+        assert found == [found[0]] * 3
+
     def test_the_likeliest_are_told_besides_the_token(self, served, model):
         body = {"prompt": "zebra", "max_tokens": 0, "echo": True, "logprobs": 2}
         (choice,) = complete(served(model), **body)["choices"]
@@ -180,6 +188,7 @@ class TestRefusals:
         [
             ({"presence_penalty": 1}, "presence_penalty"),
             ({"best_of": 3}, "best_of"),
+            ({"frequency_penalty": False}, "frequency_penalty"),
             ({"logit_bias": {"3": 1}}, "logit_bias"),
             ({"temperature": -1}, "temperature"),
             ({"temperature": True}, "temperature"),

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +13,8 @@ from pathlib import Path
 import pytest
 
 import lmkit
+
+from .process import Server, Stream
 
 for package in ("starlette", "uvicorn"):
     pytest.importorskip(package, reason="the extra serve is not installed")
@@ -25,60 +24,7 @@ pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="signals of POSIX"),
 ]
 
-ROOT = Path(__file__).parents[2]
 STREAM = {"prompt": "the", "max_tokens": 1_000_000, "ignore_eos": True, "stream": True}
-
-
-class Server:
-    """``lmkit serve`` in a process of its own."""
-
-    def __init__(self, model: Path, *options: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "lmkit", "serve", str(model), "--port", "0", *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )
-        assert self.process.stdout is not None
-        self.url = self.process.stdout.readline().strip()
-        assert self.url.startswith("http://127.0.0.1:"), self.end()
-        self.port = int(self.url.rpartition(":")[2])
-
-    def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=6)
-
-    def begin(self, path: str, body: object) -> http.client.HTTPConnection:
-        connection = self.connect()
-        connection.request("POST", path, json.dumps(body))
-        return connection
-
-    def ask(self, path: str, body: object) -> tuple[int, object]:
-        connection = self.begin(path, body)
-        response = connection.getresponse()
-        found = response.status, json.loads(response.read())
-        connection.close()
-        return found
-
-    def ask_health(self) -> int:
-        """How many requests wait or are worked on."""
-        connection = self.connect()
-        connection.request("GET", "/health")
-        load: int = json.loads(connection.getresponse().read())["queue"]
-        connection.close()
-        return load
-
-    def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
-        """Send the signal; the exit status, and what was said."""
-        self.process.send_signal(number)
-        _, said = self.process.communicate(timeout=6)
-        return self.process.returncode, said
-
-    @property
-    def resident(self) -> int:
-        """Bytes of memory."""
-        pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
-        return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.fixture(scope="module")
@@ -108,9 +54,7 @@ def test_fifty_clients_lose_nothing_and_slow_ones_starve_nobody(server, model_fi
     model = lmkit.load(model_file)
     lines = [f"the {word} sat" for word in ("cat", "dog", "mat", "zebra", "naïve")]
     expected = {line: len(model.score(line)[0]) for line in lines}
-    slow = [running.begin("/v1/completions", STREAM) for _ in range(4)]
-    for connection in slow:
-        assert connection.getresponse().read(10)  # and no more, ever
+    slow = [Stream(running, STREAM) for _ in range(4)]  # which read no more, ever
     # Neither does this one ever send what it has announced.
     stalled = socket.create_connection(("127.0.0.1", running.port))
     stalled.sendall(b"POST /score HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{")
@@ -130,8 +74,8 @@ def test_fifty_clients_lose_nothing_and_slow_ones_starve_nobody(server, model_fi
 
     with ThreadPoolExecutor(50) as clients:
         assert sum(clients.map(client, range(50))) == 600
-    for connection in slow:
-        connection.close()
+    for stream in slow:
+        stream.close()
     stalled.close()
 
 
@@ -149,22 +93,18 @@ def test_memory_is_flat(server):
             assert connection.getresponse().read()
         connection.close()
         for _ in range(turns // 10):  # some leave early
-            connection = running.begin("/v1/completions", {**STREAM, "max_tokens": 4000})
-            connection.getresponse().read(10)
-            connection.close()
+            Stream(running, {**STREAM, "max_tokens": 4000}).close()
 
-    some(300)
+    some(150)
     before = running.resident
-    some(900)
+    some(450)
     assert running.resident - before < 4_000_000
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_end_waits_for_what_runs(server, number):
     running = server("--max-tokens", "1000000")
-    stream = running.begin("/v1/completions", STREAM)
-    events = stream.getresponse()
-    assert events.read(10)
+    stream = Stream(running, STREAM)
     answers = []
     body = {**STREAM, "stream": False, "max_tokens": 3000}
     asking = threading.Thread(target=lambda: answers.append(running.ask("/v1/completions", body)))
@@ -177,7 +117,8 @@ def test_the_end_waits_for_what_runs(server, number):
     assert said.splitlines()[-1] == "stopped"
     ((answered, record),) = answers
     assert answered == 200 and record["usage"]["completion_tokens"] == 3000
-    assert b'"code":"stopping"' in events.read()
+    assert b'"code":"stopping"' in stream.response.read()
+    stream.close()
 
 
 def test_a_second_signal_ends_at_once(server):
@@ -189,10 +130,13 @@ def test_a_second_signal_ends_at_once(server):
     running.process.send_signal(signal.SIGINT)
     # It takes no more connections once the first one has come.
     while True:
+        late = running.connect()
         try:
-            running.connect().connect()
+            late.connect()
         except OSError:
             break
+        finally:
+            late.close()
     status, said = running.end(signal.SIGINT)
     assert status in (0, 130), said
     connection.close()
