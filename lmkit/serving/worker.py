@@ -49,8 +49,9 @@ class Job:
         self._error: Refused | None = None
 
     async def batches(self, deadline: float, timeout: float) -> AsyncIterator[list[Any]]:
-        """What the steps have yielded, as it comes: all that is there each time. Raises `Refused` for what they have raised,
-        and at ``deadline`` (of the loop's clock), ``timeout`` seconds after the beginning."""
+        """What the steps have yielded, as it comes: all that is there each time. Raises
+        `Refused` for what they have raised, and at ``deadline`` (of the loop's clock), ``timeout``
+        seconds after the beginning."""
         while True:
             if self._items:
                 items, self._items = self._items, []

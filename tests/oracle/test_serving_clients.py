@@ -86,7 +86,11 @@ class TestOpenAI:
 
     def test_a_prompt_is_scored(self, client: Any, model: LanguageModel) -> None:
         found = client.completions.create(
-            model="m.lm", prompt=[f"{line}\n" for line in LINES], max_tokens=0, echo=True, logprobs=0
+            model="m.lm",
+            prompt=[f"{line}\n" for line in LINES],
+            max_tokens=0,
+            echo=True,
+            logprobs=0,
         )
         for line, choice in zip(LINES, found.choices, strict=True):
             expected = model.score(line)[0]

@@ -45,15 +45,17 @@ def test_a_full_queue_refuses_and_loses_nothing(served, held):
     asking = served(held, Limits(queue=3))
 
     async def run():
-        tasks = [
-            asyncio.create_task(asking.talk("/v1/completions", BODY).run()) for _ in range(3)
-        ]
+        tasks = [asyncio.create_task(asking.talk("/v1/completions", BODY).run()) for _ in range(3)]
         await begun(held)
         while asking.service.worker.load < 3:
             await asyncio.sleep(0)
         refused = [await asking.talk("/score", {"text": "a"}).run() for _ in range(5)]
         held.go.set()
-        return refused, await asyncio.gather(*tasks), await asking.talk("/v1/completions", BODY).run()
+        return (
+            refused,
+            await asyncio.gather(*tasks),
+            await asking.talk("/v1/completions", BODY).run(),
+        )
 
     refused, answers, later = asyncio.run(run())
     for answer in refused:

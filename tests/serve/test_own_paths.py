@@ -139,9 +139,8 @@ class TestGenerate:
 class TestCorrect:
     @pytest.mark.slow
     def test_it_corrects_as_the_library_does(self, served, tmp_path):
-        from tests.small_models import saved_bigrams
-
         import lmkit
+        from tests.small_models import saved_bigrams
 
         lines = ["the cat sat on the mat"] * 50 + ["what is that"] * 20
         model = lmkit.load(saved_bigrams(tmp_path, lines))
