@@ -39,7 +39,8 @@ def _pieces(model: LanguageModel, text: str, ids: Sequence[int]) -> list[bytes]:
             plain = plain.replace("\r\n", "\n").replace("\r", "\n")
         batch = encoder.with_settings(skip_empty_lines=False).encode(plain.split("\n"))
         if batch.ids[: len(ids)].tolist() == list(ids):
-            spelt = token_texts(model, batch)
+            join = encoder.settings.tokenizer.join
+            spelt = [join([token]) for token in token_texts(model, batch)[: len(ids)]]
     known = {token: encoder.decode([token]) for token in set(ids) - {UNK, EOS}}
     pieces = [
         known.get(token, (spelt[place] if spelt and token == UNK else ""))

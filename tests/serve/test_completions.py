@@ -41,6 +41,13 @@ class TestLogprobs:
         offsets = [sum(map(len, told["tokens"][:n])) for n in range(len(told["tokens"]))]
         assert told["text_offset"] == offsets
 
+    def test_bytes_that_the_model_has_never_met_are_a_byte_long(self, served, bytes_model):
+        body = {"prompt": "a日b\nc", "max_tokens": 0, "echo": True, "logprobs": 0}
+        (choice,) = complete(served(bytes_model), **body)["choices"]
+        told = choice["logprobs"]
+        assert told["tokens"] == ["a", "日", "<unk>", "<unk>", "b", "\n", "c"]
+        assert told["text_offset"] == [0, 1, 2, 2, 2, 3, 4]
+
     def test_what_was_drawn_goes_on_behind_the_prompt(self, served, any_model):
         body = {"prompt": "the", "max_tokens": 6, "echo": True, "logprobs": 1, "seed": 1}
         body["ignore_eos"] = True
