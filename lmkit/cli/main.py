@@ -44,6 +44,10 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
             "lmkit.cli.classify:classify",
             "Say which of several models each line is likeliest to come from.",
         ),
+        "minimal-pairs": (
+            "lmkit.cli.minimal_pairs:minimal_pairs",
+            "Count how often models find the good one of two sentences likelier.",
+        ),
         "generate": (
             "lmkit.cli.generate:generate",
             "Draw sentences from a model, or search for the likeliest ones.",
