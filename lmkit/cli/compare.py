@@ -18,7 +18,7 @@ from lmkit.cli.headings import heading
 from lmkit.cli.layout import text
 from lmkit.cli.model_options import text_settings, text_settings_options
 from lmkit.cli.neural_options import Duration, live_line
-from lmkit.cli.options import reading_options, text_source
+from lmkit.cli.options import minimal_pairs_option, reading_options, text_source
 from lmkit.cli.output import Format, output_formats, write_rows
 from lmkit.cli.paths import Group, InputPath, OutputFolder, OutputPath, named
 from lmkit.cli.progress import ProgressBars
@@ -70,6 +70,7 @@ def _files(params: Mapping[str, Any]) -> Iterator[Group]:
     results = folder / "results.db"
     given = [named(f"--{split}", params[split]) for split in TEXTS]
     read = [*named("CORPUS", corpus), *chain(*given)]
+    read += chain(*(named("--minimal-pairs", file) for file in params["minimal_pairs"]))
     for spec in parse_specs(params["models"]):
         files = (spec.path, spec.options.get("vocabulary"), spec.options.get("teacher"))
         for file in files:
@@ -126,6 +127,7 @@ def _files(params: Mapping[str, Any]) -> Iterator[Group]:
     help="Learning curves: train on parts of the text too, such as 1%,3%,10%,30%,100%.",
 )
 @click.option("--drop-overlap", is_flag=True, help="Leave out test lines that were trained on.")
+@minimal_pairs_option
 @click.option("--force", is_flag=True, help="Train again what is there already.")
 @click.option(
     "--output",
@@ -182,6 +184,10 @@ def compare(
         from lmkit.evaluate.report import require_report
 
         require_report(report, coming=output)
+    if files := options.pop("minimal_pairs"):
+        from lmkit.evaluate.minimal_pairs import read_pairs
+
+        options["pairs"] = read_pairs(files)
     _make_folder(output)
     # Two at once would train on each other's text.
     click.get_current_context().with_resource(claimed(output / "results.db", output))

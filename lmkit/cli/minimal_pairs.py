@@ -72,7 +72,7 @@ def minimal_pairs(
     Example:
 
         lmkit minimal-pairs model.lm pairs.jsonl
-        lmkit minimal-pairs model.lm other=model-2.lm pairs.jsonl --group field --csv
+        lmkit minimal-pairs model.lm other=other.lm pairs.jsonl --group field --csv
     """
     models, texts = _split(files)
     sources = [text_source(console, text) for text in texts]
@@ -116,17 +116,12 @@ def _split(files: tuple[str, ...]) -> tuple[dict[str, Path], list[str]]:
     texts: list[str] = []
     for file in files:
         name, path = named_model(file)
-        if path.is_dir() and not name:
-            inside = sorted(map(str, path.glob("*.jsonl")))
-            if not inside:
-                raise UsageError(f"there is no .jsonl file in {path}", "another folder")
-            texts += inside
-        elif name or path.suffix == ".lm" or (path.is_file() and is_model_file(path)):
+        if name or path.suffix == ".lm" or (path.is_file() and is_model_file(path)):
             models.append((name or path.stem, path))
         else:
             texts.append(file)
     if not models:
-        raise UsageError("there is no model among the files", "lmkit minimal-pairs MODEL FILE")
+        raise UsageError("there is no model among the files", "a model first, then its pairs")
     refuse_repeated([name for name, _ in models], "the name {}")
     return dict(models), texts or ["-"]
 

@@ -63,14 +63,15 @@ def read_pairs(
     encoding: str | None = None,
     errors: str = "strict",
 ) -> Pairs:
-    """The pairs of all ``files``. ``group`` is the field that names the group of a pair; None is
-    ``UID`` and, of a line without one, the name of its file. Empty lines are skipped.
+    """The pairs of all ``files``; a folder stands for the .jsonl files in it. ``group`` is the
+    field that names the group of a pair; None is ``UID`` and, of a line without one, the name of
+    its file. Empty lines are skipped.
 
     Raises `TextError`, with the file and the line, for a line that is not a pair, and where there
     is none at all.
     """
     pairs = Pairs()
-    for file in files:
+    for file in chain.from_iterable(map(_inside, files)):
         reader = TextReader(encoded(file, encoding), errors)
         name = Path(reader.names[0]).name.partition(".")[0] or reader.names[0]
         for block in iter_line_blocks(reader):
@@ -88,6 +89,15 @@ def read_pairs(
     if not len(pairs):
         raise TextError("there is no pair of sentences", "a file in the format of BLiMP")
     return pairs
+
+
+def _inside(file: Source) -> list[Source]:
+    if not isinstance(file, str | Path) or not Path(file).is_dir():
+        return [file]
+    inside: list[Source] = [*sorted(Path(file).glob("*.jsonl"))]
+    if not inside:
+        raise TextError(f"there is no .jsonl file in {file}", "another folder")
+    return inside
 
 
 def _add(pairs: Pairs, line: str, group: str | None, otherwise: str) -> None:
