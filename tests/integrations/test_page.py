@@ -1,9 +1,9 @@
 """docs/integrations.md runs as it stands, section by section.
 
 Each section runs in a folder of its own, with a text (text.txt), a model of it (model.lm) and
-minimal pairs (pairs.jsonl). Blocks that begin with ``# NAME`` become these files. Then the others are
-done one after the other: a block of ``sh`` is given to bash, one of ``python`` to Python, and one of
-``text`` is what the block before it has printed. Left out are the lines of pip, which
+minimal pairs (pairs.jsonl). Blocks that begin with ``# NAME`` become these files. Then the others
+are done one after the other: a block of ``sh`` is given to bash, one of ``python`` to Python, and
+one of ``text`` is what the block before it has printed. Left out are the lines of pip, which
 `make integrations` has run, and lines that name something of the reader's own in capitals.
 """
 
@@ -73,8 +73,18 @@ def wanted(command: str) -> bool:
     return not command.startswith("pip ") and not OWN.search(command)
 
 
+@pytest.fixture(scope="module")
+def environment() -> None:
+    """All that the page installs is there."""
+    for name in installs([block for _, blocks in sections() for block in blocks]):
+        try:
+            version(name)
+        except PackageNotFoundError:
+            missing(name)
+
+
 @pytest.fixture
-def workplace(tmp_path: Path) -> Path:
+def workplace(environment: None, tmp_path: Path) -> Path:
     """The folder of a section, and the programs that it calls."""
     folder, programs = tmp_path / "work", tmp_path / "bin"
     folder.mkdir()
@@ -123,11 +133,6 @@ def run(command: list[str], folder: Path) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("blocks", [pytest.param(b, id=title) for title, b in sections()])
 def test_a_section_runs_as_it_stands(blocks: list[tuple[str, str]], workplace: Path) -> None:
-    for name in installs(blocks):
-        try:
-            version(name)
-        except PackageNotFoundError:
-            missing(name)
     for _, text in blocks:
         if named := NAMED.match(text):
             (workplace / named[1]).parent.mkdir(parents=True, exist_ok=True)
