@@ -39,14 +39,14 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
             "lmkit.cli.compare:compare",
             "Compare models of every kind on the same text.",
         ),
+        "minimal-pairs": (
+            "lmkit.cli.minimal_pairs:minimal_pairs",
+            "Count how often models find the good one of two sentences likelier.",
+        ),
         "score": ("lmkit.cli.score:score", "Score each line or token of text, or filter lines."),
         "classify": (
             "lmkit.cli.classify:classify",
             "Say which of several models each line is likeliest to come from.",
-        ),
-        "minimal-pairs": (
-            "lmkit.cli.minimal_pairs:minimal_pairs",
-            "Count how often models find the good one of two sentences likelier.",
         ),
         "generate": (
             "lmkit.cli.generate:generate",
