@@ -70,11 +70,11 @@ def _files(params: Mapping[str, Any]) -> Iterator[Group]:
     results = folder / "results.db"
     given = [named(f"--{split}", params[split]) for split in TEXTS]
     read = [*named("CORPUS", corpus), *chain(*given)]
-    read += chain(*(named("--minimal-pairs", file) for file in params["minimal_pairs"]))
     for spec in parse_specs(params["models"]):
         files = (spec.path, spec.options.get("vocabulary"), spec.options.get("teacher"))
         for file in files:
             read += named("--model", file)
+    read += chain(*(named("--minimal-pairs", file) for file in params["minimal_pairs"]))
     made = [*written, results, *(kept if params["force"] else [])]
     yield named("--output", tuple(made)), read
     yield (
