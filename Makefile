@@ -67,7 +67,7 @@ oracle: .venv-oracle/.installed ## Compare with kenlm (compiled here), nltk, tor
 	LMKIT_REQUIRE_ORACLES=1 .venv-oracle/bin/python $(PYTEST) tests/oracle $(PYTEST_FLAGS)
 
 integrations: .venv-integrations/.installed ## Run docs/integrations.md: in a fresh environment, by its own commands
-	LMKIT_REQUIRE_ORACLES=1 .venv-integrations/bin/python $(PYTEST) tests/integrations $(PYTEST_FLAGS)
+	LMKIT_REQUIRE_ORACLES=1 .venv-integrations/bin/python $(PYTEST) $(wildcard tests/integrations tests/serve) $(PYTEST_FLAGS)
 
 report: .venv-dev/.installed ## Test the HTML report, in a browser too where there is one
 	.venv-dev/bin/python $(PYTEST) tests/report tests/cli/test_kills.py $(PYTEST_FLAGS)

@@ -4,7 +4,7 @@ this.
     .venv-integrations/bin/python .ci/integrations.py docs/integrations.md
 
 All ``pip install`` lines of the page are one command, so that pip sees whether they can be had
-together; those with ``--no-deps`` come after it. ``lmkit`` is the checkout, with its tests.
+together; those with ``--no-deps`` come after it. ``lmkit`` is the checkout, with what its tests need.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main(path: str) -> int:
     whole, alone = installed(Path(path).read_text(encoding="utf-8"))
     extras = {name.partition("[")[2].rstrip("]") for name in whole if name.startswith("lmkit")}
     others = [name for name in whole if not name.startswith("lmkit")]
-    ours = f"{ROOT}[{','.join(sorted({'test', *extras} - {''}))}]"
+    ours = f"{ROOT}[{','.join(sorted({'integrations', *extras} - {''}))}]"
     pip = [sys.executable, "-m", "pip", "install", *QUIET]
     subprocess.run([*pip, "--editable", ours, *others], check=True)
     if alone:
