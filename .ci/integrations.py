@@ -4,7 +4,8 @@ this.
     .venv-integrations/bin/python .ci/integrations.py docs/integrations.md
 
 All ``pip install`` lines of the page are one command, so that pip sees whether they can be had
-together; those with ``--no-deps`` come after it. ``lmkit`` is the checkout, with what its tests need.
+together; those with ``--no-deps`` come after it. ``lmkit`` is the checkout, with what its tests
+need.
 """
 
 from __future__ import annotations
