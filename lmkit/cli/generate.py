@@ -120,7 +120,7 @@ def generate(
     length_penalty: float | None,
     fmt: Format,
 ) -> None:
-    """Draw sentences from a model, or search for the likeliest ones.
+    """Draw sentences from a model, or search for the likeliest.
 
     Each sentence begins with the prompt and goes on to its end, one a line. The
     seed is printed to standard error; the same seed and options draw the same

@@ -41,16 +41,16 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "minimal-pairs": (
             "lmkit.cli.minimal_pairs:minimal_pairs",
-            "Count how often models find the good one of two sentences likelier.",
+            "Count how often models prefer the good one of two sentences.",
         ),
         "score": ("lmkit.cli.score:score", "Score each line or token of text, or filter lines."),
         "classify": (
             "lmkit.cli.classify:classify",
-            "Say which of several models each line is likeliest to come from.",
+            "Say which of several models a line is likeliest to be from.",
         ),
         "generate": (
             "lmkit.cli.generate:generate",
-            "Draw sentences from a model, or search for the likeliest ones.",
+            "Draw sentences from a model, or search for the likeliest.",
         ),
         "correct": ("lmkit.cli.correct:correct", "Correct the spelling of text."),
         "suggest": ("lmkit.cli.suggest:suggest", "Suggest what may have been meant by a word."),

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
 
 @command()
-@click.argument(
-    "files", nargs=-1, required=True, type=InputPath(), metavar="MODEL... FILE.jsonl..."
-)
+@click.argument("files", nargs=-1, required=True, type=InputPath(), metavar="MODEL... FILE...")
 @click.option(
     "--group",
     metavar="FIELD",
@@ -56,7 +54,7 @@ def minimal_pairs(
     errors: str,
     fmt: Format,
 ) -> None:
-    """Count how often models find the good one of two sentences likelier.
+    """Count how often models prefer the good one of two sentences.
 
     FILE has a pair a line, in the format of BLiMP: a JSON object with sentence_good,
     sentence_bad and a field that names its group. A folder stands for all .jsonl files
