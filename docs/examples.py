@@ -42,7 +42,9 @@ PAGES = (
     "docs/pipelines.md",
     "docs/python.md",
     "docs/smoothing.md",
+    "docs/surprisal.md",
     "docs/text.md",
+    "docs/tokenizers.md",
     "docs/unigram.md",
 )
 HERE = 0.002

@@ -25,6 +25,10 @@ _WHERE = {
     "import_model": "lmkit.api",
     "export_model": "lmkit.api",
     "train_channel": "lmkit.api",
+    "train_tokenizer": "lmkit.api",
+    "load_tokenizer": "lmkit.api",
+    "surprisals": "lmkit.evaluate.surprisal",
+    "as_frame": "lmkit.evaluate.surprisal",
     "Corrector": "lmkit.channel.corrector",
     "TextSettings": "lmkit.text.settings",
     "Batch": "lmkit.model",
@@ -42,14 +46,18 @@ if TYPE_CHECKING:
     from lmkit.api import export_model as export_model
     from lmkit.api import import_model as import_model
     from lmkit.api import load as load
+    from lmkit.api import load_tokenizer as load_tokenizer
     from lmkit.api import merge as merge
     from lmkit.api import mix as mix
     from lmkit.api import prune as prune
     from lmkit.api import resmooth as resmooth
     from lmkit.api import train as train
     from lmkit.api import train_channel as train_channel
+    from lmkit.api import train_tokenizer as train_tokenizer
     from lmkit.channel.corrector import Corrector as Corrector
     from lmkit.errors import LmkitError as LmkitError
+    from lmkit.evaluate.surprisal import as_frame as as_frame
+    from lmkit.evaluate.surprisal import surprisals as surprisals
     from lmkit.integrations import kenlm as kenlm
     from lmkit.measures import Perplexity as Perplexity
     from lmkit.model import Batch as Batch

@@ -16,6 +16,9 @@ from lmkit.registry import resolve
 from lmkit.store.components import open_model
 from lmkit.store.history import run_record
 from lmkit.store.targets import made_whole, with_parts, writes
+from lmkit.store.tokenizer_making import learning
+from lmkit.store.tokenizer_making import load_tokenizer as load_tokenizer
+from lmkit.store.tokenizer_making import train_tokenizer as train_tokenizer
 from lmkit.text.corpus import Corpus, build_corpus, valid_corpus
 from lmkit.text.encodings import encoded
 from lmkit.text.settings import TextSettings
@@ -101,6 +104,7 @@ def train(
         errors=errors,
         memory=memory,
         progress=reading(progress),
+        learning=learning(progress),
     )
     settings = corpus.settings  # whose tokenizer has learnt
     held_out = valid_corpus(encoded(valid, encoding), corpus.vocabulary, settings, errors)

@@ -56,7 +56,7 @@ _OTHERS = "text, counts or an ARPA file, written by the program that made it"
 _PLAIN = "saving it as plain text"
 
 ARPA = FileKind("an ARPA file", "lmkit import {file} --output {model}")
-MODEL = FileKind("an lmkit model", "lmkit info {file}")
+MODEL = FileKind("an lmkit model or tokenizer", "lmkit info {file}")
 _DATABASE = FileKind("an SQLite database", "sqlite3 {file} .tables")
 _PICKLE = FileKind(
     "a Python pickle, which lmkit does not open, since opening one can run code", _OTHERS

@@ -107,7 +107,7 @@ def classify(
     fmt: Format,
     **options: Any,
 ) -> None:
-    """Say which of several models a line is likeliest to be from.
+    """Say which model each line is likeliest to come from.
 
     Languages, topics, authors: there is a model of each. A model is called by the name
     of its file, or as NAME=FILE says; a folder stands for all models (.lm) in it. TEXT

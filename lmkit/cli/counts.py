@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @output_formats
 @pass_console
 def counts(console: Console, model: Path, context: str, top: int, prefix: str, fmt: Format) -> None:
-    """List the likeliest tokens after a context, with their counts.
+    """List the likeliest tokens after a context, with counts.
 
     CONTEXT stands anywhere in a sentence, unless it begins with <s>; "" is no context
     at all. The order is that of the longest n-gram that ends CONTEXT with the token, and

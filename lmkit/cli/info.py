@@ -13,8 +13,10 @@ from lmkit.cli.command import command
 from lmkit.cli.console import Console, pass_console
 from lmkit.cli.layout import NOTHING, megabytes, text
 from lmkit.cli.model_options import TEXT_OPTIONS
-from lmkit.cli.options import model_argument
+from lmkit.cli.options import model_argument, reading_options
 from lmkit.cli.output import Format, output_formats, to_json, write_rows
+from lmkit.cli.paths import InputPath
+from lmkit.errors import UsageError
 
 
 @command()
@@ -22,6 +24,14 @@ from lmkit.cli.output import Format, output_formats, to_json, write_rows
 @click.option("--neighbours", metavar="WORD", help="Words nearest to WORD in a network.")
 @click.option("--gates", metavar="TEXT", help="What the gates of a network do as it reads TEXT.")
 @click.option("--curve", is_flag=True, help="The losses of a network over its training.")
+@click.option(
+    "--text",
+    "sample",
+    type=InputPath(),
+    metavar="FILE",
+    help="Say what the tokenizer makes of FILE: compression, tokens a word, script by script.",
+)
+@reading_options
 @output_formats
 @pass_console
 def info(
@@ -30,12 +40,16 @@ def info(
     neighbours: str | None,
     gates: str | None,
     curve: bool,
+    sample: str | None,
+    encoding: str | None,
+    errors: str,
     fmt: Format,
 ) -> None:
-    """Say what a model is, how it reads text, and what made it.
+    """Say what a model or a tokenizer is, and what made it.
 
     The last lines are its history: each training, pruning or import, with its text's
-    checksum and its options. --json is one object with all there is to know.
+    checksum and its options. --json is one object with all there is to know. MODEL may
+    be a file of lmkit train-tokenizer.
 
     Example:
 
@@ -43,7 +57,24 @@ def info(
         lmkit info model.lm --json
     """
     from lmkit.api import load
+    from lmkit.cli.tokenizer_info import of_model, opened_tokenizer, tokenizer_section
 
+    stored = opened_tokenizer(model)
+    if stored is not None:
+        if neighbours is not None or gates is not None or curve:
+            raise UsageError(f"{model} is a tokenizer, not a network", "leaving out these options")
+        section = tokenizer_section(console, stored, sample, encoding, errors)
+        _write(
+            console,
+            {
+                "file": str(model),
+                "bytes": model.stat().st_size,
+                "tokenizer": section,
+                "history": stored.runs,
+            },
+            fmt,
+        )
+        return
     opened = load(model)
     if neighbours is not None or gates is not None or curve:
         from lmkit.cli import network_info
@@ -59,8 +90,14 @@ def info(
         "model": str(model),
         "bytes": model.stat().st_size,
         **opened.describe(),
-        "history": getattr(opened, "runs", []),
     }
+    if sample is not None or opened.encoder.settings.tokenizer.vocabulary is not None:
+        own = of_model(opened)
+        facts["tokenizer"] = tokenizer_section(console, own, sample, encoding, errors)
+    _write(console, {**facts, "history": getattr(opened, "runs", [])}, fmt)
+
+
+def _write(console: Console, facts: dict[str, Any], fmt: Format) -> None:
     if fmt in ("json", "jsonl"):
         console.write_line(to_json(facts))
         return
@@ -88,6 +125,8 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 def _for_people(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Names and values to read; what is in an object or a list is on lines of its own."""
+    from lmkit.cli.tokenizer_info import section_rows
+
     for name, value in facts.items():
         shown = name.replace("_", " ")
         if name == "bytes":
@@ -101,6 +140,8 @@ def _for_people(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
         elif name == "history":
             for run in value:
                 yield from _run(run)
+        elif name == "tokenizer":
+            yield from section_rows(value)
         elif name in ("text", "parameters", "fit"):
             for inner, entry in value.items():
                 if inner not in facts:

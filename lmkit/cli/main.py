@@ -22,6 +22,10 @@ from lmkit.remarks import heard
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Make a model": {
         "train": ("lmkit.cli.train:train", "Train a model on text, and write it to a file."),
+        "train-tokenizer": (
+            "lmkit.cli.train_tokenizer:train_tokenizer",
+            "Learn a tokenizer from text, and write it to a file.",
+        ),
         "mix": ("lmkit.cli.mix:mix", "Mix models of any kind into one that is better than each."),
         "prune": ("lmkit.cli.prune:prune", "Drop n-grams that a model can do without."),
         "quantize": (
@@ -46,7 +50,11 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "score": ("lmkit.cli.score:score", "Score each line or token of text, or filter lines."),
         "classify": (
             "lmkit.cli.classify:classify",
-            "Say which of several models a line is likeliest to be from.",
+            "Say which model each line is likeliest to come from.",
+        ),
+        "surprisal": (
+            "lmkit.cli.surprisal:surprisal",
+            "Give the surprisal of each word or token in bits.",
         ),
         "generate": (
             "lmkit.cli.generate:generate",
@@ -58,22 +66,26 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Look inside": {
         "counts": (
             "lmkit.cli.counts:counts",
-            "List the likeliest tokens after a context, with their counts.",
+            "List the likeliest tokens after a context, with counts.",
         ),
         "explain": (
             "lmkit.cli.explain:explain",
             "Show how each probability comes about, order by order.",
         ),
+        "tokenize": (
+            "lmkit.cli.tokenize:tokenize",
+            "Show the tokens of text, their ids and where they are.",
+        ),
         "info": (
             "lmkit.cli.info:info",
-            "Say what a model is, how it reads text, and what made it.",
+            "Say what a model or a tokenizer is, and what made it.",
         ),
         "tables": ("lmkit.cli.tables:tables", "Add readable tables to a model file."),
     },
     "Beside it": {
         "export": (
             "lmkit.cli.export:export",
-            "Write a model for other programs: KenLM, SRILM, decoders.",
+            "Write a model or a tokenizer for other programs.",
         ),
         "data": ("lmkit.cli.data:data", "List and fetch data sets."),
         "completion": ("lmkit.cli.completion:completion", "Print the shell's completion script."),

@@ -15,6 +15,13 @@ from lmkit.cli.headings import heading
 from lmkit.cli.options import Cutoffs, Decorator, empty_lines_option
 from lmkit.cli.paths import InputPath
 from lmkit.cli.progress import ProgressBars
+from lmkit.cli.tokenizer_options import (
+    LEARNING,
+    TokenizerType,
+    chosen_tokenizer,
+    tokenizer_names,
+    tokenizer_options,
+)
 from lmkit.errors import UsageError
 from lmkit.registry import names, resolve
 from lmkit.text.normalization import LANGUAGES
@@ -32,6 +39,7 @@ TEXT_OPTIONS = (
     "skip_empty_lines",
     "special_tokens",
     "sentence_marks",
+    *LEARNING,
 )
 
 
@@ -231,13 +239,17 @@ def text_settings_options(tokenizer: str = "word") -> Decorator:
         "How text becomes tokens (stored in the model)",
         click.option(
             "--tokenizer",
-            type=click.Choice(names("tokenizer")),
-            help="How a line becomes tokens; whitespace leaves tokenized text as it is."
+            type=TokenizerType(),
+            metavar="NAME|FILE",
+            help=f"How a line becomes tokens: {', '.join(tokenizer_names())}, or as a file says: of"
+            " lmkit train-tokenizer, tokenizer.json, vocab.json, sentencepiece's .model or BERT's"
+            " vocab.txt; whitespace leaves tokenized text as it is."
             f"  [default: {tokenizer}]",
         ),
+        tokenizer_options,
         click.option(
             "--pre-tokenizer",
-            type=click.Choice(names("tokenizer")),
+            type=click.Choice(tokenizer_names()),
             help="First cut the text into the tokens of this tokenizer, and join them with single"
             " spaces. With word, a model of characters reads what a model of words sees.",
         ),
@@ -271,9 +283,16 @@ def text_settings_options(tokenizer: str = "word") -> Decorator:
 
 
 def text_settings(options: dict[str, Any], **defaults: Any) -> TextSettings:
-    """Take the text settings out of ``options``; what was not given is that of ``defaults``."""
+    """Take the text settings out of ``options``; what was not given is that of ``defaults``.
+
+    Raises `UsageError` where they contradict each other, and `LmkitError` for a tokenizer file that
+    is none.
+    """
     from lmkit.text.settings import TextSettings
 
     given = {key: options.pop(key) for key in TEXT_OPTIONS if key in options}
     chosen = {key: value for key, value in given.items() if value is not None}
+    learning = {key: chosen.pop(key) for key in LEARNING if key in chosen}
+    tokenizer = chosen.get("tokenizer", defaults.get("tokenizer", "word"))
+    chosen |= chosen_tokenizer(tokenizer, learning, chosen)
     return TextSettings(**{**defaults, **chosen})

@@ -123,6 +123,12 @@ REGULARISATION = (
     _number("--activation-penalty", float, "X", "On the size of the last layer's outputs."),
     _number("--temporal-penalty", float, "X", "On how fast they change."),
     _number("--label-smoothing", RATE, "P", "Spreads a part of each target over all tokens."),
+    _number(
+        "--tokenizer-dropout",
+        RATE,
+        "P",
+        "Cut the text up anew each epoch, each merge of bpe left out with the probability P.",
+    ),
 )
 
 NAMES = {
@@ -132,6 +138,7 @@ NAMES = {
     "clip", "patience", "workers", "checkpoint_every", "resume", "teacher", "distillation",
     "dropout", "input_dropout", "embedding_dropout", "recurrent_dropout", "weight_drop",
     "variational", "weight_decay", "activation_penalty", "temporal_penalty", "label_smoothing",
+    "tokenizer_dropout",
 }  # fmt: skip
 """Names of these options among those of the command."""
 _NESTED = {

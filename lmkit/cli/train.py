@@ -197,14 +197,23 @@ def _texts(
     for text in texts:
         # Looking into a pipe would take its first bytes away.
         if Path(text).is_file() and is_model_file(text):
-            raise UsageError(
-                f"{text} is a model, not text", f"--append {text}, to add text to what it has seen"
-            )
+            raise _not_text(text)
     if not texts and "base" not in options:
         if console.stdin_is_terminal or console.stdin is None:
             raise UsageError("no TEXT to train on", "a file name, or - for standard input")
         texts = ("-",)
     return tuple(text_source(console, text) for text in texts)
+
+
+def _not_text(path: str) -> UsageError:
+    from lmkit.store.modelfile import ModelReader
+    from lmkit.store.tokenizers import is_tokenizer
+
+    if is_tokenizer(ModelReader(path)):
+        return UsageError(f"{path} is a tokenizer, not text", f"--tokenizer {path}, to use it")
+    return UsageError(
+        f"{path} is a model, not text", f"--append {path}, to add text to what it has seen"
+    )
 
 
 def _train(

@@ -82,6 +82,7 @@ class NeuralBackend:
             )
         # Not needed where a model is only opened.
         from lmkit.neural.training.trainer import Trainer
+        from lmkit.text.resegmentation import Resegmented
 
         encoder = corpus.encoder
         tokens = corpus.tokens
@@ -99,18 +100,24 @@ class NeuralBackend:
             notes.append(f"a vocabulary of {what}: a network can only learn how long sentences are")
         counts = unigram_counts(ids, len(corpus.vocabulary))
         network, parameters = _begin(cls.name, corpus, chosen, base, counts)
+        about: dict[str, Any] = {"sha256": corpus.sha256, "tokens": tokens}
+        drawn = None
+        if chosen.tokenizer_dropout:
+            drawn = Resegmented(corpus.settings, corpus.vocabulary, ids, chosen.tokenizer_dropout)
+            about["tokenizer_dropout"] = chosen.tokenizer_dropout
         trainer = Trainer(
             network,
             parameters,
             chosen,
             ids,
             held_out,
-            {"sha256": corpus.sha256, "tokens": tokens},
+            about,
             checkpoint=None if checkpoint is None else Path(checkpoint),
             watch=_watching(progress, watch),
             teacher=None
             if teacher is None
             else Teacher.for_vocabulary(teacher, corpus.vocabulary.tokens, chosen.distillation),
+            drawn=drawn,
         )
         if trainer.feed.batch < chosen.batch_size:
             notes.append(

@@ -34,6 +34,7 @@ from lmkit.store.damage import HINT, damage
 from lmkit.store.facts import check, integer, matching, record, sequence, text
 from lmkit.store.modelfile import Inside, ModelReader, ModelWriter, is_model_file
 from lmkit.store.schema import create_tables
+from lmkit.store.tokenizers import is_tokenizer
 from lmkit.store.values import to_json
 
 KEY = "components"
@@ -78,7 +79,13 @@ def open_model(place: str | Path) -> LanguageModel:
     Raises `ModelFileError` where there is none, or one that is damaged or from a newer lmkit.
     """
     with _opening(place), damage(place):
-        meta = ModelReader(place).meta
+        reader = ModelReader(place)
+        if is_tokenizer(reader):
+            raise ModelFileError(
+                f"{place} is a tokenizer, not a model",
+                f"lmkit train TEXT --tokenizer {place} --output MODEL.lm",
+            )
+        meta = reader.meta
         if not isinstance(meta.get("backend"), str):
             raise ValueError("it does not say what kind of model it is")
         try:

@@ -10,6 +10,9 @@ from lmkit.text.settings import TextSettings
 from lmkit.text.tokenizers.base import Tokenizer
 from lmkit.text.tokenizers.making import kind_named
 
+KIND, TOKENIZER = "kind", "tokenizer"
+"""``meta`` of a file that holds a tokenizer alone says so by this."""
+
 TYPES: dict[str, tuple[frozenset[type], ...]] = {
     "merges": (frozenset({str}), frozenset({str})),
     "pieces": (frozenset({str}), frozenset({float, type(None)})),
@@ -26,6 +29,11 @@ def save_tokenizer(writer: ModelWriter, tokenizer: Tokenizer) -> None:
             f"INSERT INTO {name} VALUES (?, ?, ?)",
             ((number, *row) for number, row in enumerate(values[name])),
         )
+
+
+def is_tokenizer(reader: ModelReader) -> bool:
+    """Whether the file holds a tokenizer and no model."""
+    return bool(reader.meta.get(KIND) == TOKENIZER)
 
 
 def stored_settings(reader: ModelReader) -> TextSettings:

@@ -23,6 +23,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from lmkit.errors import TextError, UsageError
 from lmkit.model import EOS, UNK
+from lmkit.remarks import remark
 from lmkit.text.encoder import TextEncoder
 from lmkit.text.growing import GrowingArray
 from lmkit.text.lexicon import vocabulary_token
@@ -139,13 +140,15 @@ def build_corpus(
     errors: str = "strict",
     memory: int | None = None,
     progress: Progress | None = None,
+    learning: Progress | None = None,
 ) -> Corpus:
     """Read ``sources`` (paths, ``-``, or binary streams), one after the other.
 
     The vocabulary is whole, or limited as `lmkit.text.vocabulary.build_vocabulary` says, by
     ``min_count``, ``vocabulary_size``, or the word list ``vocabulary``; ``base`` is the
     vocabulary of a model that the text is added to. ``memory`` (bytes) keeps ids out of
-    memory. ``progress`` is called with the bytes read and the bytes there are, or None.
+    memory. ``progress`` is called with the bytes read and the bytes there are, or None,
+    ``learning`` as `lmkit.text.tokenizers.base.Tokenizer.learn` calls its own.
 
     A tokenizer that has learnt nothing yet learns from the text; the settings of the corpus have
     the one that did. The vocabulary of such a tokenizer is all tokens that it can give, seen or
@@ -166,7 +169,7 @@ def build_corpus(
         _require_whole(settings.tokenizer, min_count, vocabulary_size, vocabulary)
     read: Iterable[NDArray[np.int32]]
     if isinstance(settings.tokenizer, Unlearnt):
-        settings, text = _learnt(settings, reader, memory is not None)
+        settings, text = learnt_from(settings, reader, memory is not None, learning)
         stream = TokenStream(settings, prepared=True)
         read = (stream.numbers(sentences.tobytes()) for sentences in text)
     else:
@@ -224,15 +227,15 @@ def _require_whole(
         raise UsageError(
             f"the vocabulary is that of the tokenizer {tokenizer}, all that it can give, and"
             f" {' and '.join(given)} cannot limit it",
-            f"leaving out --{given[0]}",
+            f"leaving out --{given[0]}, or --tokenizer-vocabulary-size, for fewer tokens",
         )
 
 
-def _learnt(
-    settings: TextSettings, reader: TextReader, on_disk: bool
+def learnt_from(
+    settings: TextSettings, reader: TextReader, on_disk: bool, progress: Progress | None = None
 ) -> tuple[TextSettings, _Kept]:
     """``settings`` with the tokenizer that the text of ``reader`` makes, and that text as it
-    gets to see it."""
+    gets to see it, in arrays of bytes. ``progress`` is that of learning."""
     unlearnt = settings.tokenizer
     assert isinstance(unlearnt, Unlearnt)
     text = _Kept(on_disk, np.uint8)
@@ -243,8 +246,14 @@ def _learnt(
             yield sentences
 
     chunks = remembered()
-    tokenizer = unlearnt.learnt(chunks)
+    tokenizer = unlearnt.learnt(chunks, progress)
     deque(chunks, maxlen=0)  # what it did not ask for
+    wanted, learnt = unlearnt.size, tokenizer.vocabulary
+    if wanted is not None and learnt is not None and len(learnt) < wanted:
+        remark(
+            f"the text is too small for {wanted:,} tokens:"
+            f" the tokenizer {tokenizer} has learnt {len(learnt):,}"
+        )
     return replace(settings, tokenizer=tokenizer), text
 
 

@@ -208,7 +208,7 @@ class TextEncoder:
         """Ids of ``text``, which may have several lines: ``</s>`` behind each but the last.
 
         Where sentences are not lines, only an empty line ends one."""
-        known, numbers = self._numbers(self._prompt_lines(text), False)
+        known, numbers = self._numbers(self.prompt_lines(text), False)
         if not self.settings.sentence_marks:
             return known.ids(numbers[numbers != EOS])
         return known.ids(numbers[:-1])
@@ -230,7 +230,7 @@ class TextEncoder:
 
     def with_tokens(self, prompt: str, tokens: Sequence[str]) -> str:
         """``prompt`` as it was typed, and ``tokens`` put together behind it."""
-        last = self._prompt_lines(prompt)[-1]
+        last = self.prompt_lines(prompt)[-1]
         known, numbers = self._numbers([last], False)
         typed = [known.stream.lexicon.tokens[number] for number in numbers[:-1].tolist()]
         given, whole = self.tokenizer.join(typed), self.tokenizer.join([*typed, *tokens])
@@ -241,7 +241,8 @@ class TextEncoder:
             whole = last + rest
         return prompt.removesuffix(last) + whole
 
-    def _prompt_lines(self, text: str) -> list[str]:
+    def prompt_lines(self, text: str) -> list[str]:
+        """The sentences of ``text`` that `encode_prompt` sees; the last one may have just begun."""
         if not self.settings.reading["only_lf"]:
             text = text.replace("\r\n", "\n").replace("\r", "\n")
         return text.split("\n") if self.settings.segment == "line" else _PARAGRAPHS.split(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 import lmkit.api
 from lmkit.cli.main import main
 
-from .support import Result, clean_environment, faked_console, run_python, written
+from .support import TOKENIZED, Result, clean_environment, faked_console, run_python, written
 
 
 @pytest.fixture
@@ -139,3 +140,35 @@ def channel_model(
     path = tmp_path_factory.mktemp("channel") / "channel.lm"
     lmkit.api.train_channel(english_model, output=path, pairs=spelling_pairs, embed=True)
     return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that the test is in, with `TOKENIZED` as ``a.txt``."""
+    (tmp_path / "a.txt").write_text(TOKENIZED * 3, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def tokenizers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``b.tok`` and ``u.tok``, bpe and unigram."""
+    place = tmp_path_factory.mktemp("tokenizers")
+    (place / "a.txt").write_text(TOKENIZED * 3, encoding="utf-8")
+    for kind, name in (("bpe", "b.tok"), ("unigram", "u.tok")):
+        lmkit.api.train_tokenizer(
+            place / "a.txt",
+            output=place / name,
+            tokenizer=kind,
+            vocabulary_size=290,
+            special_tokens=["<|x|>"],
+        )
+    return place
+
+
+@pytest.fixture
+def learnt(folder: Path, tokenizers: Path) -> Path:
+    """`folder` with the tokenizers in it."""
+    for name in ("b.tok", "u.tok"):
+        shutil.copy(tokenizers / name, folder / name)
+    return folder

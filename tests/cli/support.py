@@ -89,3 +89,22 @@ def refused(result, *said, status):
 
 
 # What it does
+
+
+TOKENIZED = (
+    "the harbour lies at the end of the bay\nthe boats are in the harbour, the quiet harbour\n"
+)
+"""The text that the tokenizers of the tests are learnt from: three times."""
+
+
+def ran(result: Result) -> str:
+    """The output of a command that had no error."""
+    assert result.status == 0, result.err
+    return result.out
+
+
+def said_no(result: Result, said: str) -> None:
+    """That ``result`` ends with one error with ``said`` in it."""
+    assert result.status in (1, 2) and result.out == ""
+    assert ERROR.fullmatch(result.err.splitlines(keepends=True)[-1]), result.err
+    assert said in result.err.splitlines()[-1]

@@ -21,7 +21,7 @@ from .support import ROOT, Result
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]")
 CALL = re.compile(
     # Behind "an", "any" and "no" it is prose: an lmkit model.
-    r"(?<!\ban )(?<!any )(?<!no )`?\blmkit (?P<name>[a-z]+)(?P<rest>[^,;()`]*?)"
+    r"(?<!\ban )(?<!any )(?<!no )`?\blmkit (?P<name>[a-z]+(?:-[a-z]+)*)(?P<rest>[^,;()`]*?)"
     r"(?=,|;|\(|\)|`| or |$|\. )"
 )
 FOREIGN = re.compile(r"\b(pip install|compile-lm|ngramprint|spm_encode|lz4|gzip|lzip)\b[^,]*")

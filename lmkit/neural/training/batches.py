@@ -45,12 +45,12 @@ class Streams:
     def __init__(self, ids: NDArray[np.int32], batch: int, bptt: int, random: bool = False) -> None:
         self.batch = max(1, min(batch, len(ids) // bptt))
         self.bptt = min(bptt, len(ids) // self.batch)
-        self.length = len(ids) // self.batch
         self.random = random
         self.text(ids)
 
     def text(self, ids: NDArray[np.int32]) -> None:
-        """Put a text of the same length in the place of the one before."""
+        """Put another text in the place of the one before; it is not shorter."""
+        self.length = len(ids) // self.batch
         self._inputs, self._targets = shifted(ids), ids
 
     def begin(self, generator: np.random.Generator, first: bool) -> int:
@@ -86,13 +86,9 @@ class Sentences:
         first = np.repeat(np.cumsum(pieces) - pieces, pieces)
         self._starts = np.repeat(starts, pieces) + longest * (np.arange(pieces.sum()) - first)
         self._stops = np.minimum(self._starts + longest, np.repeat(ends, pieces))
-        self.text(ids)
+        self._inputs, self._targets = shifted(ids), ids
         self.batch = max(1, min(batch, len(self._starts)))
         self.tokens = len(ids)
-
-    def text(self, ids: NDArray[np.int32]) -> None:
-        """Put a text with the same sentence ends in the place of the one before."""
-        self._inputs, self._targets = shifted(ids), ids
 
     def order(self, generator: np.random.Generator) -> list[NDArray[np.int64]]:
         """The batches of an epoch: indices of sentences."""

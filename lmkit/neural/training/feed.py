@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +14,13 @@ from lmkit.neural.training.options import Options
 
 LONGEST_SENTENCE = 200
 """A longer sentence is cut, for the memory that its steps take."""
+
+
+class Drawn(Protocol):
+    """A text that is not the same each epoch."""
+
+    def draw(self, generator: np.random.Generator) -> NDArray[np.int32]:
+        """The text for an epoch, of ``generator`` alone."""
 
 
 class Unknowns:
@@ -36,10 +45,13 @@ class Unknowns:
 
 
 class StreamFeed:
-    """Contiguous streams; ``length`` and positions count steps."""
+    """Contiguous streams; ``length`` and positions count steps. ``drawn`` is ``ids`` as they are
+    read, epoch by epoch; None: with unknown words among them."""
 
-    def __init__(self, ids: NDArray[np.int32], options: Options) -> None:
-        self._unknowns = Unknowns(ids)
+    def __init__(
+        self, ids: NDArray[np.int32], options: Options, drawn: Drawn | None = None
+    ) -> None:
+        self._drawn = drawn or Unknowns(ids)
         self._streams = Streams(ids, options.batch_size, options.bptt, options.random_bptt)
         self.batch = self._streams.batch
         self.length = self._streams.length
@@ -49,7 +61,8 @@ class StreamFeed:
     def begin(self, seed: int, first: bool) -> None:
         """Begin an epoch; ``seed`` decides where."""
         generator = np.random.default_rng(seed)
-        self._streams.text(self._unknowns.draw(generator))
+        self._streams.text(self._drawn.draw(generator))
+        self.length = self._streams.length
         self._begin = self._streams.begin(generator, first)
 
     def next(self, position: int, generator: np.random.Generator) -> tuple[Stretch, int, bool]:
@@ -63,10 +76,13 @@ class StreamFeed:
 
 
 class SentenceFeed:
-    """Sentences by themselves; ``length`` and positions count batches."""
+    """Sentences by themselves; ``length`` and positions count batches. ``drawn`` is as in
+    `StreamFeed`."""
 
-    def __init__(self, ids: NDArray[np.int32], options: Options) -> None:
-        self._unknowns = Unknowns(ids)
+    def __init__(
+        self, ids: NDArray[np.int32], options: Options, drawn: Drawn | None = None
+    ) -> None:
+        self._drawn = drawn or Unknowns(ids)
         self._sentences = Sentences(ids, options.batch_size, LONGEST_SENTENCE)
         self.batch = self._sentences.batch
         self.tokens = self._sentences.tokens
@@ -76,7 +92,8 @@ class SentenceFeed:
     def begin(self, seed: int, first: bool) -> None:
         """Begin an epoch; ``seed`` decides the order."""
         generator = np.random.default_rng(seed)
-        self._sentences.text(self._unknowns.draw(generator))
+        ids = self._drawn.draw(generator)
+        self._sentences = Sentences(ids, self.batch, LONGEST_SENTENCE)
         self._order = self._sentences.order(generator)
         self.length = len(self._order)
 

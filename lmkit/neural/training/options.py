@@ -22,7 +22,8 @@ class Options:
 
     The data: ``batch_size`` streams, ``bptt`` steps a stretch (``random_bptt``: of random
     length), or sentence by sentence (``by_sentence``). Without validation text the last
-    ``hold_out`` of the text serves as such.
+    ``hold_out`` of the text serves as such. With ``tokenizer_dropout`` the text is cut up anew
+    each epoch, each merge of its tokenizer left out with that probability.
 
     The course: ``epochs`` or ``time_budget``; ``optimizer``, ``learning_rate`` (None: the
     optimizer's), ``schedule``, ``warmup``; ``clip`` bounds the gradient's norm; ``patience`` is
@@ -47,6 +48,7 @@ class Options:
     random_bptt: bool = False
     by_sentence: bool = False
     hold_out: float = 0.05
+    tokenizer_dropout: float = 0.0
 
     epochs: float | None = None
     time_budget: float | None = None
@@ -85,7 +87,7 @@ class Options:
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise UsageError(f"{_flag(name)} must be a number above 0, not {value}")
-        for name in ("label_smoothing", "hold_out", "distillation"):
+        for name in ("label_smoothing", "hold_out", "tokenizer_dropout", "distillation"):
             if not 0 <= getattr(self, name) <= (1 if name == "distillation" else 0.999):
                 raise UsageError(
                     f"{_flag(name)} must be at least 0 and below 1, not {getattr(self, name)}"

@@ -28,7 +28,7 @@ from lmkit.neural.training.checkpoint import (
 )
 from lmkit.neural.training.course import PLACE, Diverged, Interrupted, Place, Report, Watch
 from lmkit.neural.training.distillation import Teacher
-from lmkit.neural.training.feed import SentenceFeed, StreamFeed
+from lmkit.neural.training.feed import Drawn, SentenceFeed, StreamFeed
 from lmkit.neural.training.glance import glance
 from lmkit.neural.training.interruption import Interruption
 from lmkit.neural.training.options import Options
@@ -50,7 +50,8 @@ class Trainer:
     """Trains the weights ``parameters`` of ``network`` on ``ids``.
 
     ``valid`` are held-out ids (may be None), of which a `glance` is looked at, ``corpus`` JSON
-    facts that tell one text from another. `run` leaves the best weights in ``parameters``.
+    facts that tell one text from another, ``drawn`` the text epoch by epoch. `run` leaves the
+    best weights in ``parameters``.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Trainer:
         checkpoint: Path | None = None,
         watch: Watch | None = None,
         teacher: Teacher | None = None,
+        drawn: Drawn | None = None,
     ) -> None:
         self.network = network
         self.parameters = parameters
@@ -76,7 +78,7 @@ class Trainer:
         self.place = Place()
         self.log: list[dict[str, Any]] = []
         feed = SentenceFeed if options.by_sentence else StreamFeed
-        self.feed: StreamFeed | SentenceFeed = feed(ids, options)
+        self.feed: StreamFeed | SentenceFeed = feed(ids, options, drawn)
         self.team = Team(min(options.workers, self.feed.batch))
         self.optimizer: Optimizer = resolve("optimizer", options.optimizer)(
             options.weight_decay, **options.optimizer_options

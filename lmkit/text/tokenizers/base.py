@@ -77,6 +77,17 @@ class Tokenizer(ABC):
         text may bring new ones."""
         return None
 
+    @property
+    def own_ids(self) -> Sequence[int]:
+        """The ids that the tokenizer itself gives the tokens of `vocabulary`: 0, 1, 2 and so on
+        unless the file of another program says otherwise."""
+        return range(len(self.vocabulary or ()))
+
+    @property
+    def unknown_id(self) -> int | None:
+        """The id it gives a token that is not in `vocabulary`; None where it has none for it."""
+        return None
+
     def as_dict(self) -> dict[str, Any]:
         """``name``, and all that makes this tokenizer, as JSON values."""
         return {"name": self.name}
@@ -119,6 +130,10 @@ class Tokenizer(ABC):
     @abstractmethod
     def join(self, tokens: Sequence[str]) -> str:
         """The line that ``tokens`` make, as a person would write it."""
+
+    def bytes_of(self, token: str) -> bytes:
+        """The bytes of text that ``token`` stands for, of a lossless tokenizer."""
+        return self.join([token]).encode(errors="surrogateescape")
 
     def widths(self, tokens: Sequence[str]) -> NDArray[np.int32]:
         """What each of ``tokens`` [n] adds to the length of the reference text: its code

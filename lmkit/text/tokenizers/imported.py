@@ -143,6 +143,24 @@ class ImportedTokenizer(Tokenizer):
         """All tokens but the unknown one, by their ids in the file."""
         return tuple(self._spellings[id_] for id_ in self._order)
 
+    @property
+    def own_ids(self) -> Sequence[int]:
+        return self._order
+
+    @property
+    def unknown_id(self) -> int | None:
+        return self._model.unknown
+
+    def bytes_of(self, token: str) -> bytes:
+        content = self._contents_of_tokens.get(token, token)
+        if self._style[0] == "ByteLevel" and content not in self._added_contents:
+            return as_bytes(content)
+        return super().bytes_of(token)
+
+    @cached_property
+    def _added_contents(self) -> frozenset[str]:
+        return frozenset(one.content for one in self.added_tokens)
+
     @cached_property
     def _quick(self) -> BpeTokenizer | None:
         """What gives the same tokens faster, if there is that."""

@@ -31,6 +31,14 @@ class Unlearnt(Tokenizer):
         """The tokenizer that the text in ``chunks`` makes (`Tokenizer.learn`)."""
         return self.kind.learn(chunks, progress=progress, **self.options)
 
+    @property
+    def size(self) -> int | None:
+        """How many tokens it is to have; None where its kind does not say."""
+        parameter = signature(self.kind.learn).parameters.get("vocabulary_size")
+        default = None if parameter is None else parameter.default
+        size: int | None = self.options.get("vocabulary_size", default)
+        return size
+
     def as_dict(self) -> dict[str, Any]:
         return {"name": self.name, **self.options}
 
@@ -44,7 +52,7 @@ class Unlearnt(Tokenizer):
         """What is wrong with using it as it is."""
         return UsageError(
             f"the tokenizer {self.name} is learnt from a text, and has not seen one",
-            f"lmkit train TEXT --tokenizer {self.name}, whose model keeps what was learnt",
+            f"lmkit train-tokenizer TEXT --tokenizer {self.name} --output OTHER.tok",
         )
 
 

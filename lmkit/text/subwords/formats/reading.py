@@ -23,7 +23,7 @@ MOST_BYTES = 1 << 29
 """A file that is larger is not a tokenizer's."""
 _JSON = re.compile(r"""\s*(\{|\[\s*[]\[{"\d-])""")  # a vocab.txt may begin with [PAD]
 _RANKS = re.compile(r"\s*[A-Za-z0-9+/]+={0,2} \d+\s*(\n|$)")
-_MERGES = re.compile(r"#version|[^\s]+ [^\s]+\r?(\n|$)")
+_MERGES = re.compile(r"#version|([^\s]+ [^\s]+\r?(\n|$)){1,10}+(?=\S+ \S+\r?(\n|$)|$)")
 _MODEL_NAMES = ("tokenizer.model", "spiece.model", "sentencepiece.bpe.model")
 READABLE = (
     "tokenizer.json, vocab.json with merges.txt, a tiktoken file, a sentencepiece model, vocab.txt"
@@ -76,20 +76,36 @@ def _read(
     if data.startswith(b"SQLite format 3\0"):
         raise FormatError("the file is one of lmkit's own, not one of another program", READABLE)
     if data[:1] == b"\n" and b"\x0a" in data:
+        _refuse(pattern=pattern, special_tokens=special_tokens, lowercase=lowercase)
         return sentencepiece_model.from_bytes(data)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FormatError("the file is neither text nor a sentencepiece model", READABLE) from error
     if _JSON.match(text):
+        _refuse(pattern=pattern, special_tokens=special_tokens, lowercase=lowercase)
         return _of_json(path, parsed(text, str(path)))
     if _RANKS.match(text):
+        _refuse(lowercase=lowercase)
         return tiktoken_ranks.from_text(text, pattern, special_tokens)
+    _refuse(pattern=pattern, special_tokens=special_tokens)
     if _MERGES.match(text):
+        _refuse(lowercase=lowercase)
         return _of_pair(_beside(path, 0), path)
     if "[UNK]" in text:
         return bert_vocabulary.from_text(text, lowercase)
     raise FormatError("the file is no tokenizer that lmkit knows", READABLE)
+
+
+def _refuse(**options: Any) -> None:
+    """Raises `UsageError` where one of the ``options`` of `read` is given, all of which the file
+    settles itself."""
+    for name, value in options.items():
+        if value is not None:
+            raise UsageError(
+                f"{name.replace('_', ' ')} cannot be given for a file of this kind, which says it",
+                "leaving that out",
+            )
 
 
 def _of_json(path: Path, value: Any) -> Tokenizer:

@@ -42,7 +42,9 @@ def from_text(
     if pattern is None:
         raise UsageError(
             "a file of ranks does not say how text is cut before its tokens are looked for",
-            f"pattern: one of {', '.join(PATTERNS)}, or a regular expression",
+            "lmkit train-tokenizer --from FILE --pattern gpt2 --output OTHER.tok, or another"
+            f" pattern: {', '.join(name for name in PATTERNS if name != 'gpt2')} or a regular"
+            " expression",
         )
     ordered = sorted(ranks, key=ranks.__getitem__)
     ids = sorted(ranks.values())
