@@ -45,7 +45,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "minimal-pairs": (
             "lmkit.cli.minimal_pairs:minimal_pairs",
-            "Count how often models prefer the good one of two sentences.",
+            "Count how often models prefer the good of two sentences.",
         ),
         "score": ("lmkit.cli.score:score", "Score each line or token of text, or filter lines."),
         "classify": (

@@ -54,7 +54,7 @@ def minimal_pairs(
     errors: str,
     fmt: Format,
 ) -> None:
-    """Count how often models prefer the good one of two sentences.
+    """Count how often models prefer the good of two sentences.
 
     FILE has a pair a line, in the format of BLiMP: a JSON object with sentence_good,
     sentence_bad and a field that names its group. A folder stands for all .jsonl files
