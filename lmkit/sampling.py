@@ -57,8 +57,10 @@ def draw(
     """One token id a row of ``log_probs`` [B, V] (natural log; -inf is never drawn)."""
     if how.greedy:
         return log_probs.argmax(axis=1)
-    scaled = log_probs.astype(np.float64) / how.temperature
+    scaled = log_probs.astype(np.float64)
     scaled -= scaled.max(axis=1, keepdims=True)
+    with np.errstate(over="ignore"):  # what a temperature near 0 makes impossible
+        scaled /= how.temperature
     if how.top_k is not None and how.top_k < scaled.shape[1]:
         kth = np.partition(scaled, -how.top_k, axis=1)[:, -how.top_k, None]
         scaled[scaled < kth] = -np.inf

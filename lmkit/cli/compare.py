@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lmkit.cli.command import command
+from lmkit.cli.compared_models import chosen_models, with_times
 from lmkit.cli.console import Console, pass_console
 from lmkit.cli.headings import heading
 from lmkit.cli.layout import text
@@ -60,7 +61,7 @@ def _share(part: str) -> float:
 def _files(params: Mapping[str, Any]) -> Iterator[Group]:
     """What is written into --output, and what must not be lost there, to --report above all."""
     from lmkit.evaluate.comparison.corpus import written_files
-    from lmkit.evaluate.comparison.specs import parse_specs
+    from lmkit.evaluate.comparison.tokenizers import tokenizer_file
 
     folder, corpus = params["output"], params["corpus"]
     # What can be read once only is copied.
@@ -70,8 +71,9 @@ def _files(params: Mapping[str, Any]) -> Iterator[Group]:
     results = folder / "results.db"
     given = [named(f"--{split}", params[split]) for split in TEXTS]
     read = [*named("CORPUS", corpus), *chain(*given)]
-    for spec in parse_specs(params["models"]):
-        files = (spec.path, spec.options.get("vocabulary"), spec.options.get("teacher"))
+    for spec in chosen_models(params["models"], params["suite"], params["sweeps"]):
+        tokenizer = tokenizer_file(spec.tokenizer)
+        files = (spec.path, spec.options.get("vocabulary"), spec.options.get("teacher"), tokenizer)
         for file in files:
             read += named("--model", file)
     read += chain(*(named("--minimal-pairs", file) for file in params["minimal_pairs"]))
@@ -101,15 +103,23 @@ def _files(params: Mapping[str, Any]) -> Iterator[Group]:
 )
 @click.option(
     "--suite",
-    type=click.Choice(["quick", "classic", "full"]),
+    type=click.Choice(["quick", "classic", "full", "subword"]),
     help="A set of models.  [default: quick, unless there is a --model]",
+)
+@click.option(
+    "--sweep",
+    "sweeps",
+    multiple=True,
+    metavar="KEY=VALUES",
+    help="Each --model with an option at several values: tokenizer=bpe:500..32000, order=1..6,"
+    " hidden-size=64,128, dropout=0.1..0.5:5.",
 )
 @click.option(
     "--time-budget",
     type=Duration(),
     metavar="TIME",
     help="For all models together, such as 5m; networks share what n-grams leave."
-    "  [default: 30s, 10m, 30m, by the suite]",
+    "  [default: 30s, 10m, 30m, 20m, by the suite]",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, metavar="N", help="The first seed.")
 @click.option(
@@ -153,6 +163,7 @@ def compare(
     corpus: str | None,
     models: tuple[str, ...],
     suite: str | None,
+    sweeps: tuple[str, ...],
     output: Path,
     report: Path | None,
     fmt: Format,
@@ -175,11 +186,12 @@ def compare(
 
         lmkit compare text.txt --model ngram:order=2 --model ngram:order=3,smoothing=katz
         lmkit compare text.txt --model ngram:order=3 --curve 10%,30%,100%
+        lmkit compare text.txt --model ngram --sweep tokenizer=bpe:500..2000
     """
     if markdown and fmt != "table":
         raise UsageError(f"--markdown and --{fmt} exclude each other", "one of the two")
     options = {key: value for key, value in given.items() if value is not None}
-    specs = _specs(models, suite)
+    specs = chosen_models(models, suite, sweeps)
     if report is not None:
         from lmkit.evaluate.report import require_report
 
@@ -195,7 +207,7 @@ def compare(
     texts = _corpus(console, corpus, output, options, training)
     if suite is None and not models:
         suite = "quick"
-    specs = _with_times(specs, suite, texts, options)
+    specs = with_times(specs, suite, texts, options)
     found = _compare(console, texts, specs, output, options)
     with ExitStack() as then:
         # Whatever becomes of one of the three, the others are not lost.
@@ -234,14 +246,6 @@ def _make_folder(output: Path) -> None:
             f"cannot make the directory {output}: {(error.strerror or str(error)).lower()}",
             "another --output",
         ) from error
-
-
-def _specs(models: Sequence[str], suite: str | None) -> list[Spec]:
-    from lmkit.evaluate.comparison.specs import distinct, parse_specs
-    from lmkit.evaluate.comparison.suites import suite as suite_of
-
-    chosen = [] if suite is None and models else suite_of(suite or "quick")
-    return distinct([*chosen, *parse_specs(models)])
 
 
 def _corpus(
@@ -304,25 +308,6 @@ def _dataset(name: str) -> dict[str, Path]:
     splits = list(find_dataset(name).splits)
     paths = {split: dataset_path(name, split) for split in splits}
     return {"all": paths[splits[0]]} if len(splits) == 1 else paths
-
-
-def _with_times(
-    specs: Sequence[Spec], suite: str | None, texts: Corpus, options: dict[str, Any]
-) -> list[Spec]:
-    """``specs`` with their shares of the time, that of the ``suite`` if nothing else is said."""
-    from lmkit.evaluate.comparison.suites import BUDGETS, share_out
-
-    budget = options.pop("time_budget", None)
-    if budget is None and suite is not None:
-        budget = BUDGETS[suite]
-    shares = options.get("shares", ())
-    return share_out(
-        specs,
-        budget,
-        texts.facts.train.tokens,
-        trainings=options["seeds"],
-        parts=(1.0, *(share for share in shares if share < 1)),
-    )
 
 
 def _compare(
@@ -394,6 +379,7 @@ def _write(console: Console, found: Comparison, fmt: Format, markdown: bool) -> 
         table,
     )
     from lmkit.cli.comparison_table import markdown as markdown_table
+    from lmkit.cli.sweep_table import sweep_markdown, sweep_table
 
     if fmt != "table":
         from lmkit.evaluate.comparison.database import flat
@@ -402,7 +388,7 @@ def _write(console: Console, found: Comparison, fmt: Format, markdown: bool) -> 
         write_rows(console, [list(row.values()) for row in rows], list(rows[0]), fmt)
         return
     if markdown:
-        for line in markdown_table(found):
+        for line in [*markdown_table(found), *sweep_markdown(found)]:
             console.write_line(line)
         return
     if found.ranked:
@@ -412,6 +398,10 @@ def _write(console: Console, found: Comparison, fmt: Format, markdown: bool) -> 
             console.write_line(line)
     for row in found.failed:
         console.write_line(f"failed: {text(row.name)}: {text(row.reason)}")
+    if found.sweep:
+        console.write_line()
+        for line in sweep_table(found, console.width):
+            console.write_line(line)
     if found.curves:
         console.write_line()
         for line in [*curve_table(found), *crossing_lines(found)]:

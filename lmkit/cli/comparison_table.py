@@ -39,17 +39,21 @@ def table_columns(comparison: Comparison) -> list[Column]:
     """The columns in their order; some only where there is something to tell."""
     rows = comparison.ranked
     grouped = len({row.group for row in rows}) > 1
+    mixed = len({row.unit for row in rows}) > 1
     columns = [
         Column("#", lambda row: str(row.rank)),
         Column("model", lambda row: text(row.name), left=True),
         Column("size", lambda row: short_count(row.size), 2),
         Column("file", lambda row: file_size(row.file_bytes), 6),
         Column("train", lambda row: duration(row.training_seconds), 1),
-        Column("tokens/s", lambda row: short_count(row.scoring_tokens_per_second), 5),
+        Column("chars/s" if mixed else "tokens/s", _speed(mixed), 5),
         Column("unk", lambda row: short_count(row.oovs), 3),
         Column("ppl", lambda row: perplexity(row, grouped)),
-        Column("bits/char", lambda row: _fixed(row.bits_per_character)),
+        Column("bits/char", lambda row: fixed(row.bits_per_character)),
     ]
+    if mixed:
+        columns[6:6] = [Column("tokens", lambda row: short_count(row.tokens), 7)]
+        columns.append(Column("bits/byte", lambda row: fixed(row.bits_per_byte), 8))
     if any(row.seeds for row in rows):
         columns.append(Column("seeds", _spread))
     if any(row.minimal_pairs for row in rows):
@@ -77,7 +81,7 @@ def table(comparison: Comparison, width: int) -> list[str]:
             break
         columns.remove(last)
     longest = max(len(row[1]) for row in cells) - over
-    cells = [[rank, _cut(name, longest), *rest] for rank, name, *rest in cells]
+    cells = [[rank, cut(name, longest), *rest] for rank, name, *rest in cells]
     return aligned([c.title for c in columns], cells, [c.left for c in columns])
 
 
@@ -118,7 +122,7 @@ def curve_table(comparison: Comparison) -> list[str]:
             limit = f"{curve.law.limit:.2f} + " if curve.law.identified else ""
             law = f"{limit}{curve.law.scale:.3g} n^-{curve.law.exponent:.3f}"
         cells.append(
-            [_cut(curve.name, LONGEST_NAME), *(_fixed(bits.get(share)) for share in shares), law]
+            [cut(curve.name, LONGEST_NAME), *(fixed(bits.get(share)) for share in shares), law]
         )
     return aligned(titles, cells, [True, *(False for _ in shares), True])
 
@@ -186,6 +190,18 @@ def crossing_lines(comparison: Comparison) -> list[str]:
     ]
 
 
+def _speed(mixed: bool) -> Callable[[ModelResult], str]:
+    """Of scoring: in tokens a second, in characters where tokens are of several units."""
+
+    def cell(row: ModelResult) -> str:
+        speed = row.scoring_tokens_per_second
+        if mixed and speed is not None and row.tokens and row.characters:
+            speed *= row.characters / row.tokens
+        return short_count(speed)
+
+    return cell
+
+
 def perplexity(row: ModelResult, grouped: bool) -> str:
     """With the letter of its group where there is more than one."""
     value = row.perplexity
@@ -227,7 +243,8 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600}h{whole % 3600 // 60:02}m"
 
 
-def _fixed(value: float | None) -> str:
+def fixed(value: float | None) -> str:
+    """Bits per character."""
     if value is None:
         return NOTHING
     return f"{value:.4f}" if math.isfinite(value) else "inf"
@@ -267,6 +284,7 @@ def _pad(cell: str, width: int, left: bool) -> str:
     return cell + space if left else space + cell
 
 
-def _cut(name: str, longest: int) -> str:
+def cut(name: str, longest: int) -> str:
+    """``name``, its end left out where it is too long."""
     longest = max(longest, 5)
     return name if len(name) <= longest else name[: longest - 1] + ELLIPSIS

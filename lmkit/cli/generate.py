@@ -132,6 +132,10 @@ def generate(
     between two samples. A network carries its state over line ends, as over those of a prompt
     of several lines; n-grams begin each line anew.
 
+    A model of subwords may draw parts of a character. One that is not whole at the end is left
+    out; what can never be one is U+FFFD. The tokens of the prompt are whole: what is drawn begins
+    a token of its own.
+
     With --beam nothing is drawn: of all sentences that could be, those of the highest
     probability are searched for, and listed with the best first. The score that ranks
     them is log10_probability, over the --length-penalty.
@@ -146,6 +150,7 @@ def generate(
     from lmkit.cli.ngrams_only import refuse_ends
     from lmkit.measures import LN10
     from lmkit.sampling import Sampling
+    from lmkit.text.subwords.streaming import whole_characters
 
     drawing = {"temperature": temperature, "top-k": top_k, "top-p": top_p, "seed": seed}
     drawing |= {"lines": lines, "through-lines": through_lines or None}
@@ -174,18 +179,21 @@ def generate(
         sentences = source.beam_search(
             number or 1, beam=beam, length_penalty=length_penalty or 0.0, **common
         )
+    texts = [sentence.text for sentence in sentences]
+    if source.unit == "subword":
+        texts = list(map(whole_characters, texts))
     if fmt == "table":
         apart = "\n" if stops != 1 or "\n" in prompt else ""
-        _write_texts(console, [sentence.text for sentence in sentences], apart)
+        _write_texts(console, texts, apart)
         return
     rows = (
         (
-            sentence.text,
+            text,
             len(sentence.ids) - beginning,
             sentence.log_probability / LN10,
             seed if sentence.score is None else sentence.score / LN10,
         )
-        for sentence in sentences
+        for text, sentence in zip(texts, sentences, strict=True)
     )
     write_rows(console, rows, COLUMNS if beam is None else FOUND_COLUMNS, fmt)
 

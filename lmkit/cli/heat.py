@@ -42,7 +42,10 @@ class HeatMap:
         self._scorer = scorer
         self._explain = explain
         self._coloured = console.style("x", bold=True) != "x"
-        self._joint = " " if scorer.unit in ("word", "subword") else ""
+        from lmkit.evaluate.scoring import spells_pieces
+
+        apart = scorer.unit in ("word", "subword") and not spells_pieces(scorer)
+        self._joint = " " if apart else ""
         if self._coloured:
             console.write_line(self._legend())
 
@@ -103,7 +106,8 @@ class _Token:
     """A token to be shown: its text, its surprise in bits, and a note of order and oov."""
 
     def __init__(self, shown: str, bits: float, order: int | None, unknown: bool) -> None:
-        self.text = text(shown)
+        # Of subwords, spaces are parts of tokens.
+        self.text = text(shown).replace(" ", VISIBLE_SPACE)
         self.bits = bits
         self.unknown = unknown
         parts = [] if order is None else [str(order)]
@@ -114,7 +118,7 @@ class _Token:
 
 
 def _tokens(scorer: LanguageModel, scores: LineScores) -> Iterator[_Token]:
-    from lmkit.evaluate.scoring import token_texts
+    from lmkit.evaluate.scoring import readable_texts
     from lmkit.measures import LN2
     from lmkit.model import UNK
 
@@ -122,12 +126,12 @@ def _tokens(scorer: LanguageModel, scores: LineScores) -> Iterator[_Token]:
     # 0.0 - 0.0 is no minus zero.
     bits = [0.0 - log_prob / LN2 for log_prob in scores.log_probs.tolist()]
     unknown = (scores.batch.ids == UNK).tolist()
-    return map(_Token, token_texts(scorer, scores.batch), bits, orders, unknown)
+    return map(_Token, readable_texts(scorer, scores.batch), bits, orders, unknown)
 
 
 def _spaced(shown: str) -> str:
     """Colour shows a space as it is."""
-    return " " if shown == VISIBLE_SPACE else shown
+    return shown.replace(VISIBLE_SPACE, " ")
 
 
 def _folded(widths: list[int], room: int | None) -> Iterator[tuple[int, int]]:

@@ -62,6 +62,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "correct": ("lmkit.cli.correct:correct", "Correct the spelling of text."),
         "suggest": ("lmkit.cli.suggest:suggest", "Suggest what may have been meant by a word."),
+        "serve": ("lmkit.cli.serve:serve", "Answer requests over HTTP with a model."),
     },
     "Look inside": {
         "counts": (

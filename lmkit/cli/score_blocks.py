@@ -132,8 +132,11 @@ class BlockScorer:
     def columns(self) -> list[str]:
         """Of the rows."""
         if self.job.per_token:
+            from lmkit.evaluate.scoring import spells_pieces
+
             order = ["order"] if self.orders else []
-            return ["line", "token", "id", "log10_probability", *order, "oov"]
+            shown = ["text"] if spells_pieces(self.model) else []
+            return ["line", "token", *shown, "id", "log10_probability", *order, "oov"]
         extra = ["difference"] if self.difference else []
         return [*LINE_COLUMNS[:-1], *extra, LINE_COLUMNS[-1]]
 
@@ -271,14 +274,16 @@ def difference_of(job: Job, model: LanguageModel) -> CrossEntropyDifference:
 
 def token_rows(model: LanguageModel, scores: LineScores) -> Iterator[Row]:
     """A row a token: `BlockScorer.columns`."""
-    from lmkit.evaluate.scoring import token_texts
+    from lmkit.evaluate.scoring import readable_texts, spells_pieces, token_texts
     from lmkit.measures import LN10
     from lmkit.model import UNK
 
     batch = scores.batch
+    texts = [readable_texts(model, batch)] if spells_pieces(model) else []
     return zip(
         scores.token_lines.tolist(),
         token_texts(model, batch),
+        *texts,
         batch.ids.tolist(),
         (scores.log_probs / LN10).tolist(),
         *([] if scores.orders is None else [scores.orders.tolist()]),

@@ -210,6 +210,40 @@ class LearningCurve:
 
 
 @dataclass(frozen=True, slots=True)
+class SweepPoint:
+    """A model of a sweep: the ``value`` that its option has, as it is written, and the ``number``
+    in it; ``model`` is the name of its `ModelResult`."""
+
+    value: str
+    number: float | None
+    bits_per_character: float
+    model: str
+    training_seconds: float | None
+    size: int | None
+
+    @property
+    def label(self) -> str:
+        """The value without the name that the line has already: 8,000 of ``bpe:8000``."""
+        name, _, number = self.value.rpartition(":")
+        if self.number is None:
+            return self.value
+        return f"{int(number):,}" if name and number.isdigit() else number
+
+
+@dataclass(frozen=True, slots=True)
+class SweepLine:
+    """One model with the option ``key`` at one value after the other, in the order asked for."""
+
+    name: str
+    key: str
+    points: list[SweepPoint]
+
+    @property
+    def best(self) -> SweepPoint:
+        return min(self.points, key=lambda point: point.bits_per_character)
+
+
+@dataclass(frozen=True, slots=True)
 class Crossing:
     """Where ``winner`` overtakes ``loser``: at so many characters of training text,
     interpolated on log scales between two parts."""
@@ -233,6 +267,7 @@ class Comparison:
     surprises: list[SentenceSurprise] = field(default_factory=list)
     curves: list[LearningCurve] = field(default_factory=list)
     crossings: list[Crossing] = field(default_factory=list)
+    sweep: list[SweepLine] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
     command: str = ""
     seed: int = 0
@@ -241,6 +276,14 @@ class Comparison:
     seconds: float = 0.0
     machine: str = ""
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def sweep_labels(self) -> list[str]:
+        """Of all values of the sweep, each once; numbers in their order."""
+        points = [point for line in self.sweep for point in line.points]
+        if all(point.number is not None for point in points):
+            points.sort(key=lambda point: point.number or 0)
+        return list(dict.fromkeys(point.label for point in points))
 
     @property
     def ranked(self) -> list[ModelResult]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.errors import UnsupportedError
-from lmkit.model import EOS, UNK, Batch, LanguageModel, sums_of_parts
+from lmkit.model import BOS, EOS, UNK, Batch, LanguageModel, sums_of_parts
 from lmkit.text.by_line import encode_by_line, needs_paragraphs, whole_paragraphs
 from lmkit.text.lexicon import SpecialTokenError
 from lmkit.text.reading import LineBlock
@@ -238,3 +238,20 @@ def token_texts(model: LanguageModel, batch: Batch) -> list[str]:
         ):
             texts[position] = spellings[kind]
     return texts
+
+
+def spells_pieces(model: LanguageModel) -> bool:
+    """Whether the tokens of ``model`` are pieces of the very text, but spelt otherwise."""
+    return model.unit == "subword" and model.encoder.settings.tokenizer.keeps_spaces
+
+
+def readable_texts(model: LanguageModel, batch: Batch) -> list[str]:
+    """What each token of ``batch`` [T] is in the text: as `token_texts`, but " the" for the subword
+    ``Ġthe``. The bytes of a part of a character are lone surrogates."""
+    tokens = token_texts(model, batch)
+    if not spells_pieces(model):
+        return tokens
+    join = model.encoder.settings.tokenizer.join
+    special = {model.vocabulary.tokens[token] for token in (UNK, BOS, EOS)}
+    texts = {token: token if token in special else join([token]) for token in set(tokens)}
+    return [texts[token] for token in tokens]

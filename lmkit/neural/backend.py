@@ -48,6 +48,8 @@ class NeuralBackend:
     makes_checkpoints: ClassVar[bool] = True
     """`train` takes ``seed``, ``checkpoint`` and ``resume``."""
 
+    suitable_preset = staticmethod(suitable_preset)
+
     @classmethod
     def train(
         cls,

@@ -204,13 +204,13 @@ def test_bad_input_is_one_clear_line(run, text, words, said, status):
 
 
 def test_networks_without_a_suite_train_as_long_as_their_preset_says():
-    from lmkit.cli.compare import _with_times
+    from lmkit.cli.compared_models import with_times
     from lmkit.evaluate.comparison.specs import parse_specs
 
     texts = SimpleNamespace(facts=SimpleNamespace(train=SimpleNamespace(tokens=1000)))
-    (spec,) = _with_times(parse_specs(["lstm"]), None, texts, {"seeds": 1})
+    (spec,) = with_times(parse_specs(["lstm"]), None, texts, {"seeds": 1})
     assert "time_budget" not in spec.options
-    (spec,) = _with_times(parse_specs(["lstm"]), "quick", texts, {"seeds": 1})
+    (spec,) = with_times(parse_specs(["lstm"]), "quick", texts, {"seeds": 1})
     assert 29 < spec.options["time_budget"] <= 30
 
 

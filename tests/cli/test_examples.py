@@ -8,8 +8,8 @@ import pytest
 
 from .test_frame import COMMANDS
 
-NEEDS_NETWORK = {"lmkit data get wikitext-2 --split test"}
-"""Run by the tests of the data sets, against a server of their own."""
+NEEDS_NETWORK = {"lmkit data get wikitext-2 --split test", "lmkit serve model.lm --port 8000"}
+"""Run by the tests of the data sets, against a server of their own, and by those of serving."""
 
 
 def test_what_is_left_out_is_an_example():

@@ -17,11 +17,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lmkit.errors import TextError, UsageError
+from lmkit.evaluate.comparison.tokenizers import tokenizer_of
 from lmkit.evaluate.results import CorpusFacts, SplitFacts
 from lmkit.text.reading import Source, TextReader
 from lmkit.text.settings import TextSettings
 from lmkit.text.stream import Spaced
-from lmkit.text.tokenizers.making import make_tokenizer
 
 LONGEST_STRETCH = 100
 FEWEST_LINES = 10
@@ -53,7 +53,7 @@ class Corpus:
         own = self.settings
         if tokenizer is None or tokenizer == own.tokenizer.name:
             return own
-        return replace(own, tokenizer=make_tokenizer(tokenizer), pre_tokenizer=own.tokenizer)
+        return replace(own, tokenizer=tokenizer_of(tokenizer), pre_tokenizer=own.tokenizer)
 
 
 def prepare(

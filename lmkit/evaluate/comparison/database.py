@@ -39,7 +39,8 @@ create table if not exists scores
 (model INTEGER REFERENCES models(id), sentence INTEGER REFERENCES sentences(id), bits FLOAT,
  PRIMARY KEY (model, sentence))
 """
-WORDS = ("rule", "reason", "unit", "file", "state", "perplexity_group")
+WORDS = ("rule", "reason", "unit", "file", "state", "perplexity_group", "sweep", "sweep_line",
+         "sweep_value")  # fmt: skip
 """Columns of text that may be empty."""
 COUNTS = ("rank", "vocabulary", "size", "ngrams", "parameters", "file_bytes", "seed", "sentences",
           "tokens", "oovs", "characters")  # fmt: skip
@@ -96,12 +97,25 @@ def flat(row: ModelResult, comparison: Comparison, *, nested: bool = True) -> di
         "minimal_pairs_high": pairs and pairs.high,
         "test_sha256": comparison.corpus.test.sha256,
         "overlap": comparison.corpus.overlap,
+        **_swept(row, comparison),
     }
     if nested:
         figures |= _nested(row, comparison)
     return {
         key: None if isinstance(value, float) and not math.isfinite(value) else value
         for key, value in figures.items()
+    }
+
+
+def _swept(row: ModelResult, comparison: Comparison) -> dict[str, Any]:
+    """The place of a row in the sweep; all None where it has none."""
+    places = {point.model: (line, point) for line in comparison.sweep for point in line.points}
+    line, point = places.get(row.name, (None, None))
+    return {
+        "sweep": line and line.key.replace("_", "-"),
+        "sweep_line": line and line.name,
+        "sweep_value": point and point.value,
+        "sweep_number": point and point.number,
     }
 
 

@@ -2,7 +2,8 @@
 
 ``of`` says which: ``best``, the best n-gram model and the best network by the perplexity of the
 held-out text; ``ngram``, the best n-gram model alone (with a cache); ``all``, every model with the
-same tokens and vocabulary as these.
+same tokens and vocabulary as these. They are models with the tokenizer of the mixture's
+specification, which is that of the comparison if it names none.
 """
 
 from __future__ import annotations
@@ -51,7 +52,9 @@ def mixed(workshop: Workshop, spec: Spec, sources: Sequence[MixSource]) -> Train
     models or no held-out text for it.
     """
     options = dict(spec.options)
-    chosen = choose(workshop, sources, str(options.pop("of", "best")), bool(options.get("cache")))
+    own = workshop.corpus.settings_for(spec.tokenizer)
+    same = [one for one in sources if workshop.corpus.settings_for(one.spec.tokenizer) == own]
+    chosen = choose(workshop, same, str(options.pop("of", "best")), bool(options.get("cache")))
     valid = workshop.corpus.raw.get("valid")
     if valid is None:
         raise UnsupportedError("there is no held-out text to weigh models by", "--valid FILE")
@@ -73,17 +76,17 @@ def choose(
     """The parts of a mixture; one will do where it is mixed with a cache (``alone``)."""
     if which not in CHOICES:
         raise UsageError(f"there is no mixture of {which!r}", f"of={' or of='.join(CHOICES)}")
-    words = [source for source in sources if source.spec.tokenizer is None]
-    ngrams = [source for source in words if source.spec.backend == "ngram"]
-    networks = [source for source in words if source.spec.is_network]
+    ngrams = [source for source in sources if source.spec.backend == "ngram"]
+    networks = [source for source in sources if source.spec.is_network]
     if which == "all":
-        chosen = [source for source in words if source.group == words[0].group]
+        chosen = [source for source in sources if source.group == sources[0].group]
     else:
         kinds = [ngrams] if which == "ngram" else [ngrams, networks]
         chosen = [_best(workshop, kind) for kind in kinds if kind]
     if len(chosen) < (1 if alone else 2):
         raise UnsupportedError(
-            "there are not two models above it to mix", "at least two of words, or cache=yes"
+            "there are not two models above it to mix",
+            "at least two with its tokenizer, or cache=yes",
         )
     return chosen
 

@@ -24,6 +24,8 @@ from lmkit.evaluate.comparison.mixing import MixSource, mixed
 from lmkit.evaluate.comparison.ranking import letter_groups, rank
 from lmkit.evaluate.comparison.scoring import TextScores, choose_sentences, score_text
 from lmkit.evaluate.comparison.specs import MIX, Spec
+from lmkit.evaluate.comparison.sweeps import sweep_lines
+from lmkit.evaluate.comparison.tokenizers import tokenizer_of, wanted_size
 from lmkit.evaluate.comparison.training import (
     Trained,
     Watching,
@@ -43,6 +45,7 @@ from lmkit.evaluate.results import (
 from lmkit.evaluate.significance import RESAMPLES
 from lmkit.measures import LN2
 from lmkit.model import LanguageModel
+from lmkit.text.subwords.streaming import whole_characters
 
 SENTENCES_SHOWN = 6
 SAMPLES = 3
@@ -113,6 +116,7 @@ def compare(
         started=started.isoformat(timespec="seconds"),
         machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
     )
+    result.sweep = sweep_lines(specs, ranked)
     if shares:
         result.curves, result.notes = learning_curves(
             workshop, specs, ranked, shares, seed, listener.begun
@@ -182,6 +186,7 @@ class _Run:
         _describe(row, made)
         row.characters = corpus.facts.reference_characters
         row.bytes = corpus.facts.reference_bytes
+        _note_size(row, spec, made.model)
         _add_parts(row, [self.by_key[key] for key in made.parts])
         self.by_key[made.key] = row
         _set_figures(row, scores)
@@ -259,6 +264,16 @@ def _describe(row: ModelResult, made: Trained) -> None:
     row.training_curve = [dict(entry) for entry in getattr(made.model, "log", [])]
 
 
+def _note_size(row: ModelResult, spec: Spec, model: LanguageModel) -> None:
+    """A small text does not make as many subwords as are asked for."""
+    if spec.tokenizer is None or spec.backend == MIX:
+        return
+    wanted = wanted_size(tokenizer_of(spec.tokenizer))
+    there = len(model.encoder.settings.tokenizer.vocabulary or ())
+    if wanted is not None and there < wanted:
+        row.notes.append(f"the text makes {there:,} subwords, not {wanted:,}")
+
+
 def _add_parts(row: ModelResult, parts: Sequence[ModelResult]) -> None:
     """A mixture costs what its parts cost, too."""
     for part in parts:
@@ -313,5 +328,4 @@ def samples(model: LanguageModel, seed: int) -> list[str]:
     except (UnsupportedError, NotImplementedError):
         return []
     # A model of bytes may draw what is no UTF-8, which neither a page nor a database can hold.
-    drawn_bytes = [sentence.text.encode(errors="surrogateescape") for sentence in drawn]
-    return [text.decode(errors="replace") for text in drawn_bytes]
+    return [whole_characters(sentence.text) for sentence in drawn]

@@ -19,7 +19,7 @@ from lmkit.errors import UnsupportedError
 from lmkit.evaluate.comparison.corpus import Corpus
 from lmkit.evaluate.perplexity import running_reader
 from lmkit.evaluate.results import TokenSurprise
-from lmkit.evaluate.scoring import token_texts
+from lmkit.evaluate.scoring import readable_texts, token_texts
 from lmkit.measures import LN2, NO_TEXT, Perplexity
 from lmkit.model import UNK, Batch, LanguageModel, rebase
 from lmkit.text.lexicon import text_token
@@ -219,7 +219,7 @@ def _surprise(
 ) -> list[TokenSurprise]:
     start, stop = int(batch.offsets[index]), int(batch.offsets[index + 1])
     one = rebase(batch, index, index + 1)
-    texts = token_texts(model, one)
+    texts = readable_texts(model, one)
     return [
         TokenSurprise(text, float(-cost / LN2), bool(token == UNK))
         for text, cost, token in zip(texts, costs[start:stop], one.ids, strict=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lmkit.errors import UsageError
+from lmkit.evaluate.comparison.tokenizers import tokenizer_file, tokenizer_of
 from lmkit.registry import family, names
 from lmkit.visible import encodable
 
@@ -59,11 +60,23 @@ SHORT = {
 
 
 @dataclass(frozen=True, slots=True)
+class Swept:
+    """The place of a model in a sweep: the option ``key`` has this ``value``, which may be or end
+    in a ``number``; ``line`` names the models that differ in nothing else."""
+
+    key: str
+    value: str
+    number: float | None
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
     """One model to compare.
 
     ``text`` is how it was asked for. Either ``path`` is its file, or ``backend`` and ``options``
-    (of `lmkit.api.train`) say how to train it; ``tokenizer`` is None for that of the comparison.
+    (of `lmkit.api.train`) say how to train it; ``tokenizer``
+    (`lmkit.evaluate.comparison.tokenizers.tokenizer_of`) is None for that of the comparison.
     """
 
     text: str
@@ -73,6 +86,7 @@ class Spec:
     name: str = ""
     path: Path | None = None
     copy: int = 1
+    swept: Swept | None = None
 
     @property
     def is_network(self) -> bool:
@@ -89,7 +103,7 @@ def parse_specs(texts: Sequence[str]) -> list[Spec]:
 
 def parse_spec(text: str) -> Spec:
     """One specification. Raises `UsageError` where it makes no sense."""
-    backend, _, rest = text.partition(":")
+    backend = text.partition(":")[0]
     known = [*names("backend"), MIX]
     if backend not in known:
         path = Path(text)
@@ -99,13 +113,10 @@ def parse_spec(text: str) -> Spec:
             f"{text!r} is neither a model file nor a backend with options",
             f"a file that is there, or one of {', '.join(known)}, as in ngram:order=3",
         )
-    options = _options(text, rest)
+    options = _options(text)
     tokenizer = options.pop("tokenizer", None)
-    if tokenizer is not None and tokenizer not in names("tokenizer"):
-        raise UsageError(
-            f"{text}: there is no tokenizer named {tokenizer!r}",
-            f"one of {', '.join(names('tokenizer'))}",
-        )
+    if tokenizer is not None:
+        tokenizer_of(tokenizer)
     name = options.pop("name", None) or short_name(backend, options, tokenizer)
     for option, home in NESTED.items():
         if option in options:
@@ -141,7 +152,8 @@ def short_name(backend: str, options: dict[str, Any], tokenizer: str | None) -> 
             parts = _mixture_name(left)
     left.pop("time_budget", None)
     if tokenizer is not None:
-        parts.append(tokenizer)
+        file = tokenizer_file(tokenizer)
+        parts.append(tokenizer if file is None else encodable(file.stem))
     parts += [f"{key.replace('_', '-')}={_shown(value)}" for key, value in left.items()]
     return " ".join(parts)
 
@@ -176,8 +188,10 @@ def _shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _options(text: str, rest: str) -> dict[str, Any]:
-    """Option names to values, with the types that the backends want."""
+def raw_options(text: str) -> dict[str, str]:
+    """The options of a specification as they are written, by the names that backends have for
+    them. Raises `UsageError` where one is given twice."""
+    rest = text.partition(":")[2]
     raw: dict[str, str] = {}
     last = ""
     for piece in rest.split(",") if rest else []:
@@ -192,6 +206,12 @@ def _options(text: str, rest: str) -> dict[str, Any]:
                 f"{text}: {last.replace('_', '-')} is given twice", "leaving out one of the two"
             )
         raw[last] = value.strip() if equals else "yes"
+    return raw
+
+
+def _options(text: str) -> dict[str, Any]:
+    """Option names to values, with the types that the backends want."""
+    raw = raw_options(text)
     for name in NORMALIZATION:
         if name in raw:
             raise UsageError(

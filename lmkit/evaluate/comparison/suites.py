@@ -1,7 +1,8 @@
 """Sets of models that go together, and how they share the time.
 
 ``quick`` shows each kind once; ``classic`` is the history of the field: from unigrams over the
-smoothing methods to recurrent networks and their mixture with n-grams; ``full`` has every kind.
+smoothing methods to recurrent networks and their mixture with n-grams; ``full`` has every kind;
+``subword`` has one n-gram model and one network over words, characters, bytes and subwords.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ from dataclasses import replace
 
 from lmkit.errors import UsageError
 from lmkit.evaluate.comparison.specs import Spec, distinct, parse_spec
+from lmkit.evaluate.comparison.tokenizers import tokenizer_of
 from lmkit.registry import resolve
 
+SMALLER = ("char", "byte", "bpe:500", "bpe:2000", "bpe:8000", "unigram:8000")
+"""The tokenizers of the suite ``subword`` beside that of the comparison."""
 SUITES: dict[str, tuple[str, ...]] = {
     "quick": (
         "ngram:order=1,smoothing=witten-bell,name=unigram",
@@ -66,8 +70,17 @@ SUITES: dict[str, tuple[str, ...]] = {
         "mix:of=best,cache=yes",
         "mix:of=best,kind=log-linear",
     ),
+    "subword": (
+        "ngram:order=6",
+        "lstm",
+        *(
+            f"{model}tokenizer={tokenizer}"
+            for tokenizer in SMALLER
+            for model in ("ngram:order=6,", "lstm:")
+        ),
+    ),
 }
-BUDGETS = {"quick": 30.0, "classic": 600.0, "full": 1800.0}
+BUDGETS = {"quick": 30.0, "classic": 600.0, "full": 1800.0, "subword": 1200.0}
 """Seconds for the networks of a suite, if nothing else is said."""
 
 APPETITE = {"rnn": 0.7, "gru": 1.0, "lstm": 1.2}
@@ -95,13 +108,14 @@ def share_out(
     *,
     trainings: int = 1,
     parts: Sequence[float] = (1.0,),
+    equal: bool = False,
 ) -> list[Spec]:
     """``specs`` with a time budget for each network that has neither one nor a number of epochs.
 
     ``budget`` (seconds) is for the whole comparison: what n-grams will need for ``tokens`` of
     text is set aside, and the rest shared out. ``trainings`` is how often each network is trained,
     ``parts`` are the parts of the text that each is trained on; a network has its share on the
-    whole text, and on a part of it a part of that.
+    whole text, and on a part of it a part of that. ``equal`` gives all networks the same time.
 
     Raises `UsageError` for a budget that leaves some network too little.
     """
@@ -114,8 +128,9 @@ def share_out(
         if spec.backend == "ngram"
     )
     left = budget - min(counts * tokens * NGRAM_SECONDS, 0.5 * budget)
-    whole = sum(_appetite(spec) for spec in open_ones) * trainings * sum(parts)
-    least = min(_appetite(spec) for spec in open_ones) / whole * left
+    shares = {spec.name: 1.0 if equal else _appetite(spec) for spec in open_ones}
+    whole = sum(shares.values()) * trainings * sum(parts)
+    least = min(shares.values()) / whole * left
     if least < LEAST_SECONDS:
         enough = round(budget * LEAST_SECONDS / least + 0.5)
         raise UsageError(
@@ -125,7 +140,7 @@ def share_out(
     return [
         replace(
             spec,
-            options={**spec.options, "time_budget": round(_appetite(spec) / whole * left, 1)},
+            options={**spec.options, "time_budget": round(shares[spec.name] / whole * left, 1)},
         )
         if spec in open_ones
         else spec
@@ -146,4 +161,17 @@ def _of_symbols(spec: Spec) -> bool:
     """Whether its tokens are single characters or bytes, of which a text has many."""
     if spec.tokenizer is None:
         return False
-    return resolve("tokenizer", spec.tokenizer).unit in ("character", "byte")
+    return tokenizer_of(spec.tokenizer).unit in ("character", "byte")
+
+
+def of_one_shape(specs: Sequence[Spec], tokens: int) -> list[Spec]:
+    """``specs`` with one preset for all networks that have none, that which suits ``tokens``
+    words: the same text is more tokens of a smaller kind, and would get another network."""
+
+    def shaped(spec: Spec) -> Spec:
+        suits = getattr(resolve("backend", spec.backend), "suitable_preset", None)
+        if suits is None or "preset" in spec.options:
+            return spec
+        return replace(spec, options={**spec.options, "preset": suits("word", tokens)})
+
+    return [shaped(spec) if spec.is_network else spec for spec in specs]

@@ -17,6 +17,7 @@ from lmkit.api import load, train
 from lmkit.errors import LmkitError, ModelFileError, UsageError
 from lmkit.evaluate.comparison.corpus import Corpus
 from lmkit.evaluate.comparison.specs import MIX, VOCABULARY, Spec, key_of, slug
+from lmkit.evaluate.comparison.tokenizers import Learning
 from lmkit.evaluate.results import Origin
 from lmkit.model import LanguageModel
 from lmkit.registry import resolve
@@ -57,6 +58,7 @@ class Workshop:
     folder: Path
     force: bool = False
     watching: Watching = field(default_factory=Watching)
+    learning: Learning = field(default_factory=Learning)
 
     def make(self, spec: Spec, seed: int, part: Path | None = None) -> Trained:
         """The model of ``spec``: a file that is there, or trained now.
@@ -99,7 +101,9 @@ class Workshop:
         call: dict[str, Any] = {
             "output": path,
             "backend": spec.backend,
-            "settings": settings,
+            "settings": self.learning.settings(
+                settings, text, self.corpus.errors, self.watching.progress
+            ),
             "errors": self.corpus.errors,
             "seed": seed if drawn else None,
             "progress": self.watching.progress,

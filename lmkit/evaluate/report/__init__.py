@@ -65,16 +65,17 @@ def write_report(comparison: Comparison, path: str | Path) -> None:
 
 
 def write_picture(comparison: Comparison, path: str | Path) -> None:
-    """Write the bars of ``comparison`` as an SVG picture of its own to ``path``, which follows
-    the reader's light or dark scheme wherever it is shown. Raises as `write_report` does, and
-    `LmkitError` where no model was compared."""
+    """Write the sweep of ``comparison``, or if it has none its bars, as an SVG picture of its own
+    to ``path``, which follows the reader's light or dark scheme wherever it is shown. Raises as
+    `write_report` does, and `LmkitError` where no model was compared."""
     require_report()
     from lmkit.evaluate.report.figures import bars
     from lmkit.evaluate.report.svg import standalone
+    from lmkit.evaluate.report.sweep_figure import sweep
 
     if not comparison.ranked:
         raise LmkitError("no model was compared, so there is nothing to draw", "a page: FILE.html")
-    _write(standalone(bars(comparison.ranked)), Path(path))
+    _write(standalone(sweep(comparison) or bars(comparison.ranked)), Path(path))
 
 
 def _write(text: str, path: Path) -> None:

@@ -33,7 +33,7 @@ DASHES = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (4, 1.5, 1, 1.5)))
 def bars(rows: Sequence[ModelResult]) -> Drawing:
     """Bits per character of each model, best first, with intervals."""
     with style():
-        figure = _figure(0.34 * len(rows) + 0.75)
+        figure = figure_of(0.34 * len(rows) + 0.75)
         axes = figure.subplots()
         values = [_bits(row) for row in rows]
         lows = [_or(row.bits_low, value) for row, value in zip(rows, values, strict=True)]
@@ -58,7 +58,7 @@ def bars(rows: Sequence[ModelResult]) -> Drawing:
                 _label(row, value), (high, place), xytext=(6, 0), textcoords="offset points",
                 va="center", fontsize=8.5,
             )  # fmt: skip
-        axes.set_yticks(places, [_short(row.name) for row in rows])
+        axes.set_yticks(places, [shortened(row.name) for row in rows])
         axes.tick_params(axis="y", length=0)
         axes.invert_yaxis()
         axes.set_xlim(0, right * 1.3)
@@ -91,7 +91,7 @@ def costs(rows: Sequence[ModelResult]) -> Drawing | None:
     if not known:
         return None
     with style():
-        figure = _figure(3.1)
+        figure = figure_of(3.1)
         panes = figure.subplots(1, len(known), sharey=True, squeeze=False)[0]
         for axes, (title, points, shown) in zip(panes, known, strict=True):
             _scatter(axes, points, shown)
@@ -119,8 +119,8 @@ def _scatter(axes: Axes, points: Sequence[Any], shown: Callable[[float], str]) -
         if bit < least:
             front.append((value, bit))
             least = bit
-    _log_axis(axes, values, shown)
-    _log_bits(axes, bits)
+    log_axis(axes, values, shown)
+    log_bits(axes, bits)
     axes.plot(*zip(*front, strict=True), drawstyle="steps-post", color=ROLES["bar"], lw=1.2)
     axes.plot(values, bits, "o", ms=2.5, color=ROLES["accent"], zorder=3)
     for (row, value), bit, (right, up) in zip(
@@ -168,7 +168,7 @@ def learning(
     if not curves:
         return None
     with style():
-        figure = _figure(3.9 + 0.17 * math.ceil(len(curves) / 3))
+        figure = figure_of(3.9 + 0.17 * math.ceil(len(curves) / 3))
         axes = figure.subplots()
         for curve in curves:
             number = _number(curve.name, rows)
@@ -176,7 +176,7 @@ def learning(
             sizes = [float(point.characters) for point in points]
             axes.plot(
                 sizes, [point.bits_per_character for point in points], ms=4.5,
-                label=_short(curve.name), **_look(number),
+                label=shortened(curve.name), **look(number),
             )  # fmt: skip
             if curve.law is not None:
                 wide = np.geomspace(sizes[0], sizes[-1] * 4, 40)
@@ -185,11 +185,11 @@ def learning(
         for crossing in crossings:
             axes.axvline(crossing.characters, color=ROLES["muted"], lw=0.6, ls=(0, (2, 2)))
         sizes = [float(point.characters) for curve in curves for point in curve.points]
-        _log_axis(axes, [*sizes, max(sizes) * 4], _thousands)
-        _log_bits(axes, [p.bits_per_character for curve in curves for p in curve.points])
+        log_axis(axes, [*sizes, max(sizes) * 4], thousands)
+        log_bits(axes, [p.bits_per_character for curve in curves for p in curve.points])
         axes.set_xlabel("characters of training text")
         axes.set_ylabel("bits per character")
-        _legend(figure, axes, len(curves))
+        legend(figure, axes, len(curves))
         said = "; ".join(
             f"{curve.name} from {words.bits(curve.points[0].bits_per_character)} at"
             f" {words.whole(curve.points[0].characters)} characters to"
@@ -214,7 +214,7 @@ def training(rows: Sequence[ModelResult]) -> Drawing | None:
         return None
     units = list(dict.fromkeys(row.unit or "token" for row, _, _ in drawn))
     with style():
-        figure = _figure(3.0 + 0.17 * math.ceil(len(drawn) / 3))
+        figure = figure_of(3.0 + 0.17 * math.ceil(len(drawn) / 3))
         panes = figure.subplots(1, len(units), squeeze=False)[0]
         for axes, unit in zip(panes, units, strict=True):
             for row, train, valid in drawn:
@@ -222,16 +222,16 @@ def training(rows: Sequence[ModelResult]) -> Drawing | None:
                     continue
                 number = _number(row.name, rows)
                 colour = series(number)
-                name = _short(row.name)
+                name = shortened(row.name)
                 if train:
                     axes.plot(*zip(*train, strict=True), color=colour, lw=0.8, alpha=0.75,
                               label=None if valid else name)  # fmt: skip
                 if valid:
-                    axes.plot(*zip(*valid, strict=True), ms=4, label=name, **_look(number))
+                    axes.plot(*zip(*valid, strict=True), ms=4, label=name, **look(number))
             axes.set_title(f"models of {unit}s")
             axes.set_xlabel("epochs")
         panes[0].set_ylabel("bits per token")
-        _legend(figure, panes, len(drawn))
+        legend(figure, panes, len(drawn))
         said = "; ".join(
             f"{row.name} ends at {(valid or train)[-1][1]:.2f} bits a {row.unit or 'token'}"
             for row, train, valid in drawn
@@ -255,7 +255,8 @@ def _losses(row: ModelResult) -> tuple[list[tuple[float, float]], list[tuple[flo
     return found["loss"], found["valid_loss"]
 
 
-def _figure(height: float) -> Figure:
+def figure_of(height: float) -> Figure:
+    """An empty one, as wide as the page."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(WIDTH, height), layout="constrained")
@@ -266,7 +267,7 @@ def _number(name: str, rows: Sequence[ModelResult]) -> int:
     return next((place for place, row in enumerate(rows) if row.name == name), len(rows))
 
 
-def _look(number: int) -> dict[str, Any]:
+def look(number: int) -> dict[str, Any]:
     """Colour, marker and dashes of a line: no two lines of a figure look the same."""
     return {
         "color": series(number),
@@ -275,14 +276,15 @@ def _look(number: int) -> dict[str, Any]:
     }
 
 
-def _legend(figure: Figure, panes: Any, count: int) -> None:
+def legend(figure: Figure, panes: Any, count: int) -> None:
+    """The names of ``count`` lines below the ``panes`` of ``figure``."""
     found = [pane.get_legend_handles_labels() for pane in np.atleast_1d(panes)]
     handles = [handle for part, _ in found for handle in part]
     labels = [label for _, part in found for label in part]
     figure.legend(handles, labels, loc="outside lower left", ncols=min(3, count), numpoints=1)
 
 
-def _log_axis(axes: Axes, values: Sequence[float], shown: Callable[[float], str]) -> None:
+def log_axis(axes: Axes, values: Sequence[float], shown: Callable[[float], str]) -> None:
     """A log scale for ``values`` whose ticks are as ``shown`` writes them."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
@@ -297,7 +299,7 @@ def _log_axis(axes: Axes, values: Sequence[float], shown: Callable[[float], str]
     axes.tick_params(axis="x", which="minor", length=0)
 
 
-def _log_bits(axes: Axes, bits: Sequence[float]) -> None:
+def log_bits(axes: Axes, bits: Sequence[float]) -> None:
     """A log scale of bits per character that holds ``bits``: one model that knows nothing does
     not press the others together."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -317,7 +319,7 @@ def _log_bits(axes: Axes, bits: Sequence[float]) -> None:
     axes.tick_params(axis="y", which="minor", length=0)
 
 
-def _thousands(value: float) -> str:
+def thousands(value: float) -> str:
     """1,000 as 1k, a million as 1M."""
     for scale, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= scale:
@@ -332,7 +334,8 @@ def _label(row: ModelResult, value: float) -> str:
     return shown
 
 
-def _short(name: str) -> str:
+def shortened(name: str) -> str:
+    """A name that fits into a figure."""
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 

@@ -1,8 +1,9 @@
 """The same sentences under every model, word below word.
 
-Models of words, characters and bytes are brought to the words of the sentence: a word costs what
-its characters cost, the space behind it included, as the spelling of an unknown word includes its
-end. So a column compares the same piece of text under all models.
+All models are brought to the words of the sentence: a word costs what its characters cost, the
+space behind it included, as the spelling of an unknown word includes its end. Of subwords, a space
+is often the first character of a token, and then goes with the word before which it stands. So a
+column compares the same piece of text under all models.
 """
 
 from __future__ import annotations
@@ -87,7 +88,8 @@ def heat_map(sentence: SentenceSurprise, rows: Sequence[ModelResult]) -> HeatMap
 
 def word_cells(text: str, tokens: Sequence[TokenSurprise]) -> list[Cell] | None:
     """A cell for each word of ``text`` and one for its end; None where ``tokens`` are neither
-    its words nor its characters nor its bytes."""
+    its words nor its characters nor its bytes, nor parts of the text that are no longer than a
+    word."""
     words = text.split(" ") if text else []
     lengths = _lengths(text, words, [token.text for token in tokens[:-1]])
     if lengths is None or not tokens:
@@ -110,7 +112,23 @@ def _lengths(text: str, words: Sequence[str], tokens: Sequence[str]) -> list[int
     ):
         if len(tokens) == total:
             return [*(number + 1 for number in sizes[:-1]), sizes[-1]]
-    return None
+    return _of_subwords(text, words, tokens)
+
+
+def _of_subwords(text: str, words: Sequence[str], tokens: Sequence[str]) -> list[int] | None:
+    """The same where each of ``tokens`` is a piece of ``text``, or of the bytes of one of its
+    characters; None where that is not so, or one reaches over a whole word."""
+    pieces = [token.encode(errors="surrogateescape") for token in tokens]
+    whole = text.encode(errors="surrogateescape")
+    if b"".join(pieces) != whole:
+        return None
+    lengths, end, word = [0] * len(words), 0, 0
+    for piece in pieces:
+        # A space belongs to the word behind it if its token goes on, else to that before it.
+        word += whole.count(b" ", max(end - 1, 0), end + len(piece) - 1)
+        end += len(piece)
+        lengths[word] += 1
+    return lengths if all(lengths) else None
 
 
 def _parts(widths: Sequence[int]) -> list[tuple[int, int]]:

@@ -12,6 +12,7 @@ from typing import Any
 from lmkit.evaluate.report import figures, words
 from lmkit.evaluate.report.heat import STEPS, heat_map
 from lmkit.evaluate.report.svg import DARK, LIGHT, Drawing, variables
+from lmkit.evaluate.report.sweep_figure import sweep
 from lmkit.evaluate.results import Comparison, ModelResult
 
 
@@ -66,6 +67,7 @@ def context(comparison: Comparison) -> dict[str, Any]:
             name: None if one is None else {"drawing": one, "svg": Markup(one.svg)}
             for name, one in drawings.items()
         },
+        "sweep_key": comparison.sweep[0].key.replace("_", "-") if comparison.sweep else "",
         "heat_maps": [heat_map(sentence, ranked) for sentence in comparison.surprises],
         "steps": [f"{step:g}" for step in STEPS],
         "laws": [curve for curve in comparison.curves if curve.law is not None],
@@ -81,10 +83,11 @@ def context(comparison: Comparison) -> dict[str, Any]:
 def _drawings(comparison: Comparison) -> dict[str, Drawing | None]:
     ranked = comparison.ranked
     if not ranked:
-        return {"bars": None, "costs": None, "learning": None, "training": None}
+        return dict.fromkeys(("bars", "costs", "sweep", "learning", "training"))
     return {
         "bars": figures.bars(ranked),
         "costs": figures.costs(ranked),
+        "sweep": sweep(comparison),
         "learning": figures.learning(comparison.curves, comparison.crossings, ranked),
         "training": figures.training(ranked),
     }

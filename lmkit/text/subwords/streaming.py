@@ -24,3 +24,9 @@ class CharacterStream:
     def finish(self) -> str:
         """What still waits: it will not become a character any more."""
         return self._decoder.decode(b"", final=True)
+
+
+def whole_characters(text: str) -> str:
+    """``text``, whose lone surrogates are bytes (PEP 383), for people: bytes that are no UTF-8 are
+    U+FFFD, and those at the end that may still become a character are left out."""
+    return CharacterStream().feed(text.encode(errors="surrogateescape"))
