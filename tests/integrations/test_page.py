@@ -154,7 +154,15 @@ def test_a_section_runs_as_it_stands(blocks: list[tuple[str, str]], workplace: P
 
 def test_the_page_names_every_program() -> None:
     titles = " ".join(title for title, _ in sections())
-    for name in ("KenLM", "pyctcdecode", "Datasette", "Documents", "Minimal pairs", "lm-eval"):
+    for name in (
+        "KenLM",
+        "pyctcdecode",
+        "Datasette",
+        "Documents",
+        "Minimal pairs",
+        "lm-eval",
+        "Serving",
+    ):
         assert name in titles, name
 
 
