@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo "$$p"; break; }; done)
 
-VENVS := .venv .venv-test .venv-dev .venv-oracle .venv-lower-bounds
+VENVS := .venv .venv-test .venv-dev .venv-oracle .venv-integrations .venv-lower-bounds
 
 # What is installed besides lmkit itself in each of them.
 EXTRAS_.venv := [report]
@@ -16,11 +16,15 @@ EXTRAS_.venv-test := [test]
 EXTRAS_.venv-dev := [dev]
 EXTRAS_.venv-oracle := [oracle]
 EXTRAS_.venv-lower-bounds := [test]
+# Its release asks for a NumPy older than 2, but runs on NumPy 2.
+ALONE_.venv-oracle := pyctcdecode==0.5.0
 CONSTRAINTS_.venv-lower-bounds := --constraint .venv-lower-bounds/lower-bounds.txt
 
 # Tests start many processes: compiled modules are kept, whatever the caller's shell says.
 export PYTHONDONTWRITEBYTECODE :=
 
+# How it is installed, where no other way is said.
+INSTALL = -m pip install $(PIP_FLAGS) $(CONSTRAINTS_$*) --editable '.$(EXTRAS_$*)'
 PIP_FLAGS := --quiet --quiet --disable-pip-version-check
 # One process for each core; PYTEST_FLAGS comes last and may say otherwise: PYTEST_FLAGS="-n 0 -x".
 PYTEST := -m pytest -n auto --dist worksteal
@@ -34,7 +38,7 @@ STALE := $(shell for v in $(VENVS); do \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo picture test quick coverage fuzz oracle report lower-bounds lint types imports format bench readme docs wheel clean venvs
+.PHONY: help demo picture test quick coverage fuzz oracle integrations report lower-bounds lint types imports format bench readme docs wheel clean venvs
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -59,8 +63,11 @@ coverage: .venv-dev/.installed ## Run the tests and list the lines that none of 
 fuzz: .venv-test/.installed ## Damage 25,000 files, and see that each is refused or read as before
 	.venv-test/bin/python tests/fuzz/fuzz.py --cases 25000 --jobs 2 $(FUZZ_FLAGS)
 
-oracle: .venv-oracle/.installed ## Compare with kenlm (compiled here), nltk and torch
+oracle: .venv-oracle/.installed ## Compare with kenlm (compiled here), nltk, torch and other packages
 	LMKIT_REQUIRE_ORACLES=1 .venv-oracle/bin/python $(PYTEST) tests/oracle $(PYTEST_FLAGS)
+
+integrations: .venv-integrations/.installed ## Run docs/integrations.md: in a fresh environment, by its own commands
+	LMKIT_REQUIRE_ORACLES=1 .venv-integrations/bin/python $(PYTEST) $(wildcard tests/integrations tests/serve) $(PYTEST_FLAGS)
 
 report: .venv-dev/.installed ## Test the HTML report, in a browser too where there is one
 	.venv-dev/bin/python $(PYTEST) tests/report tests/cli/test_kills.py $(PYTEST_FLAGS)
@@ -101,7 +108,11 @@ clean: ## Remove everything that these targets have made
 	rm -rf .import_linter_cache
 	find lmkit tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
-venvs: .venv/.installed .venv-test/.installed .venv-dev/.installed .venv-oracle/.installed
+venvs: .venv/.installed .venv-test/.installed .venv-dev/.installed .venv-oracle/.installed .venv-integrations/.installed
+
+# What it installs stands on the page.
+.venv-integrations/.installed: docs/integrations.md .ci/integrations.py
+.venv-integrations/.installed: INSTALL = .ci/integrations.py docs/integrations.md
 
 # The second line finds a Python that Debian has split: venv without ensurepip.
 %/.installed: pyproject.toml
@@ -114,5 +125,6 @@ venvs: .venv/.installed .venv-test/.installed .venv-dev/.installed .venv-oracle/
 	@echo "Installing lmkit$(EXTRAS_$*) in $*" >&2
 	@"$(PYTHON)" -m venv --clear "$*"
 	@$(if $(CONSTRAINTS_$*),"$*/bin/python" .ci/lower_bounds.py pyproject.toml > $*/lower-bounds.txt)
-	@"$*/bin/python" -m pip install $(PIP_FLAGS) $(CONSTRAINTS_$*) --editable '.$(EXTRAS_$*)'
+	@"$*/bin/python" $(INSTALL)
+	@$(if $(ALONE_$*),"$*/bin/python" -m pip install $(PIP_FLAGS) --no-deps $(ALONE_$*))
 	@pwd -P > "$@"

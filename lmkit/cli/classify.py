@@ -147,7 +147,7 @@ def classify(
     from lmkit.text.encodings import encoded
     from lmkit.text.reading import TextReader
 
-    _refuse_repeated([label for label, _ in priors], "--prior {}")
+    refuse_repeated([label for label, _ in priors], "--prior {}")
     opened = {label: load(path) for label, path in models.items()}
     classifier = Classifier(opened, dict(priors), special_tokens)
     if classifier.unspelt:
@@ -180,7 +180,7 @@ def split_models(files: tuple[str, ...]) -> tuple[dict[str, Path], str | None]:
     found: list[tuple[str, Path]] = []
     text = None
     for place, name in enumerate(files):
-        label, path = _named_model(name)
+        label, path = named_model(name)
         if path.is_dir():
             inside = sorted(path.glob("*.lm"))
             if not inside:
@@ -192,11 +192,11 @@ def split_models(files: tuple[str, ...]) -> tuple[dict[str, Path], str | None]:
             raise UsageError(f"{name} is not a model", "models first, and TEXT last")
         else:
             text = name
-    _refuse_repeated([label for label, _ in found], "the name {}")
+    refuse_repeated([label for label, _ in found], "the name {}")
     return dict(found), text
 
 
-def _named_model(name: str) -> tuple[str, Path]:
+def named_model(name: str) -> tuple[str, Path]:
     """``NAME=FILE`` in its parts; a file that is called so is a file."""
     label, sign, path = name.partition("=")
     if sign and label and path and not Path(name).exists():
@@ -204,7 +204,8 @@ def _named_model(name: str) -> tuple[str, Path]:
     return "", Path(name)
 
 
-def _refuse_repeated(labels: list[str], what: str) -> None:
+def refuse_repeated(labels: list[str], what: str) -> None:
+    """Raises `UsageError` where one of ``labels`` is there twice; ``what`` says what it is."""
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice is not None:
         raise UsageError(f"{what.format(twice)} is there twice", "a name for each: NAME=MODEL")

@@ -19,7 +19,7 @@ from lmkit.cli.headings import heading
 from lmkit.cli.layout import text
 from lmkit.cli.model_options import text_settings, text_settings_options
 from lmkit.cli.neural_options import Duration, live_line
-from lmkit.cli.options import reading_options, text_source
+from lmkit.cli.options import minimal_pairs_option, reading_options, text_source
 from lmkit.cli.output import Format, output_formats, write_rows
 from lmkit.cli.paths import Group, InputPath, OutputFolder, OutputPath, named
 from lmkit.cli.progress import ProgressBars
@@ -76,6 +76,7 @@ def _files(params: Mapping[str, Any]) -> Iterator[Group]:
         files = (spec.path, spec.options.get("vocabulary"), spec.options.get("teacher"), tokenizer)
         for file in files:
             read += named("--model", file)
+    read += chain(*(named("--minimal-pairs", file) for file in params["minimal_pairs"]))
     made = [*written, results, *(kept if params["force"] else [])]
     yield named("--output", tuple(made)), read
     yield (
@@ -136,6 +137,7 @@ def _files(params: Mapping[str, Any]) -> Iterator[Group]:
     help="Learning curves: train on parts of the text too, such as 1%,3%,10%,30%,100%.",
 )
 @click.option("--drop-overlap", is_flag=True, help="Leave out test lines that were trained on.")
+@minimal_pairs_option
 @click.option("--force", is_flag=True, help="Train again what is there already.")
 @click.option(
     "--output",
@@ -194,6 +196,10 @@ def compare(
         from lmkit.evaluate.report import require_report
 
         require_report(report, coming=output)
+    if files := options.pop("minimal_pairs"):
+        from lmkit.evaluate.minimal_pairs import read_pairs
+
+        options["pairs"] = read_pairs(files)
     _make_folder(output)
     # Two at once would train on each other's text.
     click.get_current_context().with_resource(claimed(output / "results.db", output))

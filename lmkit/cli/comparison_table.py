@@ -56,6 +56,8 @@ def table_columns(comparison: Comparison) -> list[Column]:
         columns.append(Column("bits/byte", lambda row: fixed(row.bits_per_byte), 8))
     if any(row.seeds for row in rows):
         columns.append(Column("seeds", _spread))
+    if any(row.minimal_pairs for row in rows):
+        columns.append(Column("pairs", _pairs))
     return [
         *columns,
         Column("to best", _difference),
@@ -159,6 +161,9 @@ def legend(comparison: Comparison, width: int) -> list[str]:
     if len(groups) > 1:
         said.append("ppl: perplexities can be compared only between rows with the same letter")
     said.append(f"unknown, paid for: {', '.join(unknown)}")
+    pairs = next((row.pairs_accuracy for row in rows if row.minimal_pairs), None)
+    if pairs is not None:
+        said.append(f"pairs: part of {pairs.pairs:,} minimal pairs whose good sentence is likelier")
     carrying = [row.name for row in rows if row.state == "carry"]
     if carrying:
         said.append(f"state carried from line to line: {', '.join(carrying)}")
@@ -255,6 +260,11 @@ def _difference(row: ModelResult) -> str:
 
 def _spread(row: ModelResult) -> str:
     return "" if row.spread is None else f"±{row.spread:.3f}"
+
+
+def _pairs(row: ModelResult) -> str:
+    found = row.pairs_accuracy
+    return NOTHING if found is None else f"{found.accuracy:.3f}"
 
 
 def _interval(row: ModelResult) -> str:

@@ -43,6 +43,10 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
             "lmkit.cli.compare:compare",
             "Compare models of every kind on the same text.",
         ),
+        "minimal-pairs": (
+            "lmkit.cli.minimal_pairs:minimal_pairs",
+            "Count how often models prefer the good of two sentences.",
+        ),
         "score": ("lmkit.cli.score:score", "Score each line or token of text, or filter lines."),
         "classify": (
             "lmkit.cli.classify:classify",

@@ -74,6 +74,16 @@ seed_option = click.option(
 )
 
 
+minimal_pairs_option = click.option(
+    "--minimal-pairs",
+    multiple=True,
+    type=InputPath(),
+    metavar="FILE",
+    help="Add how often each model finds the good one of two sentences likelier"
+    " (lmkit minimal-pairs).",
+)
+
+
 def empty_lines_option(default: bool | None = None, otherwise: str = "") -> Decorator:
     """``--skip-empty-lines/--keep-empty-lines`` as ``skip_empty_lines``; None if not given,
     which means what ``otherwise`` says."""

@@ -23,8 +23,10 @@ def tables(console: Console, model: Path, drop: bool, fmt: Format) -> None:
     """Add readable tables to a model file.
 
     ngrams_1, ngrams_2, ... have a row for each n-gram: context, token, count, log_prob and
-    log_backoff (natural logarithms). They are derived from the packed columns, which the
-    model itself works with: they can be dropped and made again. Lists what was written.
+    log_backoff (natural logarithms), and name, the n-gram itself. context_id and token_id
+    are foreign keys: the n-gram before the token, and the token as a row of ngrams_1.
+    The tables are derived from the packed columns, which the model itself works with:
+    they can be dropped and made again. Lists what was written.
 
     Browse them with sqlite3 MODEL, sqlite-utils tables MODEL or datasette MODEL.
 

@@ -13,6 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from lmkit.evaluate.minimal_pairs import Accuracy, PairsRow
+
 Status = Literal["ok", "failed"]
 Origin = Literal["trained", "reused", "given"]
 
@@ -91,7 +93,8 @@ class ModelResult:
     text), ``state`` how running text was read (``carry`` or ``line``). ``log_probabilities`` [S]
     are natural logs of each sentence, unknown words' spellings included. ``training_curve`` are
     the rows of a network's training log (``tokens``, ``seconds``, ``epoch``, ``loss`` and, at
-    validations, ``valid_loss``, both in nats a token). Where several seeds were trained,
+    validations, ``valid_loss``, both in nats a token). ``minimal_pairs`` are rows by group, and all
+    pairs together last (`lmkit.evaluate.minimal_pairs`). Where several seeds were trained,
     ``log_probabilities``, perplexity and bits are the mean over them (of the logs), ``seeds`` has
     each, ``spread`` is the standard deviation of their bits per character, and the rest is the
     first one's. Size, file bytes and training time of a mixture are those of its parts and its
@@ -134,6 +137,7 @@ class ModelResult:
     training_curve: list[dict[str, Any]] = field(default_factory=list)
     samples: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    minimal_pairs: list[PairsRow] = field(default_factory=list)
     log_probabilities: NDArray[np.float64] | None = None
 
     @property
@@ -142,6 +146,11 @@ class ModelResult:
         if self.ngrams is None and self.parameters is None:
             return None
         return (self.ngrams or 0) + (self.parameters or 0)
+
+    @property
+    def pairs_accuracy(self) -> Accuracy | None:
+        """The part of all minimal pairs whose good sentence is likelier, if there are any."""
+        return self.minimal_pairs[-1].by["sentence"] if self.minimal_pairs else None
 
 
 @dataclass(frozen=True, slots=True)

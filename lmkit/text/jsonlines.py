@@ -30,7 +30,11 @@ _DECODER = json.JSONDecoder(parse_int=float, parse_constant=_no_constant)
 
 def field_of(line: str, field: str) -> str:
     """The text in ``field`` of the object in ``line``. Raises `BadLineError`."""
-    found = _object(line)
+    return text_in(object_of(line), field)
+
+
+def text_in(found: Mapping[str, Any], field: str) -> str:
+    """The text in ``field`` of an object. Raises `BadLineError`."""
     if field not in found:
         raise BadLineError(f"there is no field {field!r}")
     text = found[field]
@@ -54,7 +58,8 @@ def with_fields(line: str, fields: Mapping[str, str]) -> str:
     return f"{body}{'' if body == '{' else ', '}{added}}}"
 
 
-def _object(line: str) -> dict[str, Any]:
+def object_of(line: str) -> dict[str, Any]:
+    """The JSON object in ``line``; its whole numbers are floats. Raises `BadLineError`."""
     try:
         found = _DECODER.decode(line)
     except json.JSONDecodeError as error:

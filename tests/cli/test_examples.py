@@ -27,6 +27,8 @@ def workplace(tmp_path, small_model, skipping_model, small_text, monkeypatch):
         (tmp_path / "texts").mkdir(exist_ok=True)
         (tmp_path / "texts" / f"{label}.txt").write_text(f"{label} w1 w2\n" * 9, encoding="utf-8")
     (tmp_path / "model.lm").write_bytes(small_model.read_bytes())
+    pair = '{"sentence_good": "w1 w2", "sentence_bad": "w2 w1", "field": "order"}\n'
+    (tmp_path / "pairs.jsonl").write_text(pair, encoding="utf-8")
     (tmp_path / "words.txt").write_text("w1\nw2\nw3\n", encoding="utf-8")
     (tmp_path / "pairs.tsv").write_text("w1x\tw1\nw22\tw2\t3\n", encoding="utf-8")
     (tmp_path / "other.lm").write_bytes(skipping_model.read_bytes())

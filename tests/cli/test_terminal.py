@@ -68,6 +68,9 @@ def place(tmp_path_factory):
     source = folder / f"{NAME}.lm"
     lmkit.api.train(text, output=source, settings=settings, order=3)
     lmkit.api.train(text, output=folder / "char.lm", settings=TextSettings("char"), order=3)
+    rows = [{"sentence_good": good[0], "sentence_bad": bad, "UID": bad} for bad in HOSTILE.values()]
+    minimal = folder / f"{NAME}.jsonl"
+    minimal.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
     pairs = folder / "pairs.tsv"
     pairs.write_text("recieved\treceived\nbeleived\tbelieved\nfarmr\tfarmer\n", encoding="utf-8")
     lmkit.api.train_channel(source, output=folder / "channel.lm", pairs=pairs, embed=True)
@@ -103,6 +106,9 @@ CALLS = {
     "classify": ["{model}", "{char}", "{text}"],
     "classify --jsonl": ["{model}", "{char}", "{text}", "--jsonl"],
     "classify --labelled": ["{model}", "{char}", "{text}", "--labelled"],
+    "minimal-pairs": ["{model}", "{char}", "{minimal}"],
+    "minimal-pairs --json": ["{model}", "{char}", "{minimal}", "--json"],
+    "minimal-pairs of a text": ["{model}", "{text}"],
     "surprisal": ["{model}", "{text}"],
     "surprisal --words": ["{char}", "{text}", "--words"],
     "surprisal --csv": ["{model}", "{text}", "--words", "--csv"],
@@ -148,6 +154,7 @@ def words_of(name, place, tmp_path):
     shutil.copy(model, copy)
     known = {"text": text, "model": model, "char": place / "char.lm", "bad": bad, "copy": copy}
     known |= {"channel": place / "channel.lm", "wrong": wrong, "new": tmp_path / f"new {NAME}"}
+    known["minimal"] = place / f"{NAME}.jsonl"
     command = "perplexity" if name == "no such file" else name.split(" ")[0]
     return [
         command,

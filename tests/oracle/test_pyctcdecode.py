@@ -3,11 +3,6 @@ with n-grams and with networks, in programs that say ``import kenlm``."""
 
 from __future__ import annotations
 
-import re
-import shlex
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -142,25 +137,3 @@ def test_processes_that_are_forked_share_a_model(
     with multiprocessing.get_context("fork").Pool(2) as pool:
         together = decoder.decode_batch(pool, frames)
     assert together == [decoder.decode(each) for each in frames]
-
-
-def test_the_page_runs_as_it_stands(root: Path, text: Path, tmp_path: Path) -> None:
-    """Its program, saved as it is, and its commands, but for those of pip."""
-    oracle("pyctcdecode")
-    page = (root / "docs" / "integrations.md").read_text(encoding="utf-8")
-    section = page.partition("\n## pyctcdecode\n")[2].partition("\n## ")[0]
-    (program,) = re.findall(r"^```python\n(# decode\.py\n.*?)^```$", section, re.M | re.S)
-    (tmp_path / "decode.py").write_text(program, encoding="utf-8")
-    shutil.copy(text, tmp_path / "text.txt")
-    commands = "".join(re.findall(r"^```sh\n(.*?)^```$", section, re.M | re.S)).splitlines()
-    said = []
-    for command in commands:
-        name, *arguments = shlex.split(command)
-        if name == "pip":
-            continue
-        run = [sys.executable, *(["-m", "lmkit"] if name == "lmkit" else []), *arguments]
-        result = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True)
-        assert result.returncode == 0, result.stderr
-        if name == "python":
-            said.append(result.stdout)
-    assert said == ["the cat sat on the mat\n"] * 2

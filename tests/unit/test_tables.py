@@ -83,6 +83,38 @@ def test_context_and_token_have_an_index(model_file: Path) -> None:
     assert "USING INDEX" in plan[0][3]
 
 
+def test_rows_refer_to_those_that_they_are_made_of(model_file: Path) -> None:
+    write_tables(model_file)
+    assert rows(model_file, "pragma foreign_key_check") == []
+    for order, others in (
+        (1, {("id", "vocabulary")}),
+        (2, {("context_id", "ngrams_1"), ("token_id", "ngrams_1")}),
+        (3, {("context_id", "ngrams_2"), ("token_id", "ngrams_1")}),
+    ):
+        found = rows(model_file, f"pragma foreign_key_list(ngrams_{order})")
+        assert {(row[3], row[2]) for row in found} == others
+        assert {row[4] for row in found} == {"id"}
+    joined = "select n.context, c.name, n.token, t.name, n.name from ngrams_{} n"
+    joined += " join ngrams_{} c on c.id = n.context_id join ngrams_1 t on t.id = n.token_id"
+    for order, number in ((2, 14), (3, 12)):
+        found = rows(model_file, joined.format(order, order - 1))
+        assert len(found) == number
+        for context, name, token, other, whole in found:
+            assert (name, other, whole) == (context, token, f"{context} {token}")
+    joined = "select n.token, v.token, n.name from ngrams_1 n join vocabulary v using (id)"
+    assert {len(set(row)) for row in rows(model_file, joined)} == {1}
+    plan = rows(model_file, "explain query plan select * from ngrams_3 where context_id = 1")
+    assert "USING INDEX" in plan[0][3]
+
+
+def test_tables_of_older_versions_are_replaced(model_file: Path) -> None:
+    with closing(sqlite3.connect(model_file)) as database:
+        database.execute("create table ngrams_2 (id integer primary key, context text)")
+        database.commit()
+    assert write_tables(model_file)["ngrams_2"] == 14
+    assert rows(model_file, "pragma foreign_key_check") == []
+
+
 def test_tables_may_be_made_again_and_dropped(model_file: Path) -> None:
     before, size = names(model_file), model_file.stat().st_size
     first = write_tables(model_file)

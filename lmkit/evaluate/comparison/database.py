@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from lmkit.errors import ExitCode, LmkitError, one_line
+from lmkit.evaluate.minimal_pairs import flat_rows
 from lmkit.evaluate.results import Comparison, ModelResult
 from lmkit.measures import LN2
 from lmkit.visible import encodable
@@ -53,7 +54,7 @@ LONGEST_WAIT = 60.0
 def flat(row: ModelResult, comparison: Comparison, *, nested: bool = True) -> dict[str, Any]:
     """A row of the table with all its figures: names to JSON values, or to plain ones where
     ``nested`` is False. What is infinite is None."""
-    difference = row.difference
+    difference, pairs = row.difference, row.pairs_accuracy
     figures: dict[str, Any] = {
         "rank": row.rank,
         "name": row.name,
@@ -91,6 +92,9 @@ def flat(row: ModelResult, comparison: Comparison, *, nested: bool = True) -> di
         "difference_high": difference and difference.high,
         "p_value": difference and difference.p_value,
         "p_bootstrap": difference and difference.p_bootstrap,
+        "minimal_pairs_accuracy": pairs and pairs.accuracy,
+        "minimal_pairs_low": pairs and pairs.low,
+        "minimal_pairs_high": pairs and pairs.high,
         "test_sha256": comparison.corpus.test.sha256,
         "overlap": comparison.corpus.overlap,
         **_swept(row, comparison),
@@ -121,6 +125,7 @@ def _nested(row: ModelResult, comparison: Comparison) -> dict[str, Any]:
     return {
         "options": row.options,
         "notes": row.notes,
+        "minimal_pairs": list(flat_rows(row.minimal_pairs)),
         "seeds": [
             {
                 "seed": one.seed,

@@ -34,6 +34,7 @@ from lmkit.evaluate.comparison.training import (
     training_seconds,
 )
 from lmkit.evaluate.curves import crossings
+from lmkit.evaluate.minimal_pairs import Pairs, rows_by_group, score_pairs
 from lmkit.evaluate.results import (
     Comparison,
     ModelResult,
@@ -78,19 +79,21 @@ def compare(
     force: bool = False,
     shares: Sequence[float] = (),
     resamples: int = RESAMPLES,
+    pairs: Pairs | None = None,
     listener: Listener | None = None,
     command: str = "",
 ) -> Comparison:
     """Compare the models of ``specs`` on ``corpus``; their files are kept in ``folder``.
 
     ``seeds`` is how often a model that draws random numbers is trained, with ``seed`` and those
-    after it. ``shares`` are parts of the training text for learning curves. A model that fails
+    after it. ``shares`` are parts of the training text for learning curves, ``pairs`` the minimal
+    pairs that each model is tried on too. A model that fails
     becomes a row with its reason. Raises `Stopped` on Ctrl-C while a network is trained.
     """
     clock, started = time.monotonic(), datetime.now(UTC)
     listener = listener or Listener()
     workshop = Workshop(corpus, folder, force, listener.watching)
-    run = _Run(workshop, seed, seeds, choose_sentences(corpus.test_lines, SENTENCES_SHOWN))
+    run = _Run(workshop, seed, seeds, choose_sentences(corpus.test_lines, SENTENCES_SHOWN), pairs)
     rows: list[ModelResult] = []
     for number, spec in enumerate(specs, 1):
         if listener.begun is not None:
@@ -150,8 +153,11 @@ def _stopping(what: str, folder: Path) -> Iterator[None]:
 class _Run:
     """What is collected over the models of one comparison."""
 
-    def __init__(self, workshop: Workshop, seed: int, seeds: int, shown: list[int]) -> None:
+    def __init__(
+        self, workshop: Workshop, seed: int, seeds: int, shown: list[int], pairs: Pairs | None
+    ) -> None:
         self.workshop = workshop
+        self.pairs = pairs
         self.seed, self.seeds = seed, seeds
         self.shown = shown
         self.groups: dict[str, str] = {}
@@ -192,6 +198,8 @@ class _Run:
         if spec.path is None and spec.backend != MIX:
             self.sources.append(MixSource(spec, made.path, made.key, self.groups[row.name]))
         row.samples = samples(made.model, self.seed)
+        if self.pairs is not None:
+            row.minimal_pairs = rows_by_group(self.pairs, score_pairs(made.model, self.pairs))
 
     def _made(self, spec: Spec, seed: int) -> Trained:
         if spec.backend == MIX:

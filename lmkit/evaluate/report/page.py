@@ -60,6 +60,7 @@ def context(comparison: Comparison) -> dict[str, Any]:
         "title": f"Language models compared on {comparison.corpus.name}",
         "findings": words.findings(comparison),
         "rows": [_table_row(row) for row in ranked],
+        "pairs": ranked[0].minimal_pairs if ranked else [],
         "grouped": any(row.group is not None for row in ranked),
         "several_seeds": any(row.seeds for row in ranked),
         "drawings": {
