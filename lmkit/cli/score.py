@@ -219,6 +219,7 @@ def score(
         from lmkit.cli.one_ngram import refuse_others, write_ngrams
 
         others = {**given, "heat": heat, "explain": explain, "output": output, "state": state}
+        others |= {"encoding": encoding, "errors": errors != "strict"}
         names = [name for name, value in others.items() if value not in (None, False)]
         refuse_others(text, [f"--{name.replace('_', '-')}" for name in names])
         write_ngrams(console, model, ngrams, fmt)

@@ -219,7 +219,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("weights", "said"),
         [
-            ("0.5", "there are 1 weights for 2 models"),
+            ("0.5", "2 models have 2 weights, not 1"),
             ("7,3", "--weights 0.7,0.3"),
             ("1.5,-0.5", "numbers from 0 on"),
             ("0,0", "not all of them 0"),
