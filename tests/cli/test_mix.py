@@ -285,3 +285,14 @@ class TestRefusals:
     def test_cache_options_without_a_cache(self, run, small_model, second_model, held_out):
         words = (small_model, second_model, "--valid", held_out, "--cache-size", "10")
         self.refuse(run, *words, said=["--cache-size is nothing without --cache"], status=2)
+
+
+def test_what_was_measured_and_is_infinite_says_so(run, small_model, held_out, tmp_path):
+    words = tmp_path / "words.txt"
+    words.write_text("w1\nw2\n", encoding="utf-8")
+    closed = tmp_path / "closed.lm"
+    run("prune", small_model, "--vocabulary", words, "--closed", "-o", closed)
+    given = ("mix", closed, small_model, "--weights", "0.5,0.5", "-o", tmp_path / "mix.lm")
+    measured = run(*given, "--valid", held_out).out.splitlines()
+    assert measured[2].split() == [str(closed), "0.5000", "-", "inf"]
+    assert run(*given).out.splitlines()[2].split() == [str(closed), "0.5000", "-", "-"]
