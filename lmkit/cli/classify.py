@@ -43,12 +43,13 @@ class Prior(click.ParamType):
         if isinstance(value, tuple):
             return value
         label, _, number = str(value).rpartition("=")
+        wrong = f"{value!r} is not NAME=P; write en=0.5"
+        if not label:
+            self.fail(wrong, param, ctx)
         try:
-            if label:
-                return label, float(number)
+            return label, float(number)
         except ValueError:
-            pass
-        self.fail(f"{value!r} is not NAME=P; write en=0.5", param, ctx)
+            self.fail(wrong, param, ctx)
 
 
 def _files(params: Mapping[str, Any]) -> Iterator[Group]:

@@ -125,7 +125,7 @@ def merge(
         )
     else:
         new.facts["smoothing"]["notes"].append(
-            "n-grams that it does not list are only close to the mixture; --valid FILE says how close"
+            "what it does not list is only close to the mixture; --valid FILE says how close"
         )
     new.runs = [*old.runs, run_record("merge", started, clock, None, {}, None)]
     if output is not None:

@@ -128,7 +128,7 @@ def test_merging(run, small_model, second_model, held_out, tmp_path):
     assert exported.status == 0
     assert "that of the mixture" in exported.err
     unmeasured = run("export", tmp_path / "mix.lm", "-o", tmp_path / "mix.arpa")
-    assert "not list are only close to the mixture" in unmeasured.err
+    assert "not list is only close to the mixture" in unmeasured.err
     again = lmkit.import_model(tmp_path / "mix.arpa")
     lines = held_out.read_text(encoding="utf-8").splitlines()[:50]
     np.testing.assert_allclose(again.score(lines)[0], merged.score(lines)[0], atol=2e-5)

@@ -207,7 +207,7 @@ def test_scores_that_are_no_probabilities_have_no_perplexity(run, stupid_model, 
     assert "lmkit score" in result.err
 
 
-def test_models_without_sentence_marks_have_no_ends_to_count(run, tmp_path, small_text, small_model):
+def test_models_without_sentence_marks_have_no_ends(run, tmp_path, small_text, small_model):
     path = tmp_path / "stream.lm"
     lmkit.train(small_text, order=2, settings=TextSettings(sentence_marks=False), output=path)
     alone = run("perplexity", path, small_text).out

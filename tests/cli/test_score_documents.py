@@ -164,7 +164,7 @@ def test_text_is_scored_as_ccnet_writes_it(run, small_model):
         (("--jsonl-field", "t", "--heat"), "--jsonl-field writes objects of JSON"),
         (("--jsonl-field", "t", "--state", "carry"), "a document has nothing before it"),
         (("--jsonl-field", "t", "--rejected", "x", "-o", "x"), "are both x"),
-        (("--jsonl-field", "t", "--rejected", "x", "-o", "./nosuch/../x"), "are both ./nosuch/../x"),
+        (("--jsonl-field", "t", "--rejected", "x", "-o", "./no/../x"), "are both ./no/../x"),
         (("--jsonl-field", "t", "--rejected", "-"), "themselves go to standard output"),
         (("--jsonl-field", "t", "--rejected", "-", "-o", "-"), "are both -"),
         (("--jsonl-field", "tokens"), "take the place of the text in 'tokens'"),
