@@ -386,6 +386,7 @@ def test_scores_of_a_model_that_cannot_pay_for_unknown_words(tmp_path, corpus, z
         score_text(model, corpus)
 
 
+@pytest.mark.slow
 def test_a_model_without_sentence_marks_is_refused_for_that(tmp_path, zipf_text) -> None:
     path = tmp_path / "stream.lm"
     train(zipf_text, output=path, order=2, settings=TextSettings(sentence_marks=False))
