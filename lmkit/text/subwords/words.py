@@ -17,11 +17,11 @@ def crosses(text: str) -> bool:
     return _ACROSS.search(text) is not None
 
 
-def joins_next(text: str) -> bool:
-    """Whether the last character of ``text`` is one that stays together with any next one, even
-    with a space (Unicode's Grapheme_Cluster_Break=Prepend)."""
+def stands_alone(text: str) -> bool:
+    """Whether ``text`` is Unicode text that does not end in a character which stays together with
+    any next one, even with a space (Unicode's Grapheme_Cluster_Break=Prepend)."""
     if text.isascii():
-        return False
+        return True
     import regex  # type: ignore[import-untyped, unused-ignore]
 
-    return regex.search(r"\p{GCB=Prepend}\Z", text) is not None
+    return regex.search(r"[\ud800-\udfff]|\p{GCB=Prepend}\Z", text) is None

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lmkit.errors import TextError
 from lmkit.model import EOS
 from lmkit.text.growing import GrowingArray
 from lmkit.text.lexicon import LINE_END, Lexicon
@@ -24,7 +23,8 @@ from lmkit.text.subwords.foreign_bpe import ByWords
 from lmkit.text.subwords.foreign_unigram import ForeignUnigram
 from lmkit.text.subwords.locality import cuts_words, keeps_to_words
 from lmkit.text.subwords.pieces import MOST_BYTES, MOST_PIECES, DistinctPieces, gather
-from lmkit.text.subwords.words import BLANK, MARK, joins_next
+from lmkit.text.subwords.rows import UNKNOWN
+from lmkit.text.subwords.words import BLANK, MARK, stands_alone
 
 if TYPE_CHECKING:
     from lmkit.text.tokenizers.imported import ImportedTokenizer
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 _BEFORE = "a"
 """The word that a word which begins with a space is normalized behind."""
 _NEVER = -1.0
-Words = list[list[str] | None]
-"""The tokens of words; None where the line decides."""
 
 
 class WordBulk:
@@ -51,8 +49,9 @@ class WordBulk:
         self._normalize = normalize
         self._lexicon = lexicon
         self._cuts = cuts_words(tokenizer.parts)
-        self._before = self._stages(_BEFORE) or ""
-        self._tokens_before = tokenizer.tokenize(_BEFORE)
+        self._encoder = tokenizer.encoder
+        form, self._pieces_before = self._stages(_BEFORE)
+        self._form_before = form or ""
         self._forget()
 
     @classmethod
@@ -68,11 +67,10 @@ class WordBulk:
             return None
         if not keeps_to_words(tokenizer.parts, tokenizer.added_tokens, tokenizer.finder):
             return None
-        try:
-            bulk = cls(tokenizer, normalize, lexicon)
-        except TextError:  # it has no token for the word before others
-            return None
-        return bulk if bulk._before and bulk._before[-1] not in BLANK else None
+        bulk = cls(tokenizer, normalize, lexicon)
+        before = bulk._form_before
+        usable = before and before[-1] not in BLANK and bulk._pieces_before
+        return bulk if usable else None
 
     def _forget(self) -> None:
         self._distinct = DistinctPieces()
@@ -144,77 +142,75 @@ class WordBulk:
     def _learn(self, words: Sequence[bytes]) -> None:
         """Cut new words, in the order in which they were numbered."""
         texts = [word.decode(errors="surrogateescape") for word in words]
-        encoder = self._tokenizer.encoder
+        cut = list(map(self._pieces, texts))
+        allowed, weights = np.full(len(texts), np.inf), np.zeros(len(texts))
+        encoder = self._encoder
         if isinstance(encoder, ForeignUnigram) and not self._cuts:
-            found, allowed, weights = self._by_sums(texts, encoder)
+            best, allowed, weights = encoder.best(["".join(pieces or ()) for pieces in cut])
+            found = [[ids] for ids in best]
         else:
-            found = list(map(self._tokens, texts))
-            allowed, weights = np.full(len(found), np.inf), np.zeros(len(found))
-            allowed[[tokens is None for tokens in found]] = _NEVER
+            found = [list(map(encoder.encode, pieces or ())) for pieces in cut]
+        spelt = self._tokenizer.spelt
         tokens: list[str] = []
         ends = []
-        for text, of_word in zip(texts, found, strict=True):
+        for place, (text, pieces, ids) in enumerate(zip(texts, cut, found, strict=True)):
             if text[0] == "\n":
                 tokens.append(LINE_END)
-            tokens += of_word or ()
+            known = len(tokens)
+            for piece, of_piece in zip(pieces or (), ids, strict=False):
+                tokens += spelt(piece, of_piece)
+            if pieces is None or UNKNOWN in tokens[known:]:  # a line may spell what is unknown
+                allowed[place] = _NEVER
             ends.append(len(tokens))
         self._starts.extend(len(self._numbers) + np.array(ends))
         self._numbers.extend(self._lexicon.numbers_of(tokens))
         self._allowed.extend(allowed)
         self._weights.extend(weights)
 
-    def _stages(self, text: str) -> str | None:
-        """``text``, normalized, and cut if nothing but the model cuts words; None where it holds
-        an added token, or is cut apart."""
-        parts = list(self._tokenizer.finder.parts(text))
-        if len(parts) != 1 or parts[0][1] is not None:
-            return None if parts else ""
-        if self._cuts:
-            return parts[0][0]
-        pieces = self._tokenizer.pieces_of(parts[0])
-        return pieces[0] if len(pieces) == 1 else None if pieces else ""
-
-    def _form(self, word: str) -> str | None:
-        """What the model sees of ``word``; None where the line decides."""
+    def _pieces(self, word: str) -> list[str] | None:
+        """The pieces of ``word`` that the model sees, one at most if nothing else cuts words. None
+        where the line decides."""
         at_begin = word[0] == "\n"
-        text = word[1:] if at_begin else _BEFORE + word
-        form = None if joins_next(word) else self._stages(text)
-        if form is None:
+        if not stands_alone(word):
             return None
-        if not at_begin:
-            if not form.startswith(self._before):
-                return None
-            form = form[len(self._before) :]
-            if form[:1] not in (("", MARK, " ") if self._cuts else ("", MARK)):
-                return None
-        if word.strip("\n "):  # else nothing follows in the line
-            return form if form and form[-1] not in BLANK else None
-        return form
-
-    def _tokens(self, word: str) -> list[str] | None:
-        form = self._form(word)
-        if form is None:
+        part, pieces = self._stages(word[1:] if at_begin else _BEFORE + word)
+        if part is None:
             return None
-        if word[0] == "\n":
-            tokens = self._tokenizer.tokenize(word[1:])
-        else:
-            tokens = self._tokenizer.tokenize(_BEFORE + word)
-            before = len(self._tokens_before)
-            if tokens[:before] != self._tokens_before:
-                return None
-            tokens = tokens[before:]
-        return None if "<unk>" in tokens else tokens
+        is_last = not word.strip("\n ")  # in its line
+        if not (at_begin or self._is_behind(part, pieces)):
+            return None
+        form = part if at_begin else part[len(self._form_before) :]
+        if not (is_last or (form and form[-1] not in BLANK)):
+            return None
+        if at_begin:
+            return pieces
+        if self._cuts:
+            return pieces[len(self._pieces_before) :]
+        rest = pieces[0][len(self._pieces_before[0]) :]
+        return [rest] if rest else []
 
-    def _by_sums(
-        self, words: list[str], encoder: ForeignUnigram
-    ) -> tuple[Words, NDArray[np.float64], NDArray[np.float64]]:
-        """The tokens of each of ``words``, what they allow, and what they weigh."""
-        forms = list(map(self._form, words))
-        ids, allowed, weights = encoder.best([form or "" for form in forms])
-        found: Words = []
-        for place, (form, of_word) in enumerate(zip(forms, ids, strict=True)):
-            tokens = None if form is None else self._tokenizer.spelt(form, of_word)
-            if tokens is None or "<unk>" in tokens:
-                tokens, allowed[place] = None, _NEVER
-            found.append(tokens)
-        return found, allowed, weights
+    def _stages(self, text: str) -> tuple[str | None, list[str]]:
+        """``text``, normalized, and the pieces that the pre-tokenizer makes of it; None where it
+        holds an added token, or is cut where words do not have to be."""
+        parts = list(self._tokenizer.finder.parts(text))
+        if not parts:
+            return "", []
+        if len(parts) > 1 or parts[0][1] is not None:
+            return None, []
+        pieces = self._tokenizer.pieces_of(parts[0])
+        return (parts[0][0] if self._cuts or len(pieces) < 2 else None), pieces
+
+    def _is_behind(self, form: str, pieces: list[str]) -> bool:
+        """Whether these stages of a word behind another one leave that one as it is alone."""
+        before, form_before = self._pieces_before, self._form_before
+        if not form.startswith(form_before):
+            return False
+        if self._cuts:
+            return form[len(form_before) :][:1] in ("", MARK, " ") and (
+                pieces[: len(before)] == before
+            )
+        return (
+            len(pieces) == 1
+            and pieces[0].startswith(before[0])
+            and pieces[0][len(before[0]) :][:1] in ("", MARK)
+        )
