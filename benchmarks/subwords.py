@@ -12,6 +12,9 @@ that lmkit has learnt.
 All learn vocabularies of the same size: byte-level BPE, or a unigram language model of characters.
 Those that have a pattern have GPT-2's. sentencepiece cuts characters, with bytes for those that it
 never saw.
+
+The programs ``file`` cut by a tokenizer of another program, which has learnt it: by its file,
+beside that program.
 """
 
 from __future__ import annotations
@@ -222,6 +225,80 @@ class TiktokenBpe(Program):
         )
 
 
+class FileBpe(SentencePieceBpe):
+    """sentencepiece with its own model file."""
+
+    model = "file bpe.model"
+    learns = False
+
+    def learn(self, text: Path, size: int, target: Path) -> None:
+        learnt = SentencePieceUnigram() if "unigram" in self.model else SentencePieceBpe()
+        learnt.learn(text, size, target)
+
+
+class FileUnigram(FileBpe):
+    """The same for a unigram model."""
+
+    model = "file unigram.model"
+
+
+class FileJson(TokenizersBpe):
+    """Hugging Face's tokenizers with a file as Llama has it: spaces are marked, characters that
+    are no tokens go by bytes, and nothing cuts a line but the merges."""
+
+    model = "file tokenizer.json"
+    learns = False
+
+    def learn(self, text: Path, size: int, target: Path) -> None:
+        import tokenizers as hf
+
+        special = ["<unk>", *(f"<0x{byte:02X}>" for byte in range(256))]
+        made = hf.Tokenizer(hf.models.BPE(byte_fallback=True, unk_token="<unk>", fuse_unk=True))
+        made.pre_tokenizer = hf.pre_tokenizers.Metaspace()
+        trainer = hf.trainers.BpeTrainer(
+            vocab_size=size, special_tokens=special, show_progress=False
+        )
+        made.train([str(text)], trainer)
+        mark = "\u2581"
+        steps = [hf.normalizers.Prepend(mark), hf.normalizers.Replace(" ", mark)]
+        made.normalizer, made.pre_tokenizer = hf.normalizers.Sequence(steps), None
+        made.decoder = hf.decoders.Sequence(
+            [hf.decoders.Replace(mark, " "), hf.decoders.ByteFallback(), hf.decoders.Fuse()]
+        )
+        made.save(str(target))
+
+
+class LmkitFile(Program):
+    """lmkit with the file of the other program."""
+
+    name = "lmkit"
+    learns = False
+    ending: ClassVar[str] = ".model"
+
+    def load(self, target: Path) -> Any:
+        from lmkit.text.lexicon import Lexicon
+        from lmkit.text.subwords.formats import read
+
+        return read(f"{target}{self.ending}").bulk(None, Lexicon("word"))
+
+    def encode(self, loaded: Any, text: Path) -> int:
+        return LmkitBpe().encode(loaded, text)
+
+
+class LmkitFileBpe(LmkitFile, FileBpe):
+    """A BPE model of sentencepiece."""
+
+
+class LmkitFileUnigram(LmkitFile, FileUnigram):
+    """A unigram model of sentencepiece."""
+
+
+class LmkitFileJson(LmkitFile, FileJson):
+    """A tokenizer.json."""
+
+    ending = ""
+
+
 PROGRAMS = {
     f"{program.model}-{program.name}": program
     for program in (
@@ -232,6 +309,12 @@ PROGRAMS = {
         LmkitUnigram,
         TokenizersUnigram,
         SentencePieceUnigram,
+        LmkitFileBpe,
+        FileBpe,
+        LmkitFileUnigram,
+        FileUnigram,
+        LmkitFileJson,
+        FileJson,
     )
 }
 

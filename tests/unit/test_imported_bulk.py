@@ -174,6 +174,11 @@ def test_the_tokens_are_those_of_the_lines(name: str) -> None:
         " ".join(SAMPLED[0].split()[:60]), "<mask> the cat", "the  <mask>  cats cat. Hello",
     ):  # fmt: skip
         same(text)
+    generator = random.Random(3)  # so many words that they are merged together
+    words = (
+        "".join(generator.choices("thekingcado'.", k=generator.randint(1, 9))) for _ in "a" * 300
+    )
+    same(" ".join((*words, "thekingcat" * 12)))
 
 
 @pytest.mark.parametrize("name", SLOW)

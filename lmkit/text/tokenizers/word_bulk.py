@@ -10,6 +10,7 @@ the tokenizer whole where a word of it
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,7 @@ from lmkit.model import EOS
 from lmkit.text.growing import GrowingArray
 from lmkit.text.lexicon import LINE_END, Lexicon
 from lmkit.text.normalization import Normalizer
-from lmkit.text.subwords.foreign_bpe import ByWords
+from lmkit.text.subwords.foreign_bpe import ByWords, ForeignBpe, SymbolBpe
 from lmkit.text.subwords.foreign_unigram import ForeignUnigram
 from lmkit.text.subwords.locality import cuts_words, keeps_to_words
 from lmkit.text.subwords.pieces import MOST_BYTES, MOST_PIECES, DistinctPieces, gather
@@ -149,7 +150,12 @@ class WordBulk:
             best, allowed, weights = encoder.best(["".join(pieces or ()) for pieces in cut])
             found = [[ids] for ids in best]
         else:
-            found = [list(map(encoder.encode, pieces or ())) for pieces in cut]
+            every = [piece for pieces in cut for piece in pieces or ()]
+            if isinstance(encoder, (ByWords, ForeignBpe, SymbolBpe)):
+                of_pieces = iter(encoder.encode_many(every))
+            else:
+                of_pieces = map(encoder.encode, every)
+            found = [list(islice(of_pieces, len(pieces or ()))) for pieces in cut]
         spelt = self._tokenizer.spelt
         tokens: list[str] = []
         ends = []
