@@ -20,7 +20,7 @@ from lmkit.errors import FormatError
 from lmkit.text.subwords.parts import REWRITE
 
 _SPACE = "▁".encode()
-_PRINTABLE = bytes(range(0x20, 0x7F))
+PRINTABLE = bytes(range(0x20, 0x7F))
 
 
 class Charsmap:
@@ -141,7 +141,7 @@ class SentencePieceNormalizer:
         self._space = _SPACE if escape_whitespaces else b" "
         self._behind = treat_whitespace_as_suffix
         self._ascii_stays = not any(" " in symbol for symbol in symbols) and not (
-            charsmap is not None and charsmap.has_any_of(_PRINTABLE)
+            charsmap is not None and charsmap.has_any_of(PRINTABLE)
         )
 
     def __call__(self, text: str) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from lmkit.text.subwords.added_tokens import AddedToken, AddedTokens
+from lmkit.text.subwords.charsmap import PRINTABLE
 from lmkit.text.subwords.normalizers import charsmap_of
 from lmkit.text.subwords.parts import Part, steps
 from lmkit.text.subwords.words import MARK, crosses
@@ -44,6 +45,28 @@ def cuts_words(parts: Mapping[str, Part | None]) -> bool:
         or (step["type"] == "ByteLevel" and step.get("use_regex") is not False)
         for step in steps(parts["pre_tokenizer"], "pretokenizers")
     )
+
+
+def leaves_ascii(parts: Mapping[str, Part | None]) -> bool:
+    """Whether normalizer and pre-tokenizer make of a word of printable ASCII, which begins with a
+    space, the mark and the rest as it stands, and nothing else."""
+    normalizers = list(steps(parts["normalizer"], "normalizers"))
+    cutters = list(steps(parts["pre_tokenizer"], "pretokenizers"))
+    return (
+        all(step["type"] == "Prepend" or _marks_spaces(step) for step in normalizers)
+        and all(step["type"] == "Metaspace" for step in cutters)
+        and (bool(cutters) or any(map(_marks_spaces, normalizers)))
+    )
+
+
+def _marks_spaces(step: Part) -> bool:
+    """Whether all that ``step`` does to printable ASCII inside a line is to mark spaces."""
+    if step["type"] == "Replace":
+        return step["pattern"].get("String") == " " and step["content"] == MARK
+    if step["type"] != "SentencePiece":
+        return False
+    charsmap = charsmap_of(step.get("precompiled_charsmap"))
+    return charsmap is None or not charsmap.has_any_of(PRINTABLE)
 
 
 def _normalizes_words(step: Part) -> bool:

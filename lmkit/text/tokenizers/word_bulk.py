@@ -9,6 +9,7 @@ the tokenizer whole where a word of it
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ from lmkit.text.lexicon import LINE_END, Lexicon
 from lmkit.text.normalization import Normalizer
 from lmkit.text.subwords.foreign_bpe import ByWords, ForeignBpe, SymbolBpe
 from lmkit.text.subwords.foreign_unigram import ForeignUnigram
-from lmkit.text.subwords.locality import cuts_words, keeps_to_words
+from lmkit.text.subwords.locality import cuts_words, keeps_to_words, leaves_ascii
 from lmkit.text.subwords.pieces import MOST_BYTES, MOST_PIECES, DistinctPieces, gather
 from lmkit.text.subwords.rows import UNKNOWN
 from lmkit.text.subwords.words import BLANK, MARK, stands_alone
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 _BEFORE = "a"
 """The word that a word which begins with a space is normalized behind."""
 _NEVER = -1.0
+_PLAIN = re.compile(" [!-~]+")
 
 
 class WordBulk:
@@ -51,6 +53,13 @@ class WordBulk:
         self._lexicon = lexicon
         self._cuts = cuts_words(tokenizer.parts)
         self._encoder = tokenizer.encoder
+        self._leaves_ascii = leaves_ascii(tokenizer.parts)
+        added = {
+            text
+            for token in tokenizer.added_tokens
+            for text in (token.content, tokenizer.finder.found_as(token))
+        } - {""}
+        self._added = re.compile("|".join(map(re.escape, added)) or r"(?!)")
         form, self._pieces_before = self._stages(_BEFORE)
         self._form_before = form or ""
         self._forget()
@@ -176,6 +185,10 @@ class WordBulk:
     def _pieces(self, word: str) -> list[str] | None:
         """The pieces of ``word`` that the model sees, one at most if nothing else cuts words. None
         where the line decides."""
+        if self._leaves_ascii and _PLAIN.fullmatch(word):
+            form = MARK + word[1:]
+            if not (self._added.search(word) or self._added.search(form)):
+                return [form]
         at_begin = word[0] == "\n"
         if not stands_alone(word):
             return None
