@@ -18,8 +18,7 @@ from lmkit.text.subwords.parts import Part, steps
 from lmkit.text.subwords.words import MARK, crosses
 
 _FORMS = (
-    *("NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "BertNormalizer"),
-    *("Precompiled", "Prepend"),
+    *("NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "BertNormalizer", "Prepend"),
 )
 """Normalizers to which a space is the beginning of something new."""
 _CUTTERS = ("BertPreTokenizer", "Whitespace", "WhitespaceSplit")
