@@ -122,6 +122,19 @@ FAST = {
             "strip_accents": None, "lowercase": True,
         },
     ),
+    "marks off": hugging_face_unigram(
+        pre_tokenizer={"type": "Whitespace"},
+        normalizer={
+            "type": "Sequence",
+            "normalizers": [{"type": "NFKD"}, {"type": "StripAccents"}],
+        },
+    ),
+    "byte level": bpe(
+        UNKNOWN,
+        pre_tokenizer={"type": "ByteLevel", "add_prefix_space": True},
+        normalizer={"type": "NFD"},
+        decoder={"type": "ByteLevel"},
+    ),
     "doubles": hugging_face_unigram(normalizer=LLAMA),
 }  # fmt: skip
 SLOW = {
