@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lmkit.errors import LmkitError
+from lmkit.text.lexicon import Lexicon
 from lmkit.text.subwords.formats import read
 from lmkit.text.subwords.formats.sentencepiece_model import from_bytes
 from lmkit.text.tokenizers.imported import ImportedTokenizer
@@ -25,6 +26,7 @@ from ..tokenizer_files import (
     ODD,
     SAMPLED,
     SP_MODELS,
+    TEXT,
     sentencepiece_model,
 )
 
@@ -51,6 +53,35 @@ def test_sentencepiece_gives_the_same_ids_and_text(model: tuple[Any, ImportedTok
 
     same()
     for text in (*ODD, *SAMPLED):
+        same.hypothesis.inner_test(text)
+
+
+def test_whole_texts_give_the_same_tokens(model: tuple[Any, ImportedTokenizer]) -> None:
+    """With the table of replacements that the package puts into its models."""
+    theirs, ours = model
+    lexicon = Lexicon("word")
+    bulk = ours.bulk(None, lexicon)
+    unknown = theirs.unk_id()
+
+    @given(st.lists(HOSTILE, max_size=4).map(" ".join))
+    def same(text: str) -> None:
+        tokens = [lexicon.tokens[number] for number in bulk((text + "\n").encode())]
+        expected: list[str] = []
+        for line in text.split("\n"):
+            of_line = ours.tokenize(line)
+            ids = theirs.encode(line)
+            assert len(of_line) == len(ids)
+            named = dict(zip(ours.vocabulary or (), ours._order, strict=True))
+            assert all(
+                named.get(token, unknown) == id_
+                for token, id_ in zip(of_line, ids, strict=True)
+                if id_ != unknown
+            )
+            expected += [*of_line, "</s>"]
+        assert tokens == expected
+
+    same()
+    for text in (*ODD, *SAMPLED, " ".join(TEXT), "\n".join(TEXT)):
         same.hypothesis.inner_test(text)
 
 

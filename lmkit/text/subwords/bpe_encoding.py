@@ -35,7 +35,8 @@ _NONE = np.int32(np.iinfo(np.int32).max)
 """The rank of a pair that is no merge."""
 _WIDTHS = (8, 16, 32, 64)
 """Columns of the matrices; pieces longer than the last one go by the heap."""
-_LONG = _WIDTHS[-1]
+LONG = _WIDTHS[-1]
+"""The longest sequence that is merged in rounds."""
 _ROWS = 1 << 15
 _FEW = 64
 """Up to so many pieces are quicker one by one."""
@@ -65,142 +66,55 @@ class Dropout:
         return self._single.pop()
 
 
-class BpeEncoder:
-    """Merges in the order of their preference, ready to be applied.
+class Rounds:
+    """Merges of many short sequences of tokens at once: a matrix with a row for each, one merge in
+    each row a round.
 
-    Tokens are numbered here: a byte is its own number, the tokens that merges make follow in their
-    order, then ``specials``, as far as they are new. A piece of ``specials`` is that token.
-
-    Raises `UsageError` for a merge of something that is no token, and for one that comes twice.
+    ``ranks`` and ``made`` are as for `merge_by_heap`. Pairs may have one rank only if they make
+    the same token.
     """
 
-    def __init__(
-        self, merges: Sequence[tuple[bytes, bytes]], specials: Sequence[bytes] = ()
-    ) -> None:
-        numbers = {bytes([byte]): byte for byte in range(256)}
-        for token in [*(left + right for left, right in merges), *specials]:
-            numbers.setdefault(token, len(numbers))
-        self.tokens = list(numbers)
-        self._specials = {token: numbers[token] for token in specials}
-        self._ranks: dict[int, int] = {}
-        self._made: dict[int, int] = {}
-        for rank, (left, right) in enumerate(merges):
-            try:
-                pair = numbers[left] << 32 | numbers[right]
-            except KeyError as error:
-                raise UsageError(
-                    f"merge {rank + 1} is of {error.args[0]!r}, which nothing makes",
-                    "merges that begin at single bytes",
-                ) from None
-            if self._ranks.setdefault(pair, rank) != rank:
-                raise UsageError(
-                    f"merge {rank + 1}, {left!r} and {right!r}, comes twice", "each merge once"
-                )
-            self._made[pair] = numbers[left + right]
-        self._made_by_rank = np.array([*self._made.values(), 0], np.int32)
+    def __init__(self, ranks: Mapping[int, int], made: Mapping[int, int]) -> None:
+        pairs = np.fromiter(ranks.keys(), np.int64, len(ranks))
+        by_pair = np.fromiter(ranks.values(), np.int32, len(ranks))
         self._table = IntegerTable()
-        self._table.put(
-            np.fromiter(self._ranks.keys(), np.int64, len(self._ranks)),
-            np.fromiter(self._ranks.values(), np.int32, len(self._ranks)),
-        )
-        self._parts, self._lock = PieceCache(self._encode_parts), Lock()
+        self._table.put(pairs, by_pair)
+        self._made_by_rank = np.zeros(int(by_pair.max(initial=-1)) + 1, np.int32)
+        self._made_by_rank[by_pair] = np.fromiter(map(made.__getitem__, ranks), np.int32)
 
-    def encode_pieces(
-        self, pieces: Sequence[bytes], dropout: Dropout | None = None
+    def merged(
+        self, symbols: NDArray[np.integer], sizes: Lengths, dropout: Dropout | None = None
     ) -> tuple[Numbers, Lengths]:
-        """The numbers of the tokens of all ``pieces`` [n], concatenated, and how many tokens each
-        of them has [n]."""
-        given = [self._specials.get(piece, -1) for piece in pieces] if self._specials else []
-        if max(given, default=-1) < 0:
-            return self._merged(pieces, dropout)
-        numbers = np.array(given, np.int32)
-        others = np.flatnonzero(numbers < 0)
-        merged, counts = self._merged([pieces[place] for place in others.tolist()], dropout)
-        lengths = np.ones(len(pieces), np.int64)
-        lengths[others] = counts
-        result = np.empty(lengths.sum(), np.int32)
-        is_merged = np.repeat(numbers < 0, lengths)
-        result[is_merged] = merged
-        result[~is_merged] = numbers[numbers >= 0]
-        return result, lengths
-
-    def _merged(
-        self, pieces: Sequence[bytes], dropout: Dropout | None, in_parts: bool = False
-    ) -> tuple[Numbers, Lengths]:
-        """What merges make of ``pieces``, which have no borders if they are ``in_parts``."""
-        longest = max(map(len, pieces), default=0)
-        if dropout is None and len(pieces) <= _FEW and longest <= _LONG:
-            lists = list(map(self._by_loop, pieces))
-            lengths = np.fromiter(map(len, lists), np.int64, len(lists))
-            return np.array([n for numbers in lists for n in numbers], np.int32), lengths
-        sizes = np.fromiter(map(len, pieces), np.int64, len(pieces))
-        text = np.frombuffer(b"".join(pieces), np.uint8)
+        """What merges make of sequences of ``sizes`` [n], whose tokens are ``symbols`` [s]: tokens
+        [s] and how many there are of each sequence [n]. They stand where its first ones were.
+        Sequences of more than `LONG` are left out: of those there are none."""
         begins = np.cumsum(sizes) - sizes
-        # Tokens stand first where the bytes of their piece do, and are moved together at the end.
-        room = np.zeros(len(text), np.int32)
-        lengths = np.zeros(len(pieces), np.int64)
+        room = np.zeros(len(symbols), np.int32)
+        lengths = np.zeros(len(sizes), np.int64)
         least = 0
         for width in _WIDTHS:
             rows = np.flatnonzero((sizes > least) & (sizes <= width))
             least = width
             for part in range(0, len(rows), _ROWS):
                 some = rows[part : part + _ROWS]
-                matrix, have = self._in_rounds(text, begins[some], sizes[some], width, dropout)
+                matrix, have = self._in_rounds(symbols, begins[some], sizes[some], width, dropout)
                 filled = np.arange(width) < have[:, None]
                 room[(begins[some][:, None] + np.arange(width))[filled]] = matrix[filled]
                 lengths[some] = have
-        if longest > _LONG:
-            long = np.flatnonzero(sizes > _LONG)
-            numbers, counts = self._of_long([pieces[at] for at in long.tolist()], dropout, in_parts)
-            room[_ranges(begins[long], counts)] = numbers
-            lengths[long] = counts
-        return room[_ranges(begins, lengths)], lengths
-
-    def _of_long(
-        self, pieces: Sequence[bytes], dropout: Dropout | None, in_parts: bool
-    ) -> tuple[Numbers, Lengths]:
-        if dropout is not None or in_parts:
-            lists = [merge_by_heap([*piece], self._ranks, self._made, dropout) for piece in pieces]
-            counts = np.fromiter(map(len, lists), np.int64, len(lists))
-            return np.concatenate([np.array(numbers, np.int32) for numbers in lists]), counts
-        text = b"".join(pieces)
-        sizes = np.fromiter(map(len, pieces), np.int64, len(pieces))
-        begins = np.cumsum(sizes) - sizes
-        starts = self._borders.of(np.frombuffer(text, np.uint8), begins)
-        with self._lock:
-            numbers, counts = self._parts.counted(text, starts)
-        return numbers, np.add.reduceat(counts, np.searchsorted(starts, begins))
-
-    def _encode_parts(self, parts: Sequence[bytes]) -> tuple[Numbers, Lengths]:
-        return self._merged(parts, None, in_parts=True)
-
-    @cached_property
-    def _borders(self) -> Borders:
-        return Borders(self.tokens)
-
-    def _by_loop(self, piece: bytes) -> list[int]:
-        """The tokens of a short piece."""
-        tokens, ranks, made = list(piece), self._ranks, self._made
-        while len(tokens) > 1:
-            pairs = [left << 32 | right for left, right in pairwise(tokens)]
-            best, place = min((ranks.get(pair, _NONE), place) for place, pair in enumerate(pairs))
-            if best == _NONE:
-                break
-            tokens[place : place + 2] = [made[pairs[place]]]
-        return tokens
+        return room, lengths
 
     def _in_rounds(
         self,
-        text: NDArray[np.uint8],
+        symbols: NDArray[np.integer],
         begins: NDArray[np.int64],
         sizes: NDArray[np.int64],
         width: int,
         dropout: Dropout | None,
     ) -> tuple[Numbers, Lengths]:
-        """The tokens of pieces of ``text`` [n, width], and how many each has [n]."""
+        """The tokens of sequences [n, width], and how many each has [n]."""
         columns = np.arange(width)
-        at = np.minimum(begins[:, None] + columns, len(text) - 1)
-        tokens = np.where(columns < sizes[:, None], text[at].astype(np.int32), np.int32(-1))
+        at = np.minimum(begins[:, None] + columns, len(symbols) - 1)
+        tokens = np.where(columns < sizes[:, None], symbols[at].astype(np.int32), np.int32(-1))
         result, have = tokens.copy(), sizes.copy()
         ranks = self._ranks_of(tokens[:, :-1], tokens[:, 1:])
         rows = np.arange(len(tokens))
@@ -239,6 +153,114 @@ class BpeEncoder:
         ranks = self._table.get(((left.astype(np.int64) << 32) | right).ravel())
         ranks[ranks == ABSENT] = _NONE
         return ranks.reshape(left.shape)
+
+
+class BpeEncoder:
+    """Merges in the order of their preference, ready to be applied.
+
+    Tokens are numbered here: a byte is its own number, the tokens that merges make follow in their
+    order, then ``specials``, as far as they are new. A piece of ``specials`` is that token.
+
+    Raises `UsageError` for a merge of something that is no token, and for one that comes twice.
+    """
+
+    def __init__(
+        self, merges: Sequence[tuple[bytes, bytes]], specials: Sequence[bytes] = ()
+    ) -> None:
+        numbers = {bytes([byte]): byte for byte in range(256)}
+        for token in [*(left + right for left, right in merges), *specials]:
+            numbers.setdefault(token, len(numbers))
+        self.tokens = list(numbers)
+        self._specials = {token: numbers[token] for token in specials}
+        self._ranks: dict[int, int] = {}
+        self._made: dict[int, int] = {}
+        for rank, (left, right) in enumerate(merges):
+            try:
+                pair = numbers[left] << 32 | numbers[right]
+            except KeyError as error:
+                raise UsageError(
+                    f"merge {rank + 1} is of {error.args[0]!r}, which nothing makes",
+                    "merges that begin at single bytes",
+                ) from None
+            if self._ranks.setdefault(pair, rank) != rank:
+                raise UsageError(
+                    f"merge {rank + 1}, {left!r} and {right!r}, comes twice", "each merge once"
+                )
+            self._made[pair] = numbers[left + right]
+        self._rounds = Rounds(self._ranks, self._made)
+        self._parts, self._lock = PieceCache(self._encode_parts), Lock()
+
+    def encode_pieces(
+        self, pieces: Sequence[bytes], dropout: Dropout | None = None
+    ) -> tuple[Numbers, Lengths]:
+        """The numbers of the tokens of all ``pieces`` [n], concatenated, and how many tokens each
+        of them has [n]."""
+        given = [self._specials.get(piece, -1) for piece in pieces] if self._specials else []
+        if max(given, default=-1) < 0:
+            return self._merged(pieces, dropout)
+        numbers = np.array(given, np.int32)
+        others = np.flatnonzero(numbers < 0)
+        merged, counts = self._merged([pieces[place] for place in others.tolist()], dropout)
+        lengths = np.ones(len(pieces), np.int64)
+        lengths[others] = counts
+        result = np.empty(lengths.sum(), np.int32)
+        is_merged = np.repeat(numbers < 0, lengths)
+        result[is_merged] = merged
+        result[~is_merged] = numbers[numbers >= 0]
+        return result, lengths
+
+    def _merged(
+        self, pieces: Sequence[bytes], dropout: Dropout | None, in_parts: bool = False
+    ) -> tuple[Numbers, Lengths]:
+        """What merges make of ``pieces``, which have no borders if they are ``in_parts``."""
+        longest = max(map(len, pieces), default=0)
+        if dropout is None and len(pieces) <= _FEW and longest <= LONG:
+            lists = list(map(self._by_loop, pieces))
+            lengths = np.fromiter(map(len, lists), np.int64, len(lists))
+            return np.array([n for numbers in lists for n in numbers], np.int32), lengths
+        sizes = np.fromiter(map(len, pieces), np.int64, len(pieces))
+        text = np.frombuffer(b"".join(pieces), np.uint8)
+        begins = np.cumsum(sizes) - sizes
+        room, lengths = self._rounds.merged(text, sizes, dropout)
+        if longest > LONG:
+            long = np.flatnonzero(sizes > LONG)
+            numbers, counts = self._of_long([pieces[at] for at in long.tolist()], dropout, in_parts)
+            room[ranges(begins[long], counts)] = numbers
+            lengths[long] = counts
+        return room[ranges(begins, lengths)], lengths
+
+    def _of_long(
+        self, pieces: Sequence[bytes], dropout: Dropout | None, in_parts: bool
+    ) -> tuple[Numbers, Lengths]:
+        if dropout is not None or in_parts:
+            lists = [merge_by_heap([*piece], self._ranks, self._made, dropout) for piece in pieces]
+            counts = np.fromiter(map(len, lists), np.int64, len(lists))
+            return np.concatenate([np.array(numbers, np.int32) for numbers in lists]), counts
+        text = b"".join(pieces)
+        sizes = np.fromiter(map(len, pieces), np.int64, len(pieces))
+        begins = np.cumsum(sizes) - sizes
+        starts = self._borders.of(np.frombuffer(text, np.uint8), begins)
+        with self._lock:
+            numbers, counts = self._parts.counted(text, starts)
+        return numbers, np.add.reduceat(counts, np.searchsorted(starts, begins))
+
+    def _encode_parts(self, parts: Sequence[bytes]) -> tuple[Numbers, Lengths]:
+        return self._merged(parts, None, in_parts=True)
+
+    @cached_property
+    def _borders(self) -> Borders:
+        return Borders(self.tokens)
+
+    def _by_loop(self, piece: bytes) -> list[int]:
+        """The tokens of a short piece."""
+        tokens, ranks, made = list(piece), self._ranks, self._made
+        while len(tokens) > 1:
+            pairs = [left << 32 | right for left, right in pairwise(tokens)]
+            best, place = min((ranks.get(pair, _NONE), place) for place, pair in enumerate(pairs))
+            if best == _NONE:
+                break
+            tokens[place : place + 2] = [made[pairs[place]]]
+        return tokens
 
 
 def merge_by_heap(
@@ -289,7 +311,7 @@ def merge_by_heap(
     return [token for token in tokens if token >= 0]
 
 
-def _ranges(begins: Lengths, lengths: Lengths) -> Lengths:
+def ranges(begins: Lengths, lengths: Lengths) -> Lengths:
     """``begins[i]``, ``begins[i] + 1`` and so on, ``lengths[i]`` of them, for all ``i``."""
     ends = np.cumsum(lengths)
     return np.repeat(begins - ends + lengths, lengths) + np.arange(lengths.sum())

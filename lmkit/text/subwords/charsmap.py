@@ -13,10 +13,14 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lmkit.errors import FormatError
 from lmkit.text.subwords.parts import REWRITE
 
 _SPACE = "▁".encode()
+PRINTABLE = bytes(range(0x20, 0x7F))
 
 
 class Charsmap:
@@ -30,6 +34,33 @@ class Charsmap:
             )
         self._units = struct.unpack_from(f"<{size // 4}I", blob, 4)
         self._texts = blob[4 + size :]
+
+    def has_inside(self, byte: int) -> bool:
+        """Whether a rule replaces a text with ``byte`` in it, other than as its first byte."""
+        every = np.arange(256)
+        return any(depth and (found == byte).any() for depth, found, _ in self._walk(every))
+
+    def has_any_of(self, symbols: bytes) -> bool:
+        """Whether a rule replaces a text of no bytes but ``symbols``."""
+        allowed = np.frombuffer(symbols, np.uint8).astype(np.int64)
+        return any((unit >> 8 & 1).any() for _, _, unit in self._walk(allowed))
+
+    def _walk(
+        self, allowed: NDArray[np.int64]
+    ) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64]]]:
+        """All edges of the trie with ``allowed`` bytes: for each depth, the bytes and the units."""
+        units = np.array(self._units, np.int64)
+        seen = np.zeros(len(units), np.bool_)
+        nodes, depth = np.array([_offset(self._units[0])]), 0
+        while len(nodes):
+            at = nodes[:, None] ^ allowed
+            there = at < len(units)
+            there &= units[np.where(there, at, 0)] & 0x800000FF == allowed
+            at, symbols = at[there], np.broadcast_to(allowed, there.shape)[there]
+            yield depth, symbols, units[at]
+            at = np.unique(at[~seen[at]])  # a damaged table may lead back
+            seen[at] = True
+            nodes, depth = at ^ (units[at] >> 10 << ((units[at] & 0x200) >> 6)), depth + 1
 
     def prefixes(self, text: bytes, start: int) -> Iterator[tuple[int, bytes]]:
         """The rules that match from ``start`` on, the shortest first: where each ends, and its
@@ -109,8 +140,13 @@ class SentencePieceNormalizer:
         self._single = remove_extra_whitespaces
         self._space = _SPACE if escape_whitespaces else b" "
         self._behind = treat_whitespace_as_suffix
+        self._ascii_stays = not any(" " in symbol for symbol in symbols) and not (
+            charsmap is not None and charsmap.has_any_of(PRINTABLE)
+        )
 
     def __call__(self, text: str) -> str:
+        if self._ascii_stays and text.isascii() and text.isprintable():
+            return self._of_ascii(text)
         parts = list(self._parts(text.encode()))
         if self._single:
             parts = parts[next((k for k, one in enumerate(parts) if one != b" "), len(parts)) :]
@@ -131,6 +167,14 @@ class SentencePieceNormalizer:
         if self._behind and self._dummy:
             joined += self._space
         return _decoded(joined)
+
+    def _of_ascii(self, text: str) -> str:
+        """The same for printable ASCII that no rule is about."""
+        if self._single:
+            text = " ".join(filter(None, text.split(" ")))
+        if self._dummy and text:
+            text = text + " " if self._behind else " " + text
+        return text.replace(" ", self._space.decode())
 
     def _parts(self, text: bytes) -> Iterator[bytes]:
         """What each symbol, rule or character of ``text`` becomes."""

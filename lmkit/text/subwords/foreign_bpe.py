@@ -10,11 +10,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
+from functools import cached_property
+from itertools import chain, groupby
+
+import numpy as np
 
 from lmkit.errors import FormatError, TextError, one_line
-from lmkit.text.subwords.bpe_encoding import merge_by_heap
+from lmkit.text.subwords.bpe_encoding import LONG, Rounds, merge_by_heap
 from lmkit.text.subwords.parts import REWRITE
+
+_FEW = 64
+"""So few sequences are quicker one by one."""
 
 
 class Merges:
@@ -37,6 +43,27 @@ class Merges:
         """``ids`` after all merges."""
         tokens = list(ids)
         return merge_by_heap(tokens, self.ranks, self.made) if len(tokens) > 1 else tokens
+
+    def many(self, sequences: Sequence[Sequence[int]]) -> list[list[int]]:
+        """Each of ``sequences`` after all merges."""
+        rounds = self._rounds
+        sizes = np.fromiter(map(len, sequences), np.int64, len(sequences))
+        if rounds is None or len(sequences) < _FEW:
+            return list(map(self, sequences))
+        symbols = np.fromiter(chain.from_iterable(sequences), np.int32, int(sizes.sum()))
+        room, lengths = rounds.merged(symbols, sizes)
+        flat, begins = room.tolist(), (np.cumsum(sizes) - sizes).tolist()
+        return [
+            self(sequence) if len(sequence) > LONG else flat[begin : begin + length]
+            for sequence, begin, length in zip(sequences, begins, lengths.tolist(), strict=True)
+        ]
+
+    @cached_property
+    def _rounds(self) -> Rounds | None:
+        """None where one rank has two tokens, as equal scores do."""
+        made_by = {rank: self.made[pair] for pair, rank in self.ranks.items()}
+        alike = all(made_by[rank] == self.made[pair] for pair, rank in self.ranks.items())
+        return Rounds(self.ranks, self.made) if alike else None
 
 
 def merges_of_pairs(
@@ -108,6 +135,16 @@ class ForeignBpe:
         if self._whole and (found := self._ids.get(piece)) is not None:
             return [found]
         return self._merges(self._initial(piece))
+
+    def encode_many(self, pieces: Sequence[str]) -> list[list[int]]:
+        """The ids of each of ``pieces``."""
+        whole = self._ids if self._whole else {}
+        return self._merges.many(
+            [
+                self._initial(piece) if (found := whole.get(piece)) is None else [found]
+                for piece in pieces
+            ]
+        )
 
     def _initial(self, piece: str) -> list[int]:
         symbols = self._symbols(piece)
@@ -189,9 +226,18 @@ class SymbolBpe:
 
     def encode(self, piece: str) -> list[int]:
         """The ids of ``piece``."""
+        return self._ids_of(self._merged(piece))
+
+    def encode_many(self, pieces: Sequence[str]) -> list[list[int]]:
+        """The ids of each of ``pieces``."""
+        return list(map(self._ids_of, self._merges.many(list(map(self._initial, pieces)))))
+
+    def _ids_of(self, merged: list[int]) -> list[int]:
+        if max(merged, default=0) < NO_TOKEN:
+            return merged
         result: list[int] = []
         was_unknown = False
-        for one in self._merged(piece):
+        for one in merged:
             is_token = one < NO_TOKEN
             of_bytes = None if is_token else fallback(chr(one - NO_TOKEN), self._bytes)
             if of_bytes is not None:
@@ -209,10 +255,12 @@ class SymbolBpe:
         return texts if self._bytes is None else []
 
     def _merged(self, piece: str) -> list[int]:
+        return self._merges(self._initial(piece))
+
+    def _initial(self, piece: str) -> list[int]:
         # A character without an id is a number of its own.
         ids, symbols = self._ids, self._symbols.findall(piece)
-        numbers = [ids.get(symbol, NO_TOKEN + ord(symbol[0])) for symbol in symbols]
-        return self._merges(numbers)
+        return [ids.get(symbol, NO_TOKEN + ord(symbol[0])) for symbol in symbols]
 
 
 NO_TOKEN = 1 << 30
@@ -231,6 +279,7 @@ class ByWords:
         self._encoder = encoder
         self._ids: dict[str, list[int]] = {}
         self.unknown_texts = encoder.unknown_texts
+        self.encode_many = encoder.encode_many
 
     @staticmethod
     def may(tokens: Iterable[str]) -> bool:

@@ -9,13 +9,17 @@ earlier of equal paths.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from math import inf, isfinite
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lmkit.errors import FormatError, one_line
 from lmkit.text.subwords.foreign_bpe import fallback, unknown_text
 from lmkit.text.subwords.parts import REWRITE
+from lmkit.text.subwords.unigram_encoding import Segmenter
+from lmkit.text.subwords.words import MARK, crosses
 
 UNKNOWN_PENALTY = 10.0
 """By how much an unknown character is worse than the worst piece, in both packages."""
@@ -54,11 +58,14 @@ class ForeignUnigram:
         self._penalty = _float(worst - UNKNOWN_PENALTY) if single else worst - UNKNOWN_PENALTY
         self._ids = {pieces[k][0]: k for k in (everything if usable is None else usable)}
         symbols = frozenset(symbols)
+        self._usable = list(self._ids)
+        self._scores: list[float] = []
         self._known: dict[str, tuple[float, int] | None] = {}
         for piece, k in self._ids.items():
             score = pieces[k][1]
             if k in symbols:
                 score = SYMBOL_BONUS * (len(piece.encode()) - 1)
+            self._scores.append(score)
             for end in range(1, len(piece)):
                 self._known.setdefault(piece[:end])
             self._known[piece] = (score, k)
@@ -77,6 +84,53 @@ class ForeignUnigram:
             else:
                 ids.append(k)
         return ids
+
+    @property
+    def keeps_to_words(self) -> bool:
+        """Whether no piece reaches from one word into the next, and what words begin with is a
+        piece itself (and so never part of something unknown)."""
+        return MARK in self._ids and not any(map(crosses, self._ids))
+
+    @cached_property
+    def _segmenter(self) -> Segmenter:
+        return Segmenter(
+            self._usable,
+            np.array(self._scores),
+            lambda symbols: np.full(len(symbols), self._penalty),
+        )
+
+    def best(
+        self, words: Sequence[str]
+    ) -> tuple[list[list[int]], NDArray[np.float64], NDArray[np.float64]]:
+        """The ids of each of ``words`` [n] in every line whose weight is below what is allowed;
+        what each allows [n]; and what it adds to the weight of its line [n]. Only for pieces that
+        keep to words.
+
+        All ways through a line go through the borders of its words. So a word has the segmentation
+        with the best exact sum, if no other one can overtake it by rounding. A sum of ``n``
+        scores, begun at ``B``, is wrong by ``n u M`` at most (Higham 2002, section 4.2): ``M`` is
+        the largest number on the way, and ``u`` the rounding of one addition. ``M`` is at most
+        ``|B| + n S`` with ``S`` the largest score, and ``|B|`` at most the absolute scores before,
+        which are the weight. Rounding could make both larger by ``exp(N u)``, which is less than
+        2 for lines of fewer than ten million tokens. The best and the other one each may be wrong
+        by that, so a lead of more than ``4 n u (weight + n S)`` is safe.
+        """
+        codes = np.frombuffer("".join(words).encode("utf-32-le"), "<u4").astype(np.int64)
+        sizes = np.fromiter(map(len, words), np.int64, len(words))
+        (numbers, counts), leads, weights = self._segmenter.best_with_leads(codes, sizes)
+        largest = max(abs(self._penalty), *map(abs, self._scores))
+        rounding = 2.0**-24 if self._single else 2.0**-53
+        allowed = leads / (4 * rounding * np.maximum(sizes, 1)) - sizes * largest
+        ids_of = [self._ids[piece] for piece in self._usable]
+        flat = numbers.tolist()
+        ids = []
+        stop = 0
+        for word, count in zip(words, counts.tolist(), strict=True):
+            start, stop = stop, stop + count
+            some = flat[start:stop]
+            is_known = min(some, default=0) >= 0
+            ids.append([ids_of[k] for k in some] if is_known else self.encode(word))
+        return ids, allowed, weights
 
     def unknown_texts(self, piece: str) -> list[str]:
         """What each unknown id in the result of `encode` stands for."""

@@ -153,6 +153,34 @@ class Lattice:
             chosen[np.repeat(np.arange(nodes.start, nodes.stop), degrees)[hit]] = hit + edges.start
         return total[self.nodes.ends], chosen
 
+    def best_with_leads(
+        self, scores: Floats
+    ) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
+        """The last edge of the best way to each node [N], as in `best`; by how much the best
+        segmentation of each row is better than any other (infinity if there is no other) [R];
+        and the sum of the absolute scores of its edges [R].
+
+        Another segmentation joins the best one for the last time at some node, by an edge that is
+        not the best one into it. So the lead is the smallest difference, among the nodes of the
+        best segmentation, between the best way to the node and the second best.
+        """
+        total, lead, weight = np.zeros((3, len(self.nodes)))
+        lead[:] = np.inf
+        chosen = np.full(len(self.nodes), -1, np.int32)
+        for nodes, edges, starts, degrees in self._steps():
+            part = scores[edges] + total[self.source[edges]]
+            largest = np.maximum.reduceat(part, starts)
+            total[nodes] = largest
+            hit = np.flatnonzero(part == np.repeat(largest, degrees))
+            chosen[np.repeat(np.arange(nodes.start, nodes.stop), degrees)[hit]] = hit + edges.start
+            edge = chosen[nodes]
+            part[edge - edges.start] = -np.inf
+            lead[nodes] = np.minimum(
+                largest - np.maximum.reduceat(part, starts), lead[self.source[edge]]
+            )
+            weight[nodes] = weight[self.source[edge]] + np.abs(scores[edge])
+        return chosen, lead[self.nodes.ends], weight[self.nodes.ends]
+
     def drawn(self, weights: Floats, generator: np.random.Generator) -> Choose:
         """Draws an edge into each node by the ``weights`` of `forward`; so `trace` goes backward
         through a sample of all segmentations."""

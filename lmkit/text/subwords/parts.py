@@ -172,3 +172,12 @@ def pattern_of(pattern: Any, what: str) -> Any:
         raise UnsupportedError(
             f"the pattern of the {what} cannot be used: {one_line(error)}", HINT
         ) from error
+
+
+def steps(part: Part | None, key: str) -> Iterator[Part]:
+    """The parts of a ``Sequence``, which holds them by ``key``, or the only one."""
+    if part is not None and part["type"] == "Sequence":
+        for step in part[key]:
+            yield from steps(step, key)
+    elif part is not None:
+        yield part

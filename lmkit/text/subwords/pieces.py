@@ -34,6 +34,7 @@ class DistinctPieces:
     """
 
     _SHORT = 7
+    _SAMPLE = 1 << 14
 
     def __init__(self) -> None:
         self.all: list[bytes] = []
@@ -46,10 +47,15 @@ class DistinctPieces:
         next numbers in the order of the text, or -1 each if there is nothing to ``learn``."""
         stops = np.append(starts[1:], len(text))
         numbers = self._known(text, starts, stops)
-        if learn and len(unseen := np.flatnonzero(numbers < 0)):
-            starts, stops = starts[unseen], stops[unseen]
-            self._add(list(dict.fromkeys(_slices(text, starts, stops))))
-            numbers[unseen] = self._known(text, starts, stops)
+        sample = self._SAMPLE
+        unseen = np.flatnonzero(numbers < 0)
+        # Nearly all new pieces are among the first few: those go by the dictionary alone.
+        while learn and len(unseen):
+            some = unseen[:sample]
+            self._add(list(dict.fromkeys(_slices(text, starts[some], stops[some]))))
+            numbers[unseen] = self._known(text, starts[unseen], stops[unseen])
+            unseen = unseen[numbers[unseen] < 0]
+            sample *= 4
         return numbers
 
     def _known(self, text: bytes, starts: Offsets, stops: Offsets) -> Offsets:

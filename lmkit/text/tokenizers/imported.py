@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from lmkit.errors import TextError
 from lmkit.text.lexicon import Lexicon
 from lmkit.text.normalization import Normalizer
-from lmkit.text.subwords.added_tokens import AddedToken, AddedTokens
+from lmkit.text.subwords.added_tokens import AddedToken, AddedTokens, Part_
 from lmkit.text.subwords.alphabet import CHARACTERS
 from lmkit.text.subwords.decoders import as_bytes, byte_of, make_decoder
 from lmkit.text.subwords.models import Tables, make_model
 from lmkit.text.subwords.normalizers import drops_first, make_normalizer
-from lmkit.text.subwords.parts import REQUIRED, Part, options_of, typed, written_down
+from lmkit.text.subwords.parts import REQUIRED, Part, options_of, steps, typed, written_down
 from lmkit.text.subwords.pre_tokenizers import Piece, make_pre_tokenizer
 from lmkit.text.subwords.rows import (
     UNKNOWN,
@@ -39,6 +39,7 @@ from lmkit.text.subwords.rows import (
 from lmkit.text.tokenizers.base import Bulk, Tokenizer
 from lmkit.text.tokenizers.bpe import BpeTokenizer
 from lmkit.text.tokenizers.byte_bpe import byte_bpe
+from lmkit.text.tokenizers.word_bulk import WordBulk
 
 SPACED = (None, "WordPiece", "BPEDecoder")
 """Decoders that put spaces between tokens, or none at all."""
@@ -92,10 +93,11 @@ class ImportedTokenizer(Tokenizer):
         self.contents = contents_of(tables.ids, self.added_tokens)
         self._model = make_model(model, tables)
         normalize = make_normalizer(normalizer)
+        self.encoder = self._model.encoder
         self._cut = make_pre_tokenizer(pre_tokenizer)
         asked = any(step.get("prepend_scheme") == "first" for step in self._cutting())
         drops = partial(drops_first, normalizer) if asked else None
-        self._finder = AddedTokens(self.added_tokens, normalize, drops)
+        self.finder = AddedTokens(self.added_tokens, normalize, drops)
         self._decode = make_decoder(decoder)
         self._spellings = spellings_of(self.contents, self._model.unknown)
         self._cache: dict[str, list[int]] = {}
@@ -175,8 +177,10 @@ class ImportedTokenizer(Tokenizer):
         return found if found and in_order and found.vocabulary == self.vocabulary else self
 
     def bulk(self, normalize: Normalizer | None, lexicon: Lexicon) -> Bulk:
-        quick = self._quick
-        return quick.bulk(normalize, lexicon) if quick else super().bulk(normalize, lexicon)
+        if self._quick:
+            return self._quick.bulk(normalize, lexicon)
+        words = WordBulk.of(self, normalize, lexicon)
+        return super().bulk(normalize, lexicon) if words is None else words
 
     def ids_of(self, text: str) -> list[int]:
         """The file's own ids of the tokens of ``text``, which may have line ends.
@@ -193,7 +197,7 @@ class ImportedTokenizer(Tokenizer):
     @cached_property
     def _shown(self) -> dict[int, str]:
         """What the decoder is given for each id: of an added token, its normalized form."""
-        added = {one.id: self._finder.found_as(one) for one in self.added_tokens}
+        added = {one.id: self.finder.found_as(one) for one in self.added_tokens}
         return {**self.contents, **added}
 
     def _text(self, contents: list[str]) -> str:
@@ -210,15 +214,14 @@ class ImportedTokenizer(Tokenizer):
                 "text in UTF-8",
             ) from error
         cache = self._cache
-        for part, added, first in self._finder.parts(text):
+        for part, added, first in self.finder.parts(text):
             if added is not None:
                 yield None, [added]
                 continue
-            pieces = [Piece(part, first)]
-            for piece, _ in pieces if self._cut is None else self._cut(pieces):
+            for piece in self.pieces_of((part, added, first)):
                 ids = cache.get(piece)
                 if ids is None:
-                    ids = self._model.encoder.encode(piece)
+                    ids = self.encoder.encode(piece)
                     if len(piece) <= _LONGEST_CACHED:
                         if len(cache) >= _MOST_CACHED:
                             cache.clear()
@@ -228,18 +231,29 @@ class ImportedTokenizer(Tokenizer):
     def tokenize(self, text: str) -> list[str]:
         """The tokens of one line. What is unknown is written as it stands in the text, and is a
         token that `vocabulary` does not have."""
-        spellings, unknown = self._spellings, self._model.unknown
         tokens: list[str] = []
         for piece, ids in self._encoded(text):
-            new = [spellings[id_] for id_ in ids]
-            if piece is not None and unknown in ids:
-                texts = iter(self._unknown_tokens(piece, ids.count(unknown)))
-                new = [next(texts) if token == UNKNOWN else token for token in new]
-            tokens += new
+            tokens += self.spelt(piece, ids)
         return tokens
 
+    def spelt(self, piece: str | None, ids: list[int]) -> list[str]:
+        """The tokens of ``piece``, of which the model makes these ``ids``; None is an added
+        token."""
+        unknown = self._model.unknown
+        tokens = list(map(self._spellings.__getitem__, ids))
+        if piece is None or unknown not in ids:
+            return tokens
+        texts = iter(self._unknown_tokens(piece, ids.count(unknown)))
+        return [next(texts) if token == UNKNOWN else token for token in tokens]
+
+    def pieces_of(self, part: Part_) -> list[str]:
+        """What the pre-tokenizer makes of a ``part`` that is no added token."""
+        text, _, first = part
+        pieces = [Piece(text, first)]
+        return [piece.text for piece in (pieces if self._cut is None else self._cut(pieces))]
+
     def _unknown_tokens(self, piece: str, number: int) -> list[str]:
-        texts = self._model.encoder.unknown_texts(piece)
+        texts = self.encoder.unknown_texts(piece)
         if len(texts) != number:  # a merge took one in, or it was itself a known token
             return [UNKNOWN] * number
         known = self._contents_of_tokens
@@ -294,7 +308,7 @@ class ImportedTokenizer(Tokenizer):
     @cached_property
     def _style(self) -> tuple[str | None, str]:
         """The decoder that says where spaces are, and the mark that it goes by."""
-        found = {str(step["type"]): step for step in _steps(self.parts["decoder"], "decoders")}
+        found = {str(step["type"]): step for step in steps(self.parts["decoder"], "decoders")}
         for kind, key in (("ByteLevel", ""), ("WordPiece", "prefix"), ("BPEDecoder", "suffix")):
             if kind in found:
                 return kind, str(found[kind].get(key, ""))
@@ -306,7 +320,7 @@ class ImportedTokenizer(Tokenizer):
 
     def _cutting(self) -> Iterator[Part]:
         """The steps of the pre-tokenizer."""
-        return _steps(self.parts["pre_tokenizer"], "pretokenizers")
+        return steps(self.parts["pre_tokenizer"], "pretokenizers")
 
     def _facts(self) -> dict[str, Any]:
         """What is known of other tokenizers by their class: whether this one keeps the text."""
@@ -336,15 +350,6 @@ class ImportedTokenizer(Tokenizer):
         ) or any(
             step["type"] == "Prepend"
             or step.get("add_dummy_prefix", step["type"] == "SentencePiece")
-            for step in _steps(self.parts["normalizer"], "normalizers")
+            for step in steps(self.parts["normalizer"], "normalizers")
         )
         return {"keeps_spaces": keeps, "end_width": int(not spaced and not prefixed)}
-
-
-def _steps(part: Part | None, key: str) -> Iterator[Part]:
-    """The parts of a ``Sequence``, or the only one."""
-    if part is not None and part["type"] == "Sequence":
-        for step in part[key]:
-            yield from _steps(step, key)
-    elif part is not None:
-        yield part
