@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike
 
 from lmkit.neural.arrays import Array, Room, Weights
 from lmkit.neural.cells.base import Cell
-from lmkit.neural.layer import FRESH, Backward, Layer, Pass
+from lmkit.neural.layer import FRESH, USE, Backward, Layer, Pass
 from lmkit.neural.layers.compose import Prenorm, Residual, Serial
 from lmkit.neural.layers.dropout import Drop
 from lmkit.neural.layers.embedding import Embedding
@@ -29,9 +29,6 @@ from lmkit.neural.tree import State, kept
 from lmkit.registry import resolve
 
 EMBEDDING = "embedding"
-
-USE = Pass()
-"""For what is the same at every step of a network in use."""
 
 
 @dataclass(frozen=True, slots=True)
