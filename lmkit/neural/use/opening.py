@@ -42,6 +42,27 @@ from lmkit.text.encoder import TextEncoder
 WIDEST = 1 << 24
 """Units of a layer; what a file really has bounds them further."""
 
+MOST_CONTEXT = 1 << 16
+"""Tokens that attention looks at: no weights of the file bound them."""
+
+TRANSFORMER_OPTIONS = record(
+    {"heads": integer(1, WIDEST), "context": integer(2, MOST_CONTEXT)},
+    also={
+        **dict.fromkeys(("positions", "norm", "activation"), text),
+        **dict.fromkeys(("bias", "post_norm"), boolean),
+        "feed_forward": optional(integer(1, WIDEST)),
+    },
+)
+
+
+def _cell_options(value: Any, where: str) -> None:
+    """Those of a cell are all true or false."""
+    rule = TRANSFORMER_OPTIONS if isinstance(value, dict) and "heads" in value else BOOLEANS
+    rule(value, where)
+
+
+BOOLEANS = mapping(boolean)
+
 ARCHITECTURE = record(
     {
         "vocabulary": VOCABULARY["vocabulary_size"],
@@ -50,7 +71,7 @@ ARCHITECTURE = record(
     also={
         **dict.fromkeys(("cell", "softmax"), text),
         **dict.fromkeys(("tied", "residual", "layer_norm"), boolean),
-        "cell_options": mapping(boolean),
+        "cell_options": _cell_options,
         "softmax_options": mapping(anything),
     },
 )
