@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lmkit.model import BOS
 from lmkit.neural.layer import Layer, Pass
 from lmkit.neural.layers.attention import BLOCK, SelfAttention, Sight, attend
 from lmkit.neural.layers.compose import Residual, Serial
@@ -15,6 +16,8 @@ from lmkit.neural.layers.cross_attention import CrossAttention
 from lmkit.neural.layers.feed_forward import FeedForward
 from lmkit.neural.layers.normalisation import LayerNorm
 from lmkit.neural.layers.rms_norm import RMSNorm
+from lmkit.neural.networks.architecture import Architecture
+from lmkit.neural.networks.language import Network
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.tree import State
 
@@ -156,3 +159,84 @@ def test_encoder_layer(first: bool, activation: str) -> None:
 def test_rms_norm() -> None:
     module = torch.nn.RMSNorm(D, eps=1e-5)
     Both(RMSNorm(D, ""), module, {"gain": "weight"}).compare(module)
+
+
+class GPT2(torch.nn.Module):  # type: ignore[misc]
+    """Word and place vectors, pre-norm blocks, a last norm, and output vectors that are the word
+    vectors."""
+
+    def __init__(self, vocabulary: int, context: int, layers: int) -> None:
+        super().__init__()
+        nn = torch.nn
+        self.words, self.places = nn.Embedding(vocabulary, D), nn.Embedding(context, D)
+        self.blocks = nn.ModuleList(
+            nn.TransformerEncoderLayer(
+                *(D, H, 4 * D, 0.0, lambda x: nn.functional.gelu(x, approximate="tanh")),
+                batch_first=True,
+                norm_first=True,
+            )
+            for _ in range(layers)
+        )
+        self.norm = nn.LayerNorm(D)
+
+    def forward(self, ids: Any) -> Any:
+        count = ids.shape[1]
+        x = self.words(ids) + self.places(torch.arange(count))
+        mask = torch.triu(torch.ones(count, count, dtype=torch.bool), 1)
+        for block in self.blocks:
+            x = block(x, src_mask=mask)
+        return self.norm(x) @ self.words.weight.T
+
+
+def test_gpt2_with_pytorchs_weights() -> None:
+    """The same logits, in one pass and token by token with what was kept."""
+    vocabulary, context, layers = 31, 48, 3
+    twin = GPT2(vocabulary, context, layers).double()
+    shape = {"heads": H, "context": context, "positions": "learnt", "norm": "layer"}
+    options = {**shape, "activation": "gelu", "bias": True}
+    network = Network(
+        Architecture(vocabulary, "transformer", D, layers, D, True, cell_options=options)
+    )
+    there = {name: tensor.detach().numpy() for name, tensor in twin.named_parameters()}
+    # Our word vectors are multiplied by sqrt(D) where they are read, so the last norm makes up.
+    root = D**0.5
+    views = {
+        "embedding": there["words.weight"] / root,
+        "positions": there["places.weight"],
+        "norm.gain": there["norm.weight"] * root,
+        "norm.shift": there["norm.bias"] * root,
+        "output.b": np.zeros(vocabulary),
+    }
+    names = {
+        "attention.qkv": "self_attn.in_proj_weight",
+        "attention.qkv.b": "self_attn.in_proj_bias",
+        "attention.out": "self_attn.out_proj.weight",
+        "attention.out.b": "self_attn.out_proj.bias",
+        "feed_forward.up": "linear1.weight",
+        "feed_forward.up.b": "linear1.bias",
+        "feed_forward.down": "linear2.weight",
+        "feed_forward.down.b": "linear2.bias",
+        "attention.norm.gain": "norm1.weight",
+        "attention.norm.shift": "norm1.bias",
+        "feed_forward.norm.gain": "norm2.weight",
+        "feed_forward.norm.shift": "norm2.bias",
+    }
+    for k in range(layers):
+        views |= {f"layer{k}.{mine}": there[f"blocks.{k}.{its}"] for mine, its in names.items()}
+    assert set(views) == set(network.shapes())
+    ids = np.random.default_rng(2).integers(0, vocabulary, (B, context))
+    logits = twin(torch.from_numpy(ids)).detach().numpy()
+    logits[..., BOS] = -np.inf
+    wanted = torch.from_numpy(logits).log_softmax(2).numpy()
+
+    def log_probs(steps: np.ndarray, state: State) -> tuple[np.ndarray, State]:
+        h, last, _ = network.forward(views, steps, state, Pass(len(steps)))
+        found = network.softmax.log_probs(views, network.project(views, h))
+        return found.reshape(len(steps), B, vocabulary).swapaxes(0, 1), last
+
+    whole, _ = log_probs(ids.T, network.start(B, np.float64))
+    np.testing.assert_allclose(whole, wanted, atol=WITHIN)
+    state = network.start(B, np.float64)
+    for t in range(context):
+        found, state = log_probs(ids.T[t : t + 1], state)
+        np.testing.assert_allclose(found[:, 0], wanted[:, t], atol=WITHIN)

@@ -46,9 +46,9 @@ ABSOLUTE = ("sinusoidal", "learnt")
 POSITIONS = (*RELATIVE, *ABSOLUTE)
 NORMS: dict[str, type[LayerNorm] | type[RMSNorm]] = {"layer": LayerNorm, "rms": RMSNorm}
 
+FIRST_WEIGHTS = ("width", "gpt2")
 DEVIATION = 0.02
-"""Of the first weights, as GPT-2 has them; those that write into the stream of residuals have it
-over the square root of how many do."""
+"""Of GPT-2's first weights, which are of layers some thousand units wide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,10 @@ class Shape:
     ``positions`` (`POSITIONS`), ``norm`` (`NORMS`), ``activation``; ``feed_forward``: the inner
     width, by default four times that of the layers (8/3 for swiglu, whose inner layer is two);
     ``post_norm``: norms behind each half of a block, as in 2017; ``bias``: linear maps have one.
+
+    ``first_weights``: normal ones with a deviation of 1 / sqrt(width), as muP has them (Yang et al.
+    2022), or with GPT-2's 0.02, which is too small for narrow layers. Those that write into the
+    stream of residuals have it over the square root of how many do.
     """
 
     heads: int = 4
@@ -111,6 +115,7 @@ class Shape:
     feed_forward: int | None = None
     post_norm: bool = False
     bias: bool = False
+    first_weights: str = "width"
 
     def __post_init__(self) -> None:
         if self.heads < 1:
@@ -120,6 +125,7 @@ class Shape:
         for kind, name, known in (
             ("kind of positions", self.positions, POSITIONS),
             ("norm", self.norm, tuple(NORMS)),
+            ("rule for first weights", self.first_weights, FIRST_WEIGHTS),
         ):
             if name not in known:
                 raise UsageError(f"there is no {kind} {name!r}", f"one of {', '.join(known)}")
@@ -145,8 +151,9 @@ def transformer(a: Architecture) -> Body:
             f"word vectors of a transformer are as wide as its layers: {width}, not {a.embedding}",
             "leaving out --embedding-size",
         )
+    deviation = DEVIATION if shape.first_weights == "gpt2" else width**-0.5
     # Two halves of each block write into the stream of residuals.
-    deviations = DEVIATION, DEVIATION / (2 * a.layers) ** 0.5
+    deviations = deviation, deviation / (2 * a.layers) ** 0.5
     relative = RELATIVE.get(shape.positions, Relative)
     norm = NORMS[shape.norm]
     blocks: list[Layer] = []

@@ -48,7 +48,7 @@ MOST_CONTEXT = 1 << 16
 TRANSFORMER_OPTIONS = record(
     {"heads": integer(1, WIDEST), "context": integer(2, MOST_CONTEXT)},
     also={
-        **dict.fromkeys(("positions", "norm", "activation"), text),
+        **dict.fromkeys(("positions", "norm", "activation", "first_weights"), text),
         **dict.fromkeys(("bias", "post_norm"), boolean),
         "feed_forward": optional(integer(1, WIDEST)),
     },
