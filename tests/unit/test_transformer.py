@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 import lmkit
-from lmkit.errors import UnsupportedError, UsageError
+from lmkit.errors import ModelFileError, UnsupportedError, UsageError
 from lmkit.model import EOS, Batch
 from lmkit.neural.networks.architecture import Architecture
 from lmkit.neural.networks.bodies import NORMS, POSITIONS
@@ -23,6 +24,8 @@ from lmkit.neural.training.course import Interrupted, Report
 from lmkit.neural.training.options import make_options
 from lmkit.neural.use.model import NeuralModel
 from lmkit.text.settings import TextSettings
+
+from ..fuzz.sealing import change
 
 SHAPE = {"hidden": 16, "layers": 2, "batch_size": 4, "epochs": 1, "workers": 1, "dropout": 0.0}
 CONTEXT = 8
@@ -150,6 +153,24 @@ def test_going_on_ends_with_the_same_weights(text: Path, tmp_path: Path, positio
     assert np.array_equal(found.parameters.flat, whole.parameters.flat)
 
 
+@pytest.mark.parametrize("options", [{"new": 1}, {"positions": "new"}, {"heads": 3}])
+def test_a_file_of_a_newer_architecture(
+    text: Path, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    model = train(text)
+    model.save(tmp_path / "t.lm")
+    facts = {**model.network.architecture.as_dict()}
+    facts["cell_options"] = {**facts["cell_options"], **options}
+    change(
+        tmp_path / "t.lm",
+        f"UPDATE meta SET value = '{json.dumps(facts)}' WHERE key = 'architecture'",
+    )
+    with pytest.raises(ModelFileError, match="this lmkit does not know") as caught:
+        lmkit.load(tmp_path / "t.lm")
+    assert caught.value.hint == "pip install --upgrade lmkit"
+
+
+@pytest.mark.slow
 def test_it_learns(text: Path, tmp_path: Path) -> None:
     """A text that only memory of some tokens ago foretells."""
     path = tmp_path / "copies.txt"
@@ -200,6 +221,16 @@ def test_first_weights(rule: str, deviation: float) -> None:
         ({"cell_options": {"activation": "x"}}, "no activation 'x'", "swiglu"),
         ({"cell_options": {"peepholes": True}}, "no option peepholes", "heads"),
         ({"embedding": 8}, "as wide as its layers", "--embedding-size"),
+        (
+            {"bptt": 20, "cell_options": {"context": 16, "positions": "learnt"}},
+            "learnt positions end after 16 tokens, and stretches have 20",
+            "--bptt 16",
+        ),
+        (
+            {"by_sentence": True, "cell_options": {"positions": "sinusoidal"}},
+            "sinusoidal positions end after 64 tokens, and sentences do not",
+            "--positions rotary",
+        ),
         ({"residual": True}, "residual is for recurrent networks", "--backend lstm"),
     ],
 )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lmkit.errors import UsageError
+from lmkit.neural.networks.bodies import ABSOLUTE
 
 TRANSFORMERS: dict[str, dict[str, Any]] = {
     "tiny": {
@@ -75,7 +76,22 @@ def transformer_values(preset: str, chosen: Mapping[str, Any], tokens: int) -> d
     if "heads" not in given:
         cell["heads"] = fitting_heads(chosen.get("hidden", values["hidden"]), cell["heads"])
     values["bptt"] = cell["context"]
+    if cell.get("positions") in ABSOLUTE:
+        _check_lengths(chosen, cell)
     return {**values, **chosen, "cell_options": cell}
+
+
+def _check_lengths(chosen: Mapping[str, Any], cell: Mapping[str, Any]) -> None:
+    """Raises `UsageError` where stretches may be longer than there are positions."""
+    what = f"{cell['positions']} positions end after {cell['context']} tokens"
+    if (chosen.get("bptt") or 0) > cell["context"]:
+        raise UsageError(
+            f"{what}, and stretches have {chosen['bptt']}", f"--bptt {cell['context']}"
+        )
+    for name in ("by_sentence", "random_bptt"):
+        if chosen.get(name):
+            how = "sentences" if name == "by_sentence" else "stretches of random length"
+            raise UsageError(f"{what}, and {how} do not", "--positions rotary")
 
 
 def fitting_heads(width: int, most: int) -> int:

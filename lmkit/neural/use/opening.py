@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from lmkit.errors import ModelFileError, UsageError
 from lmkit.neural.arrays import Array
 from lmkit.neural.networks.architecture import Architecture
+from lmkit.neural.networks.bodies import TRANSFORMER
 from lmkit.neural.networks.language import Network
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.tree import State, named, restored
@@ -120,7 +122,15 @@ def stored_network(architecture: Mapping[str, Any], sizes: Mapping[str, int]) ->
     """
     if architecture["layers"] > len(sizes):
         raise ValueError(f"it has no {architecture['layers']} layers")
-    network = Network(Architecture.from_dict(architecture))
+    try:
+        network = Network(Architecture.from_dict(architecture))
+    except UsageError as error:
+        if architecture.get("cell") != TRANSFORMER:
+            raise
+        raise ModelFileError(
+            f"its network is one that this lmkit does not know: {error}",
+            "pip install --upgrade lmkit",
+        ) from error
     for name, shape in network.shapes().items():
         # A bit of `PLACES` or a byte at least for each weight.
         most = max(sizes.get(name, 0), 8 * sizes.get(f"{name}{PLACES}", 0))
