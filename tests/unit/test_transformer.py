@@ -170,6 +170,12 @@ def test_a_file_of_a_newer_architecture(
     assert caught.value.hint == "pip install --upgrade lmkit"
 
 
+@pytest.mark.parametrize("shape", [{"context": 1 << 17}, {"context": 1}, {"heads": 0}])
+def test_what_no_file_could_keep(shape: dict[str, int]) -> None:
+    with pytest.raises(UsageError, match=r"at (most|least)"):
+        Network(Architecture(9, "transformer", 8, 1, 8, cell_options=shape))
+
+
 @pytest.mark.slow
 def test_it_learns(text: Path, tmp_path: Path) -> None:
     """A text that only memory of some tokens ago foretells."""

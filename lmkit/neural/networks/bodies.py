@@ -46,6 +46,9 @@ ABSOLUTE = ("sinusoidal", "learnt")
 POSITIONS = (*RELATIVE, *ABSOLUTE)
 NORMS: dict[str, type[LayerNorm] | type[RMSNorm]] = {"layer": LayerNorm, "rms": RMSNorm}
 
+MOST_CONTEXT = 1 << 16
+"""Tokens that attention looks at: no weights bound them, but memory does."""
+
 FIRST_WEIGHTS = ("width", "gpt2")
 DEVIATION = 0.02
 """Of GPT-2's first weights, which are of layers some thousand units wide."""
@@ -122,6 +125,11 @@ class Shape:
             raise UsageError(f"heads must be at least 1, not {self.heads}")
         if self.context < 2:
             raise UsageError(f"a context is of at least 2 tokens, not {self.context}")
+        if self.context > MOST_CONTEXT:
+            raise UsageError(
+                f"a context is of at most {MOST_CONTEXT:,} tokens, not {self.context:,}",
+                "--context 1024",
+            )
         for kind, name, known in (
             ("kind of positions", self.positions, POSITIONS),
             ("norm", self.norm, tuple(NORMS)),

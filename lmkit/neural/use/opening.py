@@ -12,7 +12,7 @@ import numpy as np
 from lmkit.errors import ModelFileError, UsageError
 from lmkit.neural.arrays import Array
 from lmkit.neural.networks.architecture import Architecture
-from lmkit.neural.networks.bodies import TRANSFORMER
+from lmkit.neural.networks.bodies import MOST_CONTEXT, TRANSFORMER
 from lmkit.neural.networks.language import Network
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.tree import State, named, restored
@@ -43,9 +43,6 @@ from lmkit.text.encoder import TextEncoder
 
 WIDEST = 1 << 24
 """Units of a layer; what a file really has bounds them further."""
-
-MOST_CONTEXT = 1 << 16
-"""Tokens that attention looks at: no weights of the file bound them."""
 
 TRANSFORMER_OPTIONS = record(
     {"heads": integer(1, WIDEST), "context": integer(2, MOST_CONTEXT)},
