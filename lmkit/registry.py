@@ -20,6 +20,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "rnn": "lmkit.neural.backend:RNNBackend",
         "gru": "lmkit.neural.backend:GRUBackend",
         "lstm": "lmkit.neural.backend:LSTMBackend",
+        "transformer": "lmkit.neural.backend:TransformerBackend",
         "noisy-channel": "lmkit.channel.backend:NoisyChannelBackend",
         "mixture": "lmkit.mixture.backend:MixtureBackend",
         "class": "lmkit.classes.backend:ClassBackend",

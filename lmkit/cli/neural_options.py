@@ -72,7 +72,22 @@ NETWORK = (
         help="Numbers that go together; the other options change them.  [default: by the text]",
     ),
     _number("--hidden-size", COUNT, "H", "Units of a layer.", "hidden"),
-    _number("--layers", COUNT, "L", "Recurrent layers."),
+    _number("--layers", COUNT, "L", "Layers; of a transformer, blocks."),
+    _number("--heads", COUNT, "N", "Heads of a transformer's attention."),
+    _number("--context", click.IntRange(min=2), "T", "Tokens that attention looks at."),
+    click.option(
+        "--positions",
+        type=click.Choice(["rotary", "alibi", "t5", "none", "sinusoidal", "learnt"]),
+        help="How a transformer knows where a token stands.  [default: rotary]",
+    ),
+    click.option(
+        "--norm", type=click.Choice(["layer", "rms"]), help="Of a transformer.  [default: rms]"
+    ),
+    click.option(
+        "--activation",
+        type=click.Choice(["relu", "gelu", "squared-relu", "swiglu"]),
+        help="Of a transformer.  [default: squared-relu]",
+    ),
     _number("--embedding-size", COUNT, "D", "Entries of a word vector.", "embedding"),
     click.option(
         "--tied/--untied",
@@ -99,7 +114,11 @@ COURSE = (
     _flag("--random-bptt", "Vary that number at random."),
     _flag("--by-sentence", "Train on sentences by themselves; the state is not carried over."),
     _number("--hold-out", RATE, "P", "Part of TEXT to choose by, without --valid."),
-    click.option("--optimizer", type=click.Choice(names("optimizer")), help="[default: adam]"),
+    click.option(
+        "--optimizer",
+        type=click.Choice(names("optimizer")),
+        help="[default: adam; of a transformer adamw]",
+    ),
     _number("--learning-rate", float, "R", "The highest that it gets."),
     _number("--momentum", RATE, "M", "Momentum of sgd."),
     click.option("--schedule", type=click.Choice(names("schedule")), help="[default: cosine]"),
@@ -132,7 +151,8 @@ REGULARISATION = (
 )
 
 NAMES = {
-    "preset", "hidden", "layers", "embedding", "tied", "residual", "layer_norm", "peepholes",
+    "preset", "hidden", "layers", "heads", "context", "positions", "norm", "activation",
+    "embedding", "tied", "residual", "layer_norm", "peepholes",
     "softmax", "cutoffs", "samples", "epochs", "time_budget", "batch_size", "bptt", "random_bptt",
     "by_sentence", "hold_out", "optimizer", "learning_rate", "momentum", "schedule", "warmup",
     "clip", "patience", "workers", "checkpoint_every", "resume", "teacher", "distillation",
@@ -142,7 +162,9 @@ NAMES = {
 }  # fmt: skip
 """Names of these options among those of the command."""
 _NESTED = {
-    "peepholes": "cell_options",
+    **dict.fromkeys(
+        ("peepholes", "heads", "context", "positions", "norm", "activation"), "cell_options"
+    ),
     "cutoffs": "softmax_options",
     "samples": "softmax_options",
     "momentum": "optimizer_options",
@@ -154,7 +176,7 @@ def neural_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for title, options in (
         ("Regularisation of networks", REGULARISATION),
         ("Training of networks", COURSE),
-        ("Neural networks (--backend rnn, gru or lstm)", NETWORK),
+        ("Neural networks (--backend rnn, gru, lstm or transformer)", NETWORK),
     ):
         function = heading(title, *options)(function)
     return function

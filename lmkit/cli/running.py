@@ -82,6 +82,12 @@ def running_options(default: State, workers: str = THREADS) -> Decorator:
             help="Tokens that are learnt from at once.  [default: 20]",
         ),
         click.option(
+            "--stride",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Read windows as long as a transformer's context, each N tokens further.",
+        ),
+        click.option(
             "--workers",
             type=click.IntRange(min=1),
             metavar="N",

@@ -1,4 +1,4 @@
-"""Training and opening recurrent networks: the backends ``rnn``, ``gru`` and ``lstm``."""
+"""Training and opening networks: the backends ``rnn``, ``gru``, ``lstm`` and ``transformer``."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SPECIAL = 3
 
 
 class NeuralBackend:
-    """Recurrent networks; a subclass says with which cell."""
+    """Networks; a subclass says with which body (`lmkit.neural.networks.bodies`)."""
 
     name: ClassVar[str]
     family: ClassVar[str] = "neural"
@@ -90,7 +90,8 @@ class NeuralBackend:
         tokens = corpus.tokens
         preset = preset or suitable_preset(encoder.unit, tokens)
         chosen = make_options(
-            preset, options, encoder.unit, tokens, len(corpus.vocabulary), teacher is not None
+            *(preset, options, encoder.unit, tokens, len(corpus.vocabulary), teacher is not None),
+            body=cls.name,
         )
         ids = all_ids(corpus.chunks())
         notes: list[str] = []
@@ -163,6 +164,12 @@ class LSTMBackend(NeuralBackend):
     name = "lstm"
 
 
+class TransformerBackend(NeuralBackend):
+    """A Transformer, decoder only, as GPT is."""
+
+    name = "transformer"
+
+
 def hold_out(
     ids: NDArray[np.int32], part: float, notes: list[str]
 ) -> tuple[NDArray[np.int32], NDArray[np.int32] | None]:
@@ -226,7 +233,9 @@ def _begin(
 
 def start_states(model: NeuralModel, ids: NDArray[np.int32]) -> State:
     """The average state, of one stream, in which the network meets ``</s>`` in ``ids``; () where it
-    meets none."""
+    meets none, or the network keeps what it has read, of which there is no average."""
+    if model.network.context is not None:
+        return ()
     streams = Streams(ids, 64, 200)
     scorer = model.scorer
     states = scorer.zero(streams.batch)

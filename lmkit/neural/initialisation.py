@@ -16,6 +16,12 @@ def uniform(view: Array, generator: np.random.Generator, bound: float) -> None:
     view[...] = generator.uniform(-bound, bound, view.shape)
 
 
+def normal(view: Array, generator: np.random.Generator, deviation: float) -> None:
+    """Fill ``view`` with normal draws of that standard ``deviation``, as GPT-2's (Radford et al.
+    2019)."""
+    view[...] = deviation * generator.standard_normal(view.shape)
+
+
 def glorot(view: Array, generator: np.random.Generator, blocks: int = 1) -> None:
     """Fill a matrix [rows, columns] of ``blocks`` stacked ones, each with Glorot's range."""
     rows, columns = view.shape

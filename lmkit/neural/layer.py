@@ -35,13 +35,20 @@ class Pass(NamedTuple):
 
     ``steps``: T, so that x has T * B columns. ``training``: whether a backward pass may follow.
     ``noise`` draws the masks of dropout; in use it is silent. ``room`` is memory to work in: what a
-    pass returns may be there, and lasts until the next one.
+    pass returns may be there, and lasts until the next one. ``by_stream``: column ``b * T + t`` is
+    step t of stream b, so that the steps of a stream lie side by side, as attention reads them
+    (`lmkit.neural.layers.compose.ByStream`).
     """
 
     steps: int = 1
     training: bool = False
     noise: Noise = SILENT
     room: Room = FRESH
+    by_stream: bool = False
+
+
+USE = Pass()
+"""For what is the same at every step of a network in use."""
 
 
 class Layer(ABC):

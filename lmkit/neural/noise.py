@@ -100,9 +100,12 @@ SILENT = Noise(Dropout(), np.random.default_rng(0))
 """Draws no masks at all: for a network in use."""
 
 
-def apply(x: Array, drop: Array) -> Array:
-    """``x`` [features, N] times a mask of the same shape or [features, 1, B]."""
+def apply(x: Array, drop: Array, by_stream: bool = False) -> Array:
+    """``x`` [features, N] times a mask of the same shape or [features, 1, B]; ``by_stream`` says
+    that the steps of a stream lie side by side."""
     if drop.ndim == 2:
         return x * drop
     features, _, batch = drop.shape
+    if by_stream:
+        return (x.reshape(features, batch, -1) * drop.swapaxes(1, 2)).reshape(features, -1)
     return (x.reshape(features, -1, batch) * drop).reshape(features, -1)

@@ -97,7 +97,7 @@ MODELS: dict[str, Callable[[], LanguageModel]] = {
 }
 MODELS["ngram cut"] = lambda: train(TEXT, 4, "modified-kneser-ney", prune=[0, 1])
 MODELS["ngram characters"] = lambda: train(TEXT, 4, "witten-bell", tokenizer="char")
-for backend in ("rnn", "gru", "lstm"):
+for backend in ("rnn", "gru", "lstm", "transformer"):
     MODELS[f"{backend} words"] = network(backend)
 MODELS["lstm characters"] = network("lstm", tokenizer="char", layers=2)
 MODELS["gru adaptive"] = network("gru", softmax="adaptive")

@@ -18,18 +18,24 @@ from lmkit.neural import tree
 from lmkit.neural.arrays import Array, Room, Weights
 from lmkit.neural.cells.base import Cell
 from lmkit.neural.layer import Layer, Pass
-from lmkit.neural.layers.compose import Prenorm, Residual, Serial
+from lmkit.neural.layers.attention import SelfAttention
+from lmkit.neural.layers.compose import Around, ByStream, Prenorm, Residual, Serial
 from lmkit.neural.layers.dropout import Drop
 from lmkit.neural.layers.embedding import Embedding
+from lmkit.neural.layers.feed_forward import ACTIVATIONS, FeedForward
 from lmkit.neural.layers.linear import Linear
 from lmkit.neural.layers.normalisation import LayerNorm
+from lmkit.neural.layers.positions import ALiBi, Buckets, Learnt, Relative, Rotary, Sinusoidal
 from lmkit.neural.layers.recurrent import Recurrent, turned
+from lmkit.neural.layers.rms_norm import RMSNorm
 from lmkit.neural.noise import Dropout, Noise
 from lmkit.neural.parameters import Gradients, Parameters
 from lmkit.neural.tree import State
 from lmkit.registry import names, resolve
 
 D, T, B = 5, 4, 3
+W = 8
+"""The width of layers with heads."""
 WORDS, MANY_WORDS = 9, 400
 
 
@@ -38,13 +44,39 @@ def cell(name: str, hidden: int = 6, prefix: str = "c.", **options: bool) -> Cel
     return made
 
 
+def heads(positions: type[Relative], window: int = 9, bias: bool = False) -> SelfAttention:
+    return SelfAttention(W, 2, window, "a.", positions, bias)
+
+
 LAYERS: dict[str, Callable[[], Layer]] = {
     "embedding": lambda: Embedding("e", WORDS, D, 2.0),
     "embedding of many words": lambda: Embedding("e", MANY_WORDS, D),
     "dropout": Drop,
     "dropout of inputs": lambda: Drop(first=True),
     "layer norm": lambda: LayerNorm(D, "n."),
+    "rms norm": lambda: RMSNorm(D, "n."),
     "projection": lambda: Linear("p", D, 7),
+    "projection with a bias": lambda: Linear("p", D, 7, True, 0.02),
+    **{
+        f"feed-forward {name}": lambda name=name: FeedForward(D, 6, name, "f.", name == "gelu")
+        for name in ACTIVATIONS
+    },
+    "sinusoidal": lambda: Sinusoidal(D),
+    "learnt positions": lambda: Learnt(D, 12, "l"),
+    **{
+        f"attention, {kind.__name__}": lambda kind=kind: heads(kind)
+        for kind in (Relative, Rotary, ALiBi, Buckets)
+    },
+    "attention in a narrow window": lambda: heads(Rotary, 3, True),
+    "attention to itself alone": lambda: heads(Relative, 1),
+    "transformer": lambda: ByStream(
+        Serial(
+            Learnt(W, 12, "l"),
+            Drop(),
+            Residual(Serial(RMSNorm(W, "n."), heads(Buckets, 4), Drop())),
+            Residual(Serial(LayerNorm(W, "m."), FeedForward(W, 6, "gelu", "f."), Drop())),
+        )
+    ),
     **{name: lambda name=name: Recurrent(cell(name)) for name in names("cell")},
     "lstm with peepholes": lambda: Recurrent(cell("lstm", peepholes=True)),
     "from the last step": lambda: Recurrent(cell("gru"), reverse=True),
@@ -67,6 +99,14 @@ NOISES = {
 }
 
 
+def parts(layer: Layer) -> Iterator[Layer]:
+    """All that a layer is made of, in its order, and then itself."""
+    inner = layer.layers if isinstance(layer, Serial) else ()
+    for part in (layer.layer,) if isinstance(layer, Around) else inner:
+        yield from parts(part)
+    yield layer
+
+
 class Case:
     """A layer with random weights, inputs and a state that is not its first one."""
 
@@ -76,17 +116,16 @@ class Case:
         self.parameters = Parameters(self.layer.shapes(), dtype)
         self.layer.initialise(self.parameters.views, rng)
         self.parameters.flat += (0.2 * rng.standard_normal(len(self.parameters.flat))).astype(dtype)
-        first = self.layer.layers[:1] if isinstance(self.layer, Serial) else [self.layer]
-        self.words = sum(layer.vocabulary for layer in first if isinstance(layer, Embedding))
+        first = next(parts(self.layer))
+        self.words = first.vocabulary if isinstance(first, Embedding) else 0
+        self.width = W if any(isinstance(part, SelfAttention) for part in parts(self.layer)) else D
         self.x = self.inputs(T, B).astype(int if self.words else dtype)
-        self.state = tree.mapped(
-            lambda leaf: (0.5 * rng.standard_normal(leaf.shape)).astype(dtype),
-            self.layer.start(B, dtype),
-        )
+        before = self.inputs(3, B).astype(self.x.dtype)
+        self.state = self.run(before, self.layer.start(B, dtype), Pass(3))[1]
 
     def inputs(self, steps: int, streams: int) -> Array:
         """Some, of which two steps are alike, so that gradients of words add up."""
-        shape = (steps * streams,) if self.words else (D, steps * streams)
+        shape = (steps * streams,) if self.words else (self.width, steps * streams)
         x = self.rng.standard_normal(shape)
         if self.words:
             x = self.rng.integers(0, self.words, shape)
@@ -128,7 +167,7 @@ def columns(x: Array, streams: list[int]) -> Array:
 
 def alike(some: State, others: State, within: float = 1e-12) -> bool:
     pairs = zip(tree.leaves(some), tree.leaves(others), strict=True)
-    return all(a.shape == b.shape and np.abs(a - b).max() <= within for a, b in pairs)
+    return all(a.shape == b.shape and np.abs(a - b).max(initial=0) <= within for a, b in pairs)
 
 
 def differences(values: Array, loss: Callable[[], float], places: Iterator[int]) -> Iterator:
@@ -153,13 +192,6 @@ def test_every_layer_of_the_package_is_here() -> None:
             yield from kinds(kind)
             if not inspect.isabstract(kind) and kind.__module__.startswith("lmkit."):
                 yield kind
-
-    def parts(layer: Layer) -> Iterator[Layer]:
-        yield layer
-        for part in layer.layers if isinstance(layer, Serial) else []:
-            yield from parts(part)
-        if isinstance(layer, Residual):
-            yield from parts(layer.layer)
 
     here = {type(part) for make in LAYERS.values() for part in parts(make())}
     assert set(kinds(Layer)) <= here
@@ -308,4 +340,5 @@ def test_float32_stays_float32(name: str) -> None:
     noise = Noise(NOISES["fresh masks"], np.random.default_rng(1))
     y, last = case.run(pass_=Pass(T, True, noise))
     dx, _ = case.gradients(Pass(T, True, noise), np.ones_like(y))
-    assert {y.dtype, dx.dtype, *(leaf.dtype for leaf in tree.leaves(last))} == {np.dtype("float32")}
+    real = [leaf.dtype for leaf in tree.leaves(last) if leaf.dtype.kind != "i"]
+    assert {y.dtype, dx.dtype, *real} == {np.dtype("float32")}

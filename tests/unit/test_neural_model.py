@@ -40,7 +40,7 @@ def text(tmp_path_factory: pytest.TempPathFactory, zipf_lines: list[str]) -> Pat
     return path
 
 
-@pytest.fixture(scope="module", params=[*names("backend")[1:4], "adaptive", "projected", "char"])
+@pytest.fixture(scope="module", params=[*names("backend")[1:5], "adaptive", "projected", "char"])
 def model(request: pytest.FixtureRequest, text: Path) -> NeuralModel:
     shapes: dict[str, dict[str, object]] = {
         "adaptive": {"softmax": "adaptive"},

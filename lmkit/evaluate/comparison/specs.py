@@ -32,7 +32,9 @@ ALIASES = {
 }
 """What ``lmkit train`` calls options that the backends call otherwise."""
 NESTED = {
-    "peepholes": "cell_options",
+    **dict.fromkeys(
+        ("peepholes", "heads", "context", "positions", "norm", "activation"), "cell_options"
+    ),
     "cutoffs": "softmax_options",
     "samples": "softmax_options",
     "momentum": "optimizer_options",
@@ -54,6 +56,7 @@ SHORT = {
     "rnn": "Elman RNN",
     "gru": "GRU",
     "lstm": "LSTM",
+    "transformer": "Transformer",
     "mix": "mixture",
 }
 """Names that fit into a table."""

@@ -67,8 +67,8 @@ class Prenorm(Serial):
         return {**layer.shapes(), **norm.shapes()}
 
 
-class Residual(Layer):
-    """y = layer(x) + x, for a layer that keeps the width."""
+class Around(Layer):
+    """What goes around one ``layer``, whose weights and state it has."""
 
     def __init__(self, layer: Layer) -> None:
         self.layer = layer
@@ -89,8 +89,40 @@ class Residual(Layer):
     def start(self, streams: int, dtype: DTypeLike) -> State:
         return self.layer.start(streams, dtype)
 
+
+class Residual(Around):
+    """y = layer(x) + x, for a layer that keeps the width."""
+
     def forward(
         self, weights: Weights, x: Array, pass_: Pass, state: State
     ) -> tuple[Array, State, Backward]:
         y, after, back = self.layer.forward(weights, x, pass_, state)
         return y + x, after, lambda dy, gradients: back(dy, gradients) + dy
+
+
+class ByStream(Around):
+    """``layer`` in a pass whose columns stand stream by stream: they are turned once before it and
+    once behind it, however deep it is."""
+
+    def forward(
+        self, weights: Weights, x: Array, pass_: Pass, state: State
+    ) -> tuple[Array, State, Backward]:
+        if pass_.by_stream:
+            return self.layer.forward(weights, x, pass_, state)
+        steps = pass_.steps
+        inside = pass_._replace(by_stream=True)
+        y, after, back = self.layer.forward(weights, swapped(x, steps), inside, state)
+        streams = y.shape[1] // steps
+
+        def backward(dy: Array, gradients: Gradients) -> Array:
+            return swapped(back(swapped(dy, steps), gradients), streams)
+
+        return swapped(y, streams), after, backward
+
+
+def swapped(x: Array, rows: int) -> Array:
+    """Columns ``r * C + c`` of ``x`` [D, R * C] as columns ``c * R + r``, of so many ``rows`` R."""
+    columns = x.shape[1] // rows
+    if rows == 1 or columns == 1:
+        return x
+    return np.ascontiguousarray(x.reshape(len(x), rows, columns).swapaxes(1, 2)).reshape(x.shape)

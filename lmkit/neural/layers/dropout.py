@@ -26,9 +26,9 @@ class Drop(Layer):
             return x, (), unchanged
 
         def backward(dy: Array, gradients: Gradients) -> Array:
-            return apply(dy, drop)
+            return apply(dy, drop, pass_.by_stream)
 
-        return apply(x, drop), (), backward
+        return apply(x, drop, pass_.by_stream), (), backward
 
 
 def unchanged(dy: Array, gradients: Gradients) -> Array:

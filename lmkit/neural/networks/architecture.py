@@ -11,8 +11,9 @@ from lmkit.errors import ModelFileError, UsageError
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """``layers`` recurrent layers of ``hidden`` units over word vectors of ``embedding``
-    entries; ``vocabulary`` is V.
+    """``layers`` layers of ``hidden`` units over word vectors of ``embedding`` entries;
+    ``vocabulary`` is V. ``cell`` is the cell of recurrent layers, or ``transformer``; what either
+    can be told is in ``cell_options`` (`lmkit.neural.networks.bodies`).
 
     ``tied``: the output vectors are the word vectors; where the last layer has another width,
     a projection goes between. ``residual``: what enters a layer is added to what leaves it,

@@ -1,4 +1,4 @@
-"""The network: word vectors, recurrent layers, softmax; one pass over a stretch of text.
+"""The network: word vectors, a body of layers, softmax; one pass over a stretch of text.
 
 It holds no weights. A pass reads them from named views and writes gradients into others, so that
 worker threads share the weights and have gradients of their own.
@@ -12,26 +12,21 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from lmkit.neural.arrays import Array, Room, Weights
-from lmkit.neural.cells.base import Cell
-from lmkit.neural.layer import FRESH, Backward, Layer, Pass
-from lmkit.neural.layers.compose import Prenorm, Residual, Serial
+from lmkit.neural.layer import FRESH, USE, Backward, Pass
+from lmkit.neural.layers.compose import Serial
 from lmkit.neural.layers.dropout import Drop
 from lmkit.neural.layers.embedding import Embedding
 from lmkit.neural.layers.linear import Linear
-from lmkit.neural.layers.normalisation import LayerNorm
-from lmkit.neural.layers.recurrent import Recurrent
 from lmkit.neural.losses.base import Softmax
 from lmkit.neural.losses.targets import Targets
 from lmkit.neural.networks.architecture import Architecture
+from lmkit.neural.networks.bodies import make_body
 from lmkit.neural.noise import SILENT, Noise
 from lmkit.neural.parameters import Gradients
 from lmkit.neural.tree import State, kept
 from lmkit.registry import resolve
 
 EMBEDDING = "embedding"
-
-USE = Pass()
-"""For what is the same at every step of a network in use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +66,20 @@ class Stretch:
 
 class Network:
     """Layers of an `Architecture`: ``body`` from ids [N] to vectors [H, N], ``top``, which brings
-    those to the width of the output vectors, and the softmax. ``cells`` are those of the body."""
+    those to the width of the output vectors, and the softmax. ``cells``, ``context`` and ``limit``
+    are those of the `Body`."""
 
     def __init__(self, architecture: Architecture) -> None:
         self.architecture = a = architecture
         softmax = resolve("softmax", a.softmax)
         tied = a.tied and softmax.can_tie
-        cell = resolve("cell", a.cell)
-        widths = [a.embedding, *[a.hidden] * a.layers]
-        self.cells: list[Cell] = [
-            cell(widths[k], widths[k + 1], f"layer{k}.", **a.cell_options) for k in range(a.layers)
-        ]
+        inner = make_body(a)
+        self.cells = inner.cells
+        self.context = inner.context
+        self.limit = inner.limit
         scale = float(np.sqrt(a.embedding)) if tied else 1.0
-        blocks = [layer for cell in self.cells for layer in (block(a, cell), Drop())]
         self.body = Serial(
-            Embedding(EMBEDDING, a.vocabulary, a.embedding, scale), Drop(first=True), *blocks
+            Embedding(EMBEDDING, a.vocabulary, a.embedding, scale), Drop(first=True), *inner.layers
         )
         self.top = Serial()
         if tied and a.hidden != a.embedding:
@@ -188,13 +182,3 @@ class Network:
             / len(h)
             * (objective.activation * (h * h).sum() + objective.temporal * (change * change).sum())
         )
-
-
-def block(architecture: Architecture, cell: Cell) -> Layer:
-    """One recurrent layer, with what the ``architecture`` has around each."""
-    layer: Layer = Recurrent(cell)
-    if architecture.layer_norm:
-        layer = Prenorm(LayerNorm(cell.inputs, f"{cell.prefix}norm."), layer)
-    if architecture.residual and cell.inputs == cell.hidden:
-        layer = Residual(layer)
-    return layer

@@ -46,7 +46,7 @@ class Adam(Optimizer):
         m, v = self.slots["m"][here], self.slots["v"][here]
         if self.weight_decay:
             if self.decoupled:
-                w *= 1 - rate * self.weight_decay
+                self._decay(w, rate, here)
             else:
                 g += self.weight_decay * w
         correction = math.sqrt(1 - self.beta2**self.count)
@@ -62,3 +62,15 @@ class Adam(Optimizer):
         np.divide(m, g, out=g)
         g *= step
         w -= g
+
+    def _decay(self, w: Array, rate: float, here: slice) -> None:
+        """Shrink the entries ``here``, but for those that are spared."""
+        spared = [
+            slice(max(s.start, here.start) - here.start, min(s.stop, here.stop) - here.start)
+            for s in self.spared
+            if s.start < here.stop and s.stop > here.start
+        ]
+        kept = [w[part].copy() for part in spared]
+        w *= 1 - rate * self.weight_decay
+        for part, values in zip(spared, kept, strict=True):
+            w[part] = values

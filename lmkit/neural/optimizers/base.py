@@ -7,6 +7,7 @@ by itself, so that worker threads share the work.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -39,6 +40,8 @@ class Optimizer(ABC):
         self.weight_decay = weight_decay
         self.count = 0
         self.slots: dict[str, Array] = {}
+        self.spared: Sequence[slice] = ()
+        """Stretches of the vector of weights that decoupled decay leaves alone."""
 
     def start(self, weights: Array) -> None:
         """Make the slots for ``weights`` [P]."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lmkit.errors import UsageError
+from lmkit.errors import UnsupportedError, UsageError
 from lmkit.model import EOS, UNK
 from lmkit.neural.arrays import Room
 from lmkit.neural.networks.language import EMBEDDING
@@ -45,7 +45,14 @@ class Gates:
 
 def gates(model: NeuralModel, text: str) -> tuple[list[str], list[Gates]]:
     """The tokens that are read, ``</s>`` before the first included, and every gate's activations
-    as the network reads them. Gates are named as in the equations of the cell."""
+    as the network reads them. Gates are named as in the equations of the cell.
+
+    Raises `UnsupportedError` for a network without cells.
+    """
+    if not model.network.cells:
+        raise UnsupportedError(
+            f"a model of the backend {model.backend!r} has no gates", "a model of the backend lstm"
+        )
     ids = np.concatenate(([EOS], model.batch(text).ids[:-1]))
     network, room = model.network, Room()
     model.scorer.in_room(room).read(ids[:, None], model.before_start)

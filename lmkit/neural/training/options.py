@@ -8,8 +8,10 @@ from typing import Any
 
 from lmkit.cores import available_cores
 from lmkit.errors import UsageError
+from lmkit.neural.networks.bodies import TRANSFORMER
 from lmkit.neural.networks.language import Objective
 from lmkit.neural.noise import Dropout
+from lmkit.neural.training.presets import transformer_values
 from lmkit.registry import resolve
 
 
@@ -186,9 +188,11 @@ def make_options(
     tokens: int,
     vocabulary: int = 0,
     taught: bool = False,
+    body: str = "lstm",
 ) -> Options:
     """The options of ``preset`` (None: one that suits the unit and the number of tokens), with
-    those of ``given`` that are not None in their place. The softmax suits the size of the
+    those of ``given`` that are not None in their place. Presets of a ``body`` that is a transformer
+    are others than those of recurrent ones. The softmax suits the size of the
     ``vocabulary``, and whether there is a teacher (``taught``).
 
     Raises `UsageError` for a preset or an option that there is not, or a value out of range.
@@ -206,7 +210,11 @@ def make_options(
         )
     if "optimizer" in chosen and "learning_rate" not in chosen:
         chosen["learning_rate"] = resolve("optimizer", chosen["optimizer"]).default_rate
-    values = {"workers": available_cores(), **PRESETS[preset], **chosen}
+    if body == TRANSFORMER:
+        preset_and_chosen = transformer_values(preset, chosen, tokens)
+    else:
+        preset_and_chosen = {**PRESETS[preset], **chosen}
+    values = {"workers": available_cores(), **preset_and_chosen}
     if "softmax" not in chosen:
         whole = taught or values.get("label_smoothing") or vocabulary <= LARGE_VOCABULARY
         values["softmax"] = "full" if whole else "sampled"

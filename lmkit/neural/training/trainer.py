@@ -84,6 +84,13 @@ class Trainer:
             options.weight_decay, **options.optimizer_options
         )
         self.optimizer.start(parameters.flat)
+        if network.context is not None:
+            # As Transformers are trained: biases, gains and the like do not decay.
+            self.optimizer.spared = [
+                parameters.place(name)
+                for name, shape in parameters.shapes.items()
+                if len(shape) < 2
+            ]
         self.schedule: Schedule = resolve("schedule", options.schedule)(
             options.warmup, **options.schedule_options
         )
@@ -256,6 +263,7 @@ class Trainer:
             self.feed.begin(place.epoch_seed, place.epoch == 0)
             self.states = self._fresh_states()
         stretch, position, anew = self.feed.next(place.position, self.generator)
+        anew = anew or self.network.limit is not None
         if anew:
             self.states = self._fresh_states()
         shares = parts(stretch.inputs.shape[1], self.team.workers)

@@ -19,10 +19,13 @@ LONG = 256
 def mean_loss(scorer: Scorer, ids: NDArray[np.int32]) -> float:
     """Mean loss in nats a token over ``ids`` [N], read as a few long streams side by side: what
     training looks at, not a score of the text."""
-    streams = Streams(ids, max(1, min(STREAMS, len(ids) // LONG)), WINDOW)
+    window = scorer.network.context or WINDOW
+    streams = Streams(ids, max(1, min(STREAMS, len(ids) // LONG)), window)
     states, total, count = scorer.zero(streams.batch), 0.0, 0
-    for position in range(0, streams.length, WINDOW):
-        stretch = streams.stretch(0, position, min(WINDOW, streams.length - position))
+    for position in range(0, streams.length, window):
+        if scorer.network.limit is not None:
+            states = scorer.zero(streams.batch)
+        stretch = streams.stretch(0, position, min(window, streams.length - position))
         h, states = scorer.read(stretch.inputs, states)
         total -= float(scorer.log_prob(h, stretch.targets.reshape(-1)).sum())
         count += stretch.inputs.size

@@ -60,13 +60,21 @@ def fit_cache(
     parts = np.empty((len(FLATNESSES), len(ids)))
     inputs = np.concatenate((np.array([EOS], ids.dtype), ids[:-1]))[:, None]
     with one_thread():
-        for start in range(0, len(ids), 256):
-            here = slice(start, start + 256)
-            h, layers = scorer.read(inputs[here], layers)
+        limit = scorer.network.limit
+        step = 256 if limit is None else max(1, limit // 2)
+        for start in range(0, len(ids), step):
+            here = slice(start, start + step)
+            if limit is None:
+                h, layers = scorer.read(inputs[here], layers)
+            else:
+                # Half of a window is read before what is looked at, as a running text is.
+                before = max(0, start - limit // 2)
+                h, _ = scorer.read(inputs[before : here.stop], layers)
+                h = h[:, start - before :]
             log_probs[here] = scorer.log_prob(h, ids[here])
             parts[:, here], _ = cache.parts(h, ids[here], FLATNESSES)
             if progress is not None:
-                progress(min(start + 256, len(ids)), len(ids))
+                progress(min(start + step, len(ids)), len(ids))
     # Before the first token there is no cache.
     p, parts = np.exp(log_probs[1:]), parts[:, 1:]
     weights = [best_weight(p, part) for part in parts]

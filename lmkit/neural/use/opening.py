@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from lmkit.errors import ModelFileError, UsageError
 from lmkit.neural.arrays import Array
 from lmkit.neural.networks.architecture import Architecture
+from lmkit.neural.networks.bodies import MOST_CONTEXT, TRANSFORMER
 from lmkit.neural.networks.language import Network
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.tree import State, named, restored
@@ -42,6 +44,24 @@ from lmkit.text.encoder import TextEncoder
 WIDEST = 1 << 24
 """Units of a layer; what a file really has bounds them further."""
 
+TRANSFORMER_OPTIONS = record(
+    {"heads": integer(1, WIDEST), "context": integer(2, MOST_CONTEXT)},
+    also={
+        **dict.fromkeys(("positions", "norm", "activation", "first_weights"), text),
+        **dict.fromkeys(("bias", "post_norm"), boolean),
+        "feed_forward": optional(integer(1, WIDEST)),
+    },
+)
+
+
+def _cell_options(value: Any, where: str) -> None:
+    """Those of a cell are all true or false."""
+    rule = TRANSFORMER_OPTIONS if isinstance(value, dict) and "heads" in value else BOOLEANS
+    rule(value, where)
+
+
+BOOLEANS = mapping(boolean)
+
 ARCHITECTURE = record(
     {
         "vocabulary": VOCABULARY["vocabulary_size"],
@@ -50,7 +70,7 @@ ARCHITECTURE = record(
     also={
         **dict.fromkeys(("cell", "softmax"), text),
         **dict.fromkeys(("tied", "residual", "layer_norm"), boolean),
-        "cell_options": mapping(boolean),
+        "cell_options": _cell_options,
         "softmax_options": mapping(anything),
     },
 )
@@ -99,7 +119,15 @@ def stored_network(architecture: Mapping[str, Any], sizes: Mapping[str, int]) ->
     """
     if architecture["layers"] > len(sizes):
         raise ValueError(f"it has no {architecture['layers']} layers")
-    network = Network(Architecture.from_dict(architecture))
+    try:
+        network = Network(Architecture.from_dict(architecture))
+    except UsageError as error:
+        if architecture.get("cell") != TRANSFORMER:
+            raise
+        raise ModelFileError(
+            f"its network is one that this lmkit does not know: {error}",
+            "pip install --upgrade lmkit",
+        ) from error
     for name, shape in network.shapes().items():
         # A bit of `PLACES` or a byte at least for each weight.
         most = max(sizes.get(name, 0), 8 * sizes.get(f"{name}{PLACES}", 0))

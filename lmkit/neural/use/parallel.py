@@ -45,13 +45,13 @@ def read_in_parts(
     tell: Callable[[int], None],
 ) -> tuple[NDArray[np.float64], State] | None:
     """log p of the first tokens of ``ids``, all but fewer than `MOST`, and the states [H, 1] after
-    them; None where the text is short or the network does not forget.
+    them; None where the text is short or the network does not forget, as one with attention.
 
     ``layers`` are the states before ``token``, the one before the text, is read; ``fresh`` those
     of any stream to look back from. ``tell`` is called with numbers of tokens that are done.
     """
     count = min(MOST, len(ids) // SHORTEST)
-    if count < 2:
+    if count < 2 or scorer.network.context is not None:
         return None
     length = len(ids) // count
     before = np.concatenate((np.array([token], ids.dtype), ids[:-1]))

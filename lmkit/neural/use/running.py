@@ -1,6 +1,8 @@
 """A neural model that reads a running text: its state is carried over sentences and batches, as
 the literature measures perplexity, and by option it learns on the way.
 
+- A network whose places are counted from the beginning of a text, or any with ``stride``, reads
+  windows as long as its context, each ``stride`` tokens further, and scores the last ``stride``.
 - A long stretch without such options is read in parts side by side (`lmkit.neural.use.parallel`).
 - ``cache``: a continuous cache (`lmkit.neural.use.cache`).
 - ``dynamic``: dynamic evaluation (Krause et al. 2018): after each ``dynamic_steps`` tokens, which
@@ -39,6 +41,7 @@ class RunningModel(LanguageModel):
 
     ``cache``: its size (0: none), with ``cache_weight`` and ``cache_flatness``. ``dynamic``: the
     learning rate of dynamic evaluation (0: none), with ``dynamic_decay`` and ``dynamic_steps``.
+    ``stride``: how far windows are apart (None: half a context, where there must be windows).
     ``progress`` is called now and then with the tokens of the batch that are done. The model
     itself is never changed.
     """
@@ -53,6 +56,7 @@ class RunningModel(LanguageModel):
         dynamic: float = 0.0,
         dynamic_decay: float = 0.002,
         dynamic_steps: int = 20,
+        stride: int | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> None:
         if dynamic < 0 or not 0 <= dynamic_decay <= 1 or dynamic_steps < 1:
@@ -61,6 +65,28 @@ class RunningModel(LanguageModel):
                 " 1 step",
                 "--dynamic 0.5",
             )
+        network = model.network
+        if stride is not None and network.context is None:
+            raise UsageError(
+                "windows with a stride are for transformers: a recurrent network carries its state",
+                "leaving out --stride",
+            )
+        if stride is not None and not 1 <= stride <= (network.context or 1):
+            raise UsageError(
+                f"windows have {network.context} tokens, and cannot be {stride} apart",
+                f"--stride {(network.context or 2) // 2}",
+            )
+        if network.limit is not None and stride is None:
+            stride = max(1, network.limit // 2)
+        if dynamic and stride is not None:
+            raise UsageError(
+                "dynamic evaluation needs a state that is carried on, and windows carry none",
+                "leaving out --dynamic",
+            )
+        self._stride = stride
+        # What was read last, as far as the next window looks back.
+        self._read = np.empty(0, np.int32)
+        self._position = 0
         self.model = model
         self.backend = model.backend  # type: ignore[misc]
         self.encoder = model.encoder
@@ -99,8 +125,11 @@ class RunningModel(LanguageModel):
                 log_probs = self._parallel(ids, team)
             else:
                 log_probs = self._one_stream(ids, WINDOW, team)
-            h, layers = self._scorer.read(np.array([[self._token]]), self._layers)
-        return log_probs, NeuralState(layers, h)
+            last = np.array([self._token])
+            if self._stride is not None:
+                last = np.concatenate((self._read, last))
+            h, layers = self._scorer.read(last[:, None], self._layers)
+        return log_probs, NeuralState(layers, h[:, -1:])
 
     def _inputs(self, ids: NDArray[np.int32]) -> NDArray[np.int32]:
         """What is read to predict ``ids`` [N], which are next: [N, 1]."""
@@ -109,6 +138,8 @@ class RunningModel(LanguageModel):
     def _one_stream(
         self, ids: NDArray[np.int32], window: int, team: Team | None = None
     ) -> NDArray[np.float64]:
+        if self._stride is not None:
+            return self._in_windows(ids, self._stride, team)
         log_probs = np.empty(len(ids))
         for start in range(0, len(ids), window):
             here = ids[start : start + window]
@@ -121,6 +152,33 @@ class RunningModel(LanguageModel):
             self._tell(len(here))
         return log_probs
 
+    def _in_windows(
+        self, ids: NDArray[np.int32], stride: int, team: Team | None
+    ) -> NDArray[np.float64]:
+        """Windows end at multiples of ``stride`` of the whole text, in whatever pieces it comes:
+        each begins in the first state, a context before its end."""
+        log_probs, context = np.empty(len(ids)), self.model.network.context or stride
+        inputs = np.concatenate((self._read, self._inputs(ids)[:, 0]))
+        first = self._position - len(self._read)
+        done = 0
+        while done < len(ids):
+            end = (self._position // stride + 1) * stride
+            here = ids[done : done + end - self._position]
+            stop = self._position + len(here)
+            window = inputs[max(0, end - context - first) : stop - first]
+            h, _ = self._scorer.read(window[:, None], self._layers)
+            h = h[:, -len(here) :]
+            found = self._scorer.log_prob(h, here, team)
+            if self.cache is not None:
+                found = self.cache.mix(found, h, here)
+            log_probs[done : done + len(here)] = found
+            self._position, done = stop, done + len(here)
+            self._tell(len(here))
+        if len(ids):
+            self._read = inputs[max(0, len(inputs) - context + 1) :]
+            self._token = int(ids[-1])
+        return log_probs
+
     def _tell(self, tokens: int) -> None:
         self._done += tokens
         if self._progress is not None:
@@ -128,6 +186,8 @@ class RunningModel(LanguageModel):
 
     def _parallel(self, ids: NDArray[np.int32], team: Team) -> NDArray[np.float64]:
         """Most of the text in parts, the rest, or all of a short text, as one stream."""
+        if self._stride is not None:
+            return self._one_stream(ids, WINDOW, team)
         fresh = self.model.start(1).layers
         found = read_in_parts(self._scorer, ids, self._token, self._layers, fresh, team, self._tell)
         log_probs = np.empty(0)

@@ -133,9 +133,11 @@ class Scorer:
         """Sentences of ``lengths`` [B], longest first; fills their places of ``log_probs``."""
         scorer = self.in_room()
         states = repeat(start, len(starts))
-        for begin in range(0, int(lengths[0]), WINDOW):
+        # What attention keeps of the text costs more to carry than steps to make.
+        window = max(WINDOW, self.network.context or 0)
+        for begin in range(0, int(lengths[0]), window):
             active = int((lengths > begin).sum())
-            steps = min(WINDOW, int(lengths[0]) - begin)
+            steps = min(window, int(lengths[0]) - begin)
             places = starts[:active] + begin + np.arange(steps)[:, None]
             inside = begin + np.arange(steps)[:, None] < lengths[:active]
             inputs = ids[np.minimum(np.maximum(places - 1, 0), len(ids) - 1)]

@@ -1,4 +1,4 @@
-"""Where streams of text stand in a recurrent network."""
+"""Where streams of text stand in a network."""
 
 from __future__ import annotations
 
