@@ -43,10 +43,13 @@ class Prior(click.ParamType):
         if isinstance(value, tuple):
             return value
         label, _, number = str(value).rpartition("=")
+        wrong = f"{value!r} is not NAME=P; write en=0.5"
+        if not label:
+            self.fail(wrong, param, ctx)
         try:
             return label, float(number)
         except ValueError:
-            self.fail(f"{value!r} is not NAME=P; write en=0.5", param, ctx)
+            self.fail(wrong, param, ctx)
 
 
 def _files(params: Mapping[str, Any]) -> Iterator[Group]:
@@ -147,7 +150,7 @@ def classify(
     from lmkit.text.encodings import encoded
     from lmkit.text.reading import TextReader
 
-    refuse_repeated([label for label, _ in priors], "--prior {}")
+    refuse_repeated([label for label, _ in priors], "--prior {}", "one prior for each model")
     opened = {label: load(path) for label, path in models.items()}
     classifier = Classifier(opened, dict(priors), special_tokens)
     if classifier.unspelt:
@@ -192,7 +195,7 @@ def split_models(files: tuple[str, ...]) -> tuple[dict[str, Path], str | None]:
             raise UsageError(f"{name} is not a model", "models first, and TEXT last")
         else:
             text = name
-    refuse_repeated([label for label, _ in found], "the name {}")
+    refuse_repeated([label for label, _ in found], "the name {}", "a name for each: NAME=MODEL")
     return dict(found), text
 
 
@@ -204,11 +207,12 @@ def named_model(name: str) -> tuple[str, Path]:
     return "", Path(name)
 
 
-def refuse_repeated(labels: list[str], what: str) -> None:
-    """Raises `UsageError` where one of ``labels`` is there twice; ``what`` says what it is."""
+def refuse_repeated(labels: list[str], what: str, hint: str) -> None:
+    """Raises `UsageError` where one of ``labels`` is there twice; ``what`` says what it is, and
+    ``hint`` what is wanted in its place."""
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice is not None:
-        raise UsageError(f"{what.format(twice)} is there twice", "a name for each: NAME=MODEL")
+        raise UsageError(f"{what.format(twice)} is there twice", hint)
 
 
 def training_texts(folder: Path) -> dict[str, list[Path]]:
@@ -249,6 +253,8 @@ def _train(
 
     if output is None:
         raise UsageError("--train makes models, which need a place", "--output FOLDER")
+    if output.resolve().is_relative_to(folder.resolve()):
+        raise UsageError(f"models in {output} would be texts of --train", "another --output FOLDER")
     texts = training_texts(folder)
     if not texts:
         raise UsageError(f"there is no text in {folder}", "a folder with a text for each label")

@@ -33,6 +33,7 @@ def counts(console: Console, model: Path, context: str, top: int, prefix: str, f
     count how often that n-gram was seen; a model without counts leaves it empty.
 
     With --prefix the tokens are what a keyboard would offer: words that go on as typed.
+    (Subwords: " w" for the beginning of a word, "w" for one that goes on.)
 
     Example:
 

@@ -120,7 +120,7 @@ def _split(files: tuple[str, ...]) -> tuple[dict[str, Path], list[str]]:
             texts.append(file)
     if not models:
         raise UsageError("there is no model among the files", "a model first, then its pairs")
-    refuse_repeated([name for name, _ in models], "the name {}")
+    refuse_repeated([name for name, _ in models], "the name {}", "a name for each: NAME=MODEL")
     return dict(models), texts or ["-"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -166,4 +167,6 @@ def _rows(model: Any) -> list[Row]:
     perplexity, weights = facts["fit"].get("perplexity", {}), facts["weights"]
     powers = facts["parameters"].get("powers", {})
     names = dict.fromkeys([*powers, *weights, *perplexity])
+    # What was measured and is no number is infinite: a model holds some token for impossible.
+    perplexity = {name: math.inf if one is None else one for name, one in perplexity.items()}
     return [(name, weights.get(name), powers.get(name), perplexity.get(name)) for name in names]

@@ -39,7 +39,7 @@ class OutputFolder(click.Path):
 
 
 def check_files(context: click.Context, files: Files | None) -> None:
-    """Raises `UsageError` where a command would write over what it reads."""
+    """Raises `UsageError` where a command would write over what it reads, or twice to a file."""
     params = context.params
     kinds = [(one, one.type, params.get(one.name or "")) for one in context.command.params]
     written = [
@@ -52,9 +52,10 @@ def check_files(context: click.Context, files: Files | None) -> None:
     if not written and not groups:
         return
     # It takes what opens models, which most commands need later or not at all.
-    from lmkit.files.overwriting import refuse_overwriting
+    from lmkit.files.overwriting import refuse_one_place, refuse_overwriting
     from lmkit.store.targets import with_parts
 
+    refuse_one_place(written)
     read = []
     console = context.find_object(Console)
     inputs = [(one, kind, given) for one, kind, given in kinds if isinstance(kind, InputPath)]

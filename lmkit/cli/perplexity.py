@@ -239,6 +239,9 @@ def write_figures(console: Console, found: Found) -> None:
     """A column a model. Where the names are too long for that, columns are numbered, and the
     numbers explained above them; where there are too many, the rest comes below."""
     names = ["model", *(name for name, _ in FIGURES.values())]
+    if not any(figures.sentences for _, figures, _ in found):
+        # Models without sentence marks have no </s>.
+        names = ["tokens" if name == FIGURES["tokens"][0] else name for name in names]
     columns = [
         [text(path), *(form(getattr(figures, key)) for key, (_, form) in FIGURES.items())]
         for path, figures, _ in found

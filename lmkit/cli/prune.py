@@ -104,7 +104,7 @@ def prune(
         errors=errors,
     )
     if vocabulary is not None:
-        words = f"{len(new.vocabulary) - 3:,} of {old_sizes[0] - 3:,} words stay"
+        words = f"{len(new.vocabulary) - 3:,} of {old_sizes[0] - 3:,} {new.unit}s stay"
         console.remark(f"{words}; the others are {'impossible' if closed else '<unk>'}")
     console.remark(
         f"{output}: {sum(new.trie.sizes):,} of {sum(old_sizes):,} n-grams,"

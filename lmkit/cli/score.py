@@ -26,6 +26,7 @@ from lmkit.cli.paths import OutputPath
 from lmkit.cli.progress import ProgressBars
 from lmkit.cli.running import given_running, running_options, settled_running
 from lmkit.cli.score_blocks import (
+    SCORES,
     BlockScorer,
     Documents,
     Job,
@@ -218,6 +219,7 @@ def score(
         from lmkit.cli.one_ngram import refuse_others, write_ngrams
 
         others = {**given, "heat": heat, "explain": explain, "output": output, "state": state}
+        others |= {"encoding": encoding, "errors": errors != "strict"}
         names = [name for name, value in others.items() if value not in (None, False)]
         refuse_others(text, [f"--{name.replace('_', '-')}" for name in names])
         write_ngrams(console, model, ngrams, fmt)
@@ -270,11 +272,17 @@ def score(
 def _job(given: dict[str, Any], model: Path, errors: str, explain: bool, fmt: Format) -> Job:
     """What ``given``, the options, ask of each block of lines; they are taken out of it.
 
-    Raises `UsageError` for what is nothing without ``--jsonl-field``.
+    Raises `UsageError` for what is nothing without ``--jsonl-field``, and where a score would be
+    written over the text.
     """
     field, prefix, rejected = (given.pop(name) for name in ("jsonl_field", "prefix", "rejected"))
     documents = None
     if field is not None:
+        if field in [f"{prefix or ''}{name}" for name in SCORES]:
+            raise UsageError(
+                f"the score of this name would take the place of the text in {field!r}",
+                "--prefix lm_" if not prefix else "another --prefix",
+            )
         documents = Documents(field, prefix or "", errors == "strict", rejected)
     elif prefix is not None or rejected is not None:
         flag = "--rejected" if prefix is None else "--prefix"
@@ -308,9 +316,8 @@ def _refuse(job: Job, picture: str | None, state: str | None, output: str | None
         )
     if job.documents is not None and state == "carry":
         raise UsageError("a document has nothing before it", "leaving out --state carry")
-    rejected = None if job.documents is None else job.documents.rejected
-    if output is not None and rejected is not None and Path(output) == Path(rejected):
-        raise UsageError(f"--output and --rejected are both {output}", "two files")
+    if job.documents is not None and job.documents.rejected == "-" and output is None:
+        raise UsageError("the objects themselves go to standard output", "--rejected FILE")
     if picture and (job.per_token or rows or output is not None):
         raise UsageError(
             f"{picture} is a picture for a person, not rows",

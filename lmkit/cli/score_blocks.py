@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from lmkit.text.settings import Reading
 
 LINE_COLUMNS = ["line", "tokens", "oovs", "log10_probability", "perplexity", "text"]
+SCORES = ("perplexity", "log10_probability", "tokens", "oovs", "difference")
+"""What is added to documents, the last one where there are two models."""
 SHOWN = 5
 """Bad lines that are named; all are counted."""
 STREAMED = ("jsonl", "csv", "tsv")
@@ -239,7 +241,8 @@ class Totals:
             rest = self._bad_count - len(self._bad)
             more = f"; and {rest:,} more" if rest else ""
             place = documents.rejected
-            where = "kept as they are" if place is None else f"written to {place}"
+            as_is = "kept as it is" if self._bad_count == 1 else "kept as they are"
+            where = as_is if place is None else f"written to {place}"
             console.remark(f"{lines_} without a text, {where} ({named}{more})")
 
 

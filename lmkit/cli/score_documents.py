@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lmkit.cli.output import to_json
-from lmkit.cli.score_blocks import BlockScorer, Documents, Scored
+from lmkit.cli.score_blocks import SCORES, BlockScorer, Documents, Scored
 from lmkit.errors import TextError, one_line
 from lmkit.text.jsonlines import BadLineError, field_of, with_fields
 from lmkit.text.lexicon import SpecialTokenError
@@ -74,19 +74,16 @@ def _fields(scores: TextScores, prefix: str) -> list[dict[str, str]]:
     """What is added to each object: names to JSON."""
     from lmkit.measures import LN10
 
-    columns = {
-        "perplexity": scores.perplexity.tolist(),
-        "log10_probability": (scores.log_probability / LN10).tolist(),
-        "tokens": scores.tokens.tolist(),
-        "oovs": scores.oovs.tolist(),
-    }
-    if scores.difference is not None:
-        columns["difference"] = scores.difference.tolist()
-    names = [f"{prefix}{name}" for name in columns]
-    return [
-        dict(zip(names, map(to_json, row), strict=True))
-        for row in zip(*columns.values(), strict=True)
+    columns = [
+        scores.perplexity.tolist(),
+        (scores.log_probability / LN10).tolist(),
+        scores.tokens.tolist(),
+        scores.oovs.tolist(),
     ]
+    if scores.difference is not None:
+        columns.append(scores.difference.tolist())
+    names = [f"{prefix}{name}" for name in SCORES[: len(columns)]]
+    return [dict(zip(names, map(to_json, row), strict=True)) for row in zip(*columns, strict=True)]
 
 
 def _reject(

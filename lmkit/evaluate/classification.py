@@ -11,13 +11,14 @@ from __future__ import annotations
 import math
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lmkit.errors import UsageError
+from lmkit.errors import UnsupportedError, UsageError
 from lmkit.evaluate.difference import require_same_letters, spells
 from lmkit.evaluate.documents import score_texts
 from lmkit.evaluate.scoring import LineScorer
@@ -68,9 +69,11 @@ class Classifier:
         self.labels = tuple(models)
         self.priors = full_priors(self.labels, priors or {})
         opened = list(models.values())
-        for model in opened:
-            model.require_probabilities()
-            require_same_letters(opened[0], model)
+        for label, model in models.items():
+            with _naming(label):
+                model.require_probabilities()
+            with _naming(f"{self.labels[0]} and {label}"):
+                require_same_letters(opened[0], model)
         self._scorers = [
             LineScorer(model, special_tokens=special_tokens, normalize=normalize)
             for model in opened
@@ -94,6 +97,15 @@ class Classifier:
         lengths = np.fromiter(map(len, texts), np.int64, len(texts)) + 1
         posterior = _posterior(log_probability, self.priors)
         return Classified(self.labels, log_probability, posterior, lengths)
+
+
+@contextmanager
+def _naming(models: str) -> Iterator[None]:
+    """Of several models, an error says which it is about."""
+    try:
+        yield
+    except UnsupportedError as error:
+        raise UnsupportedError(f"{models}: {error.message}", error.hint) from None
 
 
 class EvenSpelling:

@@ -34,6 +34,28 @@ def refuse_overwriting(written: Iterable[Named], read: Iterable[Named]) -> None:
                 raise _refusal(source, target)
 
 
+def refuse_one_place(written: Iterable[Named]) -> None:
+    """Raises `UsageError` where two of the files that are ``written`` are one."""
+    seen: list[Named] = []
+    for target in written:
+        for other in seen:
+            if _place(other.place) == _place(target.place):
+                both = f"{other.role} and {target.role} are both {target.place}"
+                if str(other.place) != str(target.place):
+                    both += f" ({other.place})"
+                raise UsageError(both, "two files")
+        seen.append(target)
+
+
+def _place(target: Any) -> Any:
+    """What tells where ``target`` is written, whatever it is called. Devices are never lost."""
+    if str(target) == "-":
+        return "-"
+    facts = _facts(target)
+    device = facts is not None and not stat.S_ISREG(facts.st_mode)
+    return object() if device else os.path.realpath(target)
+
+
 def _refusal(source: Named, target: Named) -> UsageError:
     also = ""
     if isinstance(source.place, str | Path) and str(source.place) != str(target.place):

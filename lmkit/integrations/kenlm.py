@@ -250,7 +250,8 @@ class Model:
         if self._encoder is None:
             return _WORD.findall(text)
         tokens = self._encoder.vocabulary.tokens
-        return [tokens[number] for number in self._encoder.encode([text]).ids[:-1].tolist()]
+        ids = self._encoder.encode([text]).ids.tolist()
+        return [tokens[number] for number in ids[: len(ids) - self._walk.marks]]
 
     def __contains__(self, word: str | bytes) -> bool:
         return self._walk.ids[word] != UNK

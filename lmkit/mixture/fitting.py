@@ -156,7 +156,8 @@ def fixed_blend(kind: str, weights: Sequence[float], count: int, cache: bool) ->
         )
     if len(values) != count:
         raise UsageError(
-            f"there are {len(values)} weights for {count} models", "one weight a model, in order"
+            f"{count} models have {count} weights, not {len(values)}",
+            "one weight a model, in order",
         )
     if not (np.isfinite(values).all() and (values >= 0).all() and values.any()):
         raise UsageError("weights are numbers from 0 on, not all of them 0", "--weights 0.7,0.3")

@@ -123,6 +123,10 @@ def merge(
             f"perplexity of {valid}: {after:.4f}, that of the mixture {before:.4f}"
             f" ({after / before - 1:+.2%})"
         )
+    else:
+        new.facts["smoothing"]["notes"].append(
+            "what it does not list is only close to the mixture; --valid FILE says how close"
+        )
     new.runs = [*old.runs, run_record("merge", started, clock, None, {}, None)]
     if output is not None:
         new.save(output)

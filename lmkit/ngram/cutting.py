@@ -39,9 +39,14 @@ def cut_to_words(model: NgramModel, words: Iterable[str], *, closed: bool = Fals
     """``model`` with only those of ``words`` that it has. What the others had goes to ``<unk>``, or
     with ``closed``, as what ``<unk>`` had, to the words that are left.
 
-    Raises `UnsupportedError` where the model does not back off to shorter contexts, `UsageError`
-    where none of its words is left.
+    Raises `UnsupportedError` where the model does not back off to shorter contexts, or its tokens
+    are learnt pieces of words, `UsageError` where none of its words is left.
     """
+    if model.unit == "subword":
+        raise UnsupportedError(
+            "the tokens of this model are learnt pieces of words, and its text needs all of them",
+            "a model that was trained with --tokenizer word, or --entropy in place of --vocabulary",
+        )
     known = set(words)
     keep = np.array([token in known for token in model.vocabulary.tokens])
     keep[[UNK, BOS, EOS]] = False

@@ -225,10 +225,9 @@ def continuations(
     state = model.start(1) if at_start else model.empty(1)
     for token in model.encoder.encode_prompt(rest).tolist() if rest else []:
         state = model.advance(state, [token])
+    spellings: dict[int, str] | Sequence[str]
     if prefix:
-        normalize = model.encoder.settings.make_normalizer()
-        typed = prefix if normalize is None else normalize(prefix)
-        spellings = {i: t for t, i in model.vocabulary.beginning_with(typed).items() if i > EOS}
+        spellings = _beginning_with(model, prefix)
         tokens = np.array(sorted(spellings), np.int64)
         log_probs = model.log_probs_of(state, tokens[None])[0]
     else:
@@ -247,6 +246,23 @@ def continuations(
         Continuation(spellings[i], counts[k], probabilities[k], orders[k])
         for k, i in enumerate(tokens[best].tolist())
     ]
+
+
+def _beginning_with(model: NgramModel, prefix: str) -> dict[int, str]:
+    """The tokens of text that begin with ``prefix``, as the model reads it, by their ids. A space
+    may be one, or the first letter of a piece of a word."""
+    settings = model.encoder.settings
+    normalize = settings.make_normalizer()
+    typed = prefix if normalize is None else normalize(prefix)
+    if model.unit not in ("subword", "byte"):
+        return {i: t for t, i in model.vocabulary.beginning_with(typed).items() if i > EOS}
+    # Their tokens are not spelt as the text is.
+    first, bytes_of = typed.encode(errors="surrogateescape"), settings.tokenizer.bytes_of
+    return {
+        i: token
+        for i, token in enumerate(model.vocabulary.tokens)
+        if i > EOS and bytes_of(token).startswith(first)
+    }
 
 
 def split_context(context: str) -> tuple[bool, str]:

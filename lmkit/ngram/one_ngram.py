@@ -29,15 +29,18 @@ class OneNgram:
 
 def look_up(model: NgramModel, ngram: str) -> OneNgram:
     """The n-gram ``ngram``: text that stands anywhere in a sentence, unless it begins with ``<s>``
-    or ends with ``</s>``.
+    or ends with ``</s>``. The space between them and the text is none of its tokens.
 
-    Raises `UsageError` where it has no token, or more than the model's order.
+    Raises `UsageError` where it has no token, or more than the model's order, or several lines.
     """
-    at_start, rest = split_context(ngram)
-    words, at_end = rest.rstrip(), False
-    if words == "</s>" or words.endswith(" </s>"):
-        words, at_end = words.removesuffix("</s>"), True
-    inner = model.encoder.encode_prompt(words).tolist() if words.strip() else []
+    at_start, words = split_context(ngram)
+    stripped = words.rstrip()
+    at_end = stripped == "</s>" or stripped.endswith(" </s>")
+    if at_end:
+        words = stripped.removesuffix("</s>")[:-1]
+    inner = model.encoder.encode_prompt(words).tolist()
+    if EOS in inner:
+        raise UsageError(f"{ngram!r} has a line end, and no n-gram has", "one line a --ngram")
     ids = [*([BOS] if at_start else []), *inner, *([EOS] if at_end else [])]
     if not 1 <= len(ids) <= model.order:
         raise UsageError(

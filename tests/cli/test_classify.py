@@ -9,6 +9,7 @@ import json
 import pytest
 
 import lmkit
+from lmkit.text.settings import TextSettings
 
 from .support import refused
 
@@ -118,7 +119,9 @@ def test_a_literal_mark_is_said_with_its_line(run, place, tmp_path):
         (["nosuch.txt", "models"], "is not a model"),
         (["models", "--prior", "fr=0.5"], "--prior fr: there is no model of this name"),
         (["models", "--prior", "de=0.5", "--prior", "de=0.1"], "--prior de is there twice"),
+        (["models", "--prior", "de=0.5", "--prior", "de=0.1"], "Try: one prior for each model"),
         (["models", "--prior", "de"], "is not NAME=P"),
+        (["models", "--prior", "=0.5"], "is not NAME=P"),
         (["models", "--order", "3"], "--order says how models are made"),
         (["models", "--output", "x"], "--output says how models are made"),
         (["--train", "texts"], "--output FOLDER"),
@@ -126,6 +129,8 @@ def test_a_literal_mark_is_said_with_its_line(run, place, tmp_path):
         (["--train", "texts", "--output", "x", "--add", "1"], "--add means nothing"),
         (["--train", "twice", "--output", "x"], "two texts in twice are called a"),
         (["--train", "same", "--output", "same"], "would write over a text"),
+        (["--train", "texts", "--output", "texts"], "models in texts would be texts of --train"),
+        (["--train", "texts", "--output", "x/../texts/new"], "would be texts of --train"),
     ],
 )
 def test_what_makes_no_sense_is_refused(run, models, place, words, said, monkeypatch):
@@ -135,3 +140,14 @@ def test_what_makes_no_sense_is_refused(run, models, place, words, said, monkeyp
         for name in names:
             (place / folder / name).touch()
     refused(run("classify", *words, stdin=b"a\n"), said, status=2)
+
+
+def test_of_several_models_the_error_names_one(run, models, tmp_path):
+    text = tmp_path / "text"
+    text.write_text("a b\n", encoding="utf-8")
+    lmkit.train(text, smoothing="stupid-backoff", output=tmp_path / "raw.lm")
+    lmkit.train(text, settings=TextSettings(lowercase=True), output=tmp_path / "low.lm")
+    scores = run("classify", models, tmp_path / "raw.lm", stdin=b"a\n")
+    refused(scores, "raw: this model gives scores, not probabilities", status=1)
+    letters = run("classify", models, tmp_path / "low.lm", stdin=b"a\n")
+    refused(letters, "de and low: the two models do not code the same text", status=1)

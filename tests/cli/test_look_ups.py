@@ -78,6 +78,21 @@ class TestPrefix:
             lmkit.load(model).vocabulary.beginning_with("li")
 
 
+@pytest.mark.parametrize(
+    ("tokenizer", "space"), [("bpe", "\u0120"), ("unigram", "\u2581"), ("byte", "<0x20>")]
+)
+def test_prefixes_of_symbols_are_text(run, tmp_path, tokenizer, space):
+    text = tmp_path / "text.txt"
+    text.write_text("an a ban an\na an\n" * 3, encoding="utf-8")
+    settings = TextSettings(tokenizer=tokenizer)
+    lmkit.train(text, order=2, settings=settings, output=tmp_path / "m.lm")
+    for prefix, spelling in ((" ", space), ("a", "a")):
+        result = run("counts", tmp_path / "m.lm", "a", "--prefix", prefix, "--jsonl")
+        rows = [json.loads(line) for line in result.out.splitlines()]
+        seen = [row["token"] for row in rows if row["count"]]
+        assert seen and all(token.startswith(spelling) for token in seen)
+
+
 class TestNgram:
     def rows(self, run, model, *ngrams):
         words = [word for ngram in ngrams for word in ("--ngram", ngram)]
@@ -133,3 +148,18 @@ class TestNgram:
         refused(run("score", model, "--total", "--ngram", "a"), "--total cannot", status=2)
         refused(run("score", model, "--ngram", "a <s> b"), "has a <s>", status=2)
         refused(run("score", model, "--ngram", "a </s> b"), "has a </s>", status=2)
+        refused(run("score", model, "--ngram", "a\nb"), "has a line end", status=2)
+        flags = ("--ngram", "a", "--encoding", "latin-1")
+        refused(run("score", model, *flags), "--encoding cannot be given", status=2)
+
+    @pytest.mark.parametrize(("tokenizer", "space"), [("char", " "), ("byte", "<0x20>")])
+    def test_spaces_of_symbols_are_tokens(self, run, tmp_path, tokenizer, space):
+        text = tmp_path / "text.txt"
+        text.write_text("an a\nan an\n" * 3, encoding="utf-8")
+        settings = TextSettings(tokenizer=tokenizer)
+        lmkit.train(text, order=3, settings=settings, output=tmp_path / "m.lm")
+        given = ("n ", " ", "n </s>", "<s> a", " a")
+        found = self.rows(run, tmp_path / "m.lm", *given)
+        shown = [f"n {space}", space, "n </s>", "<s> a", f"{space} a"]
+        assert [row["ngram"] for row in found] == shown
+        assert [row["count"] for row in found] == [6, 6, 3, 6, 6]

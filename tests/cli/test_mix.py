@@ -127,6 +127,8 @@ def test_merging(run, small_model, second_model, held_out, tmp_path):
     exported = run("export", tmp_path / "mix.lm", "--valid", held_out, "-o", tmp_path / "mix.arpa")
     assert exported.status == 0
     assert "that of the mixture" in exported.err
+    unmeasured = run("export", tmp_path / "mix.lm", "-o", tmp_path / "mix.arpa")
+    assert "not list is only close to the mixture" in unmeasured.err
     again = lmkit.import_model(tmp_path / "mix.arpa")
     lines = held_out.read_text(encoding="utf-8").splitlines()[:50]
     np.testing.assert_allclose(again.score(lines)[0], merged.score(lines)[0], atol=2e-5)
@@ -219,7 +221,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("weights", "said"),
         [
-            ("0.5", "there are 1 weights for 2 models"),
+            ("0.5", "2 models have 2 weights, not 1"),
             ("7,3", "--weights 0.7,0.3"),
             ("1.5,-0.5", "numbers from 0 on"),
             ("0,0", "not all of them 0"),
@@ -283,3 +285,14 @@ class TestRefusals:
     def test_cache_options_without_a_cache(self, run, small_model, second_model, held_out):
         words = (small_model, second_model, "--valid", held_out, "--cache-size", "10")
         self.refuse(run, *words, said=["--cache-size is nothing without --cache"], status=2)
+
+
+def test_what_was_measured_and_is_infinite_says_so(run, small_model, held_out, tmp_path):
+    words = tmp_path / "words.txt"
+    words.write_text("w1\nw2\n", encoding="utf-8")
+    closed = tmp_path / "closed.lm"
+    run("prune", small_model, "--vocabulary", words, "--closed", "-o", closed)
+    given = ("mix", closed, small_model, "--weights", "0.5,0.5", "-o", tmp_path / "mix.lm")
+    measured = run(*given, "--valid", held_out).out.splitlines()
+    assert measured[2].split() == [str(closed), "0.5000", "-", "inf"]
+    assert run(*given).out.splitlines()[2].split() == [str(closed), "0.5000", "-", "-"]

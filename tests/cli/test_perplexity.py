@@ -12,6 +12,7 @@ import threading
 import pytest
 
 import lmkit
+from lmkit.text.settings import TextSettings
 
 KEYS = [
     *("model", "sentences", "tokens", "oovs", "log10_probability", "perplexity"),
@@ -204,3 +205,11 @@ def test_scores_that_are_no_probabilities_have_no_perplexity(run, stupid_model, 
     assert result.status == 1
     assert "scores, not probabilities" in result.err
     assert "lmkit score" in result.err
+
+
+def test_models_without_sentence_marks_have_no_ends(run, tmp_path, small_text, small_model):
+    path = tmp_path / "stream.lm"
+    lmkit.train(small_text, order=2, settings=TextSettings(sentence_marks=False), output=path)
+    alone = run("perplexity", path, small_text).out
+    assert "tokens  " in alone and "with </s>" not in alone
+    assert "tokens, with </s>" in run("perplexity", path, small_model, small_text).out

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import lmkit
+from lmkit.text.settings import TextSettings
 
 from .support import refused
 
@@ -94,3 +95,16 @@ def test_networks_and_methods_that_cannot_be_closed(run, small_text, tmp_path):
     how = ("train", small_text, "--closed-vocabulary", "-o", tmp_path / "m.lm")
     refused(run(*how, "--backend", "lstm"), "closed-vocabulary", status=2)
     refused(run(*how, "--smoothing", "laplace"), "does not back off", status=1)
+
+
+def test_other_units_than_words(run, tmp_path):
+    text = tmp_path / "text"
+    text.write_text("abc ab\nacb\n", encoding="utf-8")
+    (tmp_path / "list").write_text("a\nb\n", encoding="utf-8")
+    for tokenizer in ("char", "bpe"):
+        settings = TextSettings(tokenizer=tokenizer)
+        lmkit.train(text, order=2, settings=settings, output=tmp_path / f"{tokenizer}.lm")
+    words = ("--vocabulary", tmp_path / "list", "-o", tmp_path / "cut.lm")
+    assert "2 of 4 characters stay" in run("prune", tmp_path / "char.lm", *words).err
+    learnt = run("prune", tmp_path / "bpe.lm", *words)
+    refused(learnt, "learnt pieces of words", "--entropy", status=1)

@@ -164,8 +164,30 @@ def test_text_is_scored_as_ccnet_writes_it(run, small_model):
         (("--jsonl-field", "t", "--heat"), "--jsonl-field writes objects of JSON"),
         (("--jsonl-field", "t", "--state", "carry"), "a document has nothing before it"),
         (("--jsonl-field", "t", "--rejected", "x", "-o", "x"), "are both x"),
+        (("--jsonl-field", "t", "--rejected", "x", "-o", "./no/../x"), "are both ./no/../x"),
+        (("--jsonl-field", "t", "--rejected", "-"), "themselves go to standard output"),
+        (("--jsonl-field", "t", "--rejected", "-", "-o", "-"), "are both -"),
+        (("--jsonl-field", "tokens"), "take the place of the text in 'tokens'"),
+        (("--jsonl-field", "a_oovs", "--prefix", "a_"), "take the place of the text in 'a_oovs'"),
         (("--heat", "-o", "x"), "--heat is a picture for a person"),
     ],
 )
 def test_what_makes_no_sense_together_is_refused(run, small_model, words, said):
     refused(run("score", small_model, *words, stdin=TEXT), said, status=2)
+
+
+def test_a_text_called_as_a_score_stays(run, small_model):
+    words = ("score", small_model, "--jsonl-field", "tokens", "--prefix", "lm_")
+    found = json.loads(run(*words, stdin=b'{"tokens": "w1 w2"}\n').out)
+    assert found["tokens"] == "w1 w2"
+    assert found["lm_tokens"] == 3
+
+
+def test_two_names_of_one_file_are_not_two_outputs(run, small_model, tmp_path):
+    (tmp_path / "there").touch()
+    (tmp_path / "link").symlink_to("there")
+    words = ("--rejected", tmp_path / "link", "-o", tmp_path / "there")
+    result = run("score", small_model, "--jsonl-field", "text", *words, stdin=TEXT)
+    refused(result, "--rejected and --output are both", status=2)
+    words = ("--rejected", "/dev/null", "-o", "/dev/null")
+    score(run, small_model, *words)

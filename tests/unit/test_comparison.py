@@ -384,3 +384,12 @@ def test_scores_of_a_model_that_cannot_pay_for_unknown_words(tmp_path, corpus, z
     model = import_model(tmp_path / "small.arpa")
     with pytest.raises(UnsupportedError, match="no spelling model to pay for"):
         score_text(model, corpus)
+
+
+@pytest.mark.slow
+def test_a_model_without_sentence_marks_is_refused_for_that(tmp_path, zipf_text) -> None:
+    path = tmp_path / "stream.lm"
+    train(zipf_text, output=path, order=2, settings=TextSettings(sentence_marks=False))
+    corpus = prepare(tmp_path / "c", TextSettings(), {"all": zipf_text}, name="stream")
+    found = compare(corpus, parse_specs([str(path), "ngram:order=2"]), tmp_path / "m")
+    assert "it was trained without sentence marks" in (found.failed[0].reason or "")

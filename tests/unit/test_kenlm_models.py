@@ -150,3 +150,16 @@ def test_a_model_without_sentence_marks_has_no_ends_to_score(tmp_path: Path) -> 
     assert model.score("a b") == model.score("a b", bos=False, eos=False) == sum(scores)
     assert model.perplexity("a b") == pytest.approx(10 ** (-sum(scores) / 2))
     assert model.perplexity("") == 1
+
+
+@pytest.mark.parametrize("tokenizer", ["char", "bpe"])
+def test_without_sentence_marks_no_symbol_is_lost(tmp_path: Path, tokenizer: str) -> None:
+    settings = TextSettings(tokenizer=tokenizer, sentence_marks=False)
+    (tmp_path / "text").write_text("the cat sat\nthe cats\n" * 3, encoding="utf-8")
+    whole: Any = lmkit.train(
+        tmp_path / "text", settings=settings, order=3, output=tmp_path / "m.lm"
+    )
+    model = kenlm.Model(tmp_path / "m.lm")
+    expected = whole.score("the cat")[0]
+    assert len(list(model.full_scores("the cat"))) == len(expected)
+    assert model.score("the cat") == pytest.approx(expected.sum() / np.log(10))

@@ -61,10 +61,11 @@ def score_text(
 
     ``wanted`` are the indices of sentences whose tokens' surprise is kept; ``progress`` is called
     with ``"scoring"``, the tokens done and those there are. Raises
-    `UnsupportedError` for a model whose scores are no probabilities, that reads other text than
-    the others, or that cannot pay for unknown words.
+    `UnsupportedError` for a model whose scores are no probabilities, that knows no sentences, that
+    reads other text than the others, or that cannot pay for unknown words.
     """
     model.require_probabilities()
+    model.require_sentence_marks("the ends of lines are part of what is compared")
     batches = batches_of(model, corpus)
     carries, scored, seconds = _timed(model, batches, progress)
     if seconds < SHORT_SECONDS:
