@@ -54,14 +54,15 @@ def server(model_file: Path) -> Iterator[Server]:
     assert (status, said) == (0, "")
 
 
+@pytest.fixture(scope="module")
+def client(server: Server) -> Iterator[Any]:
+    openai = oracle("openai")
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client:
+        yield client
+
+
 class TestOpenAI:
     """The package openai, version 1 and later."""
-
-    @pytest.fixture(scope="class")
-    def client(self, server: Server) -> Iterator[Any]:
-        openai = oracle("openai")
-        with openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client:
-            yield client
 
     def test_models(self, client: Any) -> None:
         assert [one.id for one in client.models.list()] == ["m.lm"]
