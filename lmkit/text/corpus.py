@@ -239,17 +239,21 @@ def learnt_from(
     unlearnt = settings.tokenizer
     assert isinstance(unlearnt, Unlearnt)
     text = _Kept(on_disk, np.uint8)
+    empty = True
 
     def remembered() -> Iterator[bytes]:
+        nonlocal empty
         for sentences in TokenStream(settings).prepared(reader):
             text.append(np.frombuffer(sentences, np.uint8))
+            empty = empty and not sentences.strip(b"\n")
             yield sentences
 
     chunks = remembered()
     tokenizer = unlearnt.learnt(chunks, progress)
     deque(chunks, maxlen=0)  # what it did not ask for
     wanted, learnt = unlearnt.size, tokenizer.vocabulary
-    if wanted is not None and learnt is not None and len(learnt) < wanted:
+    # That a text is empty is said later, as an error.
+    if not empty and wanted is not None and learnt is not None and len(learnt) < wanted:
         remark(
             f"the text is too small for {wanted:,} tokens:"
             f" the tokenizer {tokenizer} has learnt {len(learnt):,}"

@@ -35,6 +35,29 @@ def test_a_tokenizer_goes_to_other_programs_and_back(learnt: Path, run: Run) -> 
                 assert json.loads(ran(run("info", "m.lm", "--json")))["unit"] == "subword"
 
 
+def test_a_special_token_with_spaces_goes_to_other_programs_and_back(
+    folder: Path, run: Run
+) -> None:
+    flags = ["--vocabulary-size", "290", "--special-token", "at the bay", "--special-token", "x\ty"]
+    ran(run("train-tokenizer", "a.txt", "--tokenizer", "unigram", *flags, "-o", "s.tok"))
+    text = b"we are at the bay x\ty\n"
+    tokens = ran(run("tokenize", "s.tok", stdin=text))
+    assert "at▁the▁bay ▁ x<0x09>y" in tokens
+    assert ran(run("tokenize", "s.tok", "--decode", stdin=tokens.encode())) == text.decode()
+    ran(run("export", "s.tok", "-o", "s.json"))
+    ids = ran(run("tokenize", "s.tok", "--ids", stdin=text))
+    assert ran(run("tokenize", "s.json", "--ids", stdin=text)) == ids
+    # In ARPA as well, where spaces part the tokens.
+    (folder / "s.txt").write_bytes(text)
+    ran(run("train", "s.txt", "a.txt", "--tokenizer", "s.tok", "--order", "2", "-o", "s.lm"))
+    ran(run("export", "s.lm", "-o", "s.arpa"))
+    ran(run("import", "s.arpa", "--tokenizer", "s.tok", "-o", "again.lm"))
+    (own,) = json.loads(ran(run("perplexity", "s.lm", "s.txt", "--json")))
+    (again,) = json.loads(ran(run("perplexity", "again.lm", "s.txt", "--json")))
+    assert again["oovs"] == own["oovs"] == 0
+    assert again["log10_probability"] == pytest.approx(own["log10_probability"], abs=1e-5)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

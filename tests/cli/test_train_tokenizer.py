@@ -52,6 +52,12 @@ def test_a_small_text_gives_fewer_tokens_and_a_remark(folder: Path, run: Run) ->
     assert f"the tokenizer bpe has learnt {size:,}" in trained.err
 
 
+def test_an_empty_text_is_an_error_without_remarks(folder: Path, run: Run) -> None:
+    (folder / "blank.txt").write_bytes(b"\n\n")
+    refused = run("train-tokenizer", "blank.txt", "-o", "t.tok")
+    assert refused.err.startswith("Error: the text is empty: blank.txt.")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

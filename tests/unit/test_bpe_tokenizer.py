@@ -50,6 +50,12 @@ def test_the_vocabulary_is_bytes_then_merges_then_special_tokens(learnt: BpeToke
     assert learnt.tokenize("the cat  sat\r") == ["the", "Ġcat", "Ġ", "Ġs", "at", "č"]
 
 
+def test_a_special_token_given_twice_is_one() -> None:
+    once = BpeTokenizer.learn([TEXT], vocabulary_size=270, special_tokens=["<|x|>"])
+    twice = BpeTokenizer.learn([TEXT], vocabulary_size=270, special_tokens=["<|x|>", "<|x|>"])
+    assert twice == once and twice.special_tokens == ("<|x|>",)
+
+
 def _byte(byte: int) -> bytes:
     return bytes([byte])
 

@@ -130,6 +130,13 @@ def test_a_pattern_that_is_no_regular_expression_is_refused() -> None:
         splitter("(a")
 
 
+def test_a_pattern_that_tries_endlessly_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patterns, "_PATIENCE", 0.01)
+    for pattern in (r"(x|x)*y|z", r"(?:x|x)*y|z"):  # with groups and without
+        with pytest.raises(UsageError, match=r"takes more than 0 s for one line of 40 characters"):
+            splitter(pattern).split(b"x" * 40)
+
+
 def test_the_named_patterns_are_known_by_their_text_too() -> None:
     assert (splitter(GPT2).pattern, splitter(GPT4).pattern) == ("gpt2", "gpt4")
 

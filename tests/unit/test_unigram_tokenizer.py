@@ -77,7 +77,7 @@ def test_widths_are_the_code_points_that_begin_in_a_token() -> None:
 def test_special_tokens_are_never_cut_and_never_learnt_over() -> None:
     special = ["<|x|>", "the cat", "▁dog", "g"]
     tokenizer = learnt(special_tokens=special)
-    assert tokenizer.tokenize("unseen<|x|> the cat")[-3:] == ["<|x|>", "▁", "the cat"]
+    assert tokenizer.tokenize("unseen<|x|> the cat")[-3:] == ["<|x|>", "▁", "the▁cat"]
     assert tokenizer.join(tokenizer.tokenize("a<|x|>▁dog dog")) == "a<|x|>▁dog dog"
     # " do" has its g taken; the literal "▁dog" is the token of that name, " dog" is not.
     assert tokenizer.tokenize("▁dog") == ["▁dog"]
@@ -86,6 +86,22 @@ def test_special_tokens_are_never_cut_and_never_learnt_over() -> None:
     # They have probabilities: <|x|> stands there 4 times, and counts once more.
     rows = dict(tokenizer.as_dict()["pieces"])
     assert exp(rows["<|x|>"] - rows["<0x01>"]) == pytest.approx(5)
+
+
+def test_special_tokens_are_spelt_without_white_space() -> None:
+    special = ["the cat", "a\tb", " "]
+    tokenizer = learnt(special_tokens=special, pattern="none")
+    assert tokenizer.vocabulary[-3:] == ("the▁cat", "a<0x09>b", "▁")
+    assert len(set(tokenizer.vocabulary)) == len(tokenizer.vocabulary)
+    tokens = tokenizer.tokenize("the cat a\tb▁")
+    assert tokens == ["the▁cat", "▁", "a<0x09>b", "<0xE2>", "<0x96>", "<0x81>"]
+    assert tokenizer.join(" ".join(tokens).split()) == "the cat a\tb▁"
+    assert tokenizer.widths(tokens).tolist() == [7, 1, 3, 1, 0, 0]
+    assert UnigramTokenizer.from_dict(tokenizer.as_dict()) == tokenizer
+    # As they were spelt before.
+    before = given(SMALL, special_tokens=["the cat"])
+    assert before.vocabulary[-1] == "the cat"
+    assert before.join(before.tokenize("a the cat")) == "a the cat"
 
 
 def test_probabilities_by_hand() -> None:

@@ -39,6 +39,8 @@ NAMED = {"gpt2": GPT2, "gpt4": GPT4, "none": r"(?s:.+)"}
 Offsets = NDArray[np.int64]
 LINE_END = b"\n"
 _SLICE = 1 << 19
+_PATIENCE = 10.0
+"""Seconds that a regular expression may take for a line, and for each MB of it."""
 _SAFE_CUT = re.compile(rb"\n|[a-z](?= [a-z])")
 """Behind this a text can be cut, and its parts cut into pieces apart."""
 _NO_UTF8 = (0xFF, 0xFE, 0xFD, 0xFC, 0xFB, 0xFA, 0xF9, 0xF8, 0xF7, 0xF6, 0xF5, 0xC0, 0xC1)
@@ -140,7 +142,7 @@ class LineSplitter(Splitter):
 
 
 class RegexSplitter(Splitter):
-    """Any regular expression, a line at a time."""
+    """Any regular expression, a line at a time. One that tries endlessly is a `UsageError`."""
 
     def __init__(self, pattern: str, compiled: Any) -> None:
         super().__init__(pattern)
@@ -159,12 +161,23 @@ class RegexSplitter(Splitter):
         return byte_offsets(np.frombuffer(encoded, "<u4"))[starts]
 
     def _pieces(self, text: str) -> list[str]:
+        patience = _PATIENCE * (1 + len(text) / 1e6)
+        try:
+            return self._found(text, patience)
+        except TimeoutError:
+            raise UsageError(
+                f"the pattern {self.pattern!r} takes more than {patience:.0f} s for one line of"
+                f" {len(text):,} characters: {text[:20]!r}...",
+                "a pattern without nested repetitions, or gpt2",
+            ) from None
+
+    def _found(self, text: str, patience: float) -> list[str]:
         if not self._compiled.groups:
-            found = [piece for piece in self._compiled.findall(text) if piece]
+            found = [piece for piece in self._compiled.findall(text, timeout=patience) if piece]
             if sum(map(len, found)) == len(text):  # nothing is left between them
                 return found
         pieces, end = [], 0
-        for match in self._compiled.finditer(text):
+        for match in self._compiled.finditer(text, timeout=patience):
             start, stop = match.span()
             if start < stop:
                 if end < start:

@@ -3,7 +3,8 @@
 A symbol is a code point, with two exceptions. A space is spelt ``▁`` (U+2581), as sentencepiece
 made usual. A ``▁`` of the text itself is a symbol that is in no piece, `LITERAL`. Bytes that are
 no UTF-8 are lone surrogates (PEP 383). White space, control characters and surrogates are in no
-piece. What is in no piece is spelt by the tokens ``<0xNN>`` of its bytes.
+piece. What is in no piece is spelt by the tokens ``<0xNN>`` of its bytes. A special token is one
+token, and spelt alike.
 """
 
 from __future__ import annotations
@@ -58,15 +59,27 @@ def bytes_of(symbol: int) -> bytes:
     return chr(symbol % 0x110000).encode(errors="surrogateescape")
 
 
+def spelt_special(token: str) -> str:
+    """The special ``token`` without white space and control characters, which would part it in
+    two where tokens are written with spaces between them."""
+    return "".join(SPACE if c == " " else c if _has_shape(c) else _in_bytes(c) for c in token)
+
+
+def _has_shape(character: str) -> bool:
+    return unicodedata.category(character) not in _NEVER
+
+
+def _in_bytes(character: str) -> str:
+    return "".join(map(BYTE_TOKENS.__getitem__, character.encode()))
+
+
 def may_be_in_pieces(
     symbols: NDArray[np.integer], forbidden: Collection[str] = ()
 ) -> NDArray[np.bool_]:
     """Whether each of ``symbols`` [n] may stand in a piece, and be one [n]."""
     return np.array(
         [
-            symbol < LITERAL
-            and unicodedata.category(chr(symbol)) not in _NEVER
-            and chr(symbol) not in forbidden
+            symbol < LITERAL and _has_shape(chr(symbol)) and chr(symbol) not in forbidden
             for symbol in symbols.tolist()
         ],
         np.bool_,

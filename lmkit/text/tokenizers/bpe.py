@@ -92,6 +92,7 @@ class BpeTokenizer(Tokenizer):
         merged first, then that with the smaller right token, compared byte by byte. Of a text with
         more than 8 MB of distinct pieces the first such pieces are learnt from.
         """
+        special_tokens = tuple(dict.fromkeys(special_tokens))
         cut = splitter(pattern, special_tokens)
         given = 256 + len(set(special_tokens) - set(map(chr, range(128))))
         if vocabulary_size < given:
@@ -109,7 +110,7 @@ class BpeTokenizer(Tokenizer):
             forbidden={token.encode() for token in (*RESERVED, *special_tokens)},
             progress=progress and (lambda made: progress(given + made, vocabulary_size)),
         )
-        return cls([(spell(a), spell(b)) for a, b in merges], pattern, tuple(special_tokens))
+        return cls([(spell(a), spell(b)) for a, b in merges], pattern, special_tokens)
 
     @property
     def vocabulary(self) -> tuple[str, ...]:

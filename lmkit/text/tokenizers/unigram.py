@@ -35,6 +35,7 @@ from lmkit.text.subwords.unigram_text import (
     SPACE,
     SPECIAL,
     bytes_of,
+    spelt_special,
     symbols_of,
 )
 from lmkit.text.subwords.unigram_training import COVERAGE, learn_unigram
@@ -50,7 +51,7 @@ class UnigramTokenizer(Tokenizer):
     """Tokens are pieces of a unigram language model.
 
     ``pieces`` are the whole vocabulary in its order, with natural log-probabilities: the 256 byte
-    tokens, the pieces that were learnt, ``special_tokens``.
+    tokens, the pieces that were learnt, ``special_tokens`` (as `spelt_special` spells them).
     """
 
     name: ClassVar[str] = "unigram"
@@ -78,7 +79,9 @@ class UnigramTokenizer(Tokenizer):
 
     def _check(self) -> None:
         tokens, last = self._vocabulary, len(self._vocabulary) - len(self.special_tokens)
-        if tokens[:_BYTES] != BYTE_TOKENS or tokens[last:] != self.special_tokens:
+        # Files of before spelt special tokens as they stand in a text.
+        spellings = (tuple(map(spelt_special, self.special_tokens)), self.special_tokens)
+        if tokens[:_BYTES] != BYTE_TOKENS or tokens[last:] not in spellings:
             raise UsageError("the pieces of a unigram tokenizer are not all there")
         if len(set(tokens)) < len(tokens) or not RESERVED.isdisjoint(tokens[_BYTES:]):
             raise UsageError("two tokens of a unigram tokenizer are spelt alike")
@@ -106,8 +109,9 @@ class UnigramTokenizer(Tokenizer):
         """
         special_tokens = tuple(dict.fromkeys(special_tokens))
         cut = splitter(pattern, special_tokens)
-        for token in special_tokens:
-            if token in RESERVED:
+        spelt = tuple(map(spelt_special, special_tokens))
+        for token, spelling in zip(special_tokens, spelt, strict=True):
+            if spelling in RESERVED:
                 raise UsageError(f"{token!r} is a token already, and cannot be a special token")
         size = vocabulary_size - _BYTES - len(special_tokens)
         if size < 1:
@@ -139,10 +143,10 @@ class UnigramTokenizer(Tokenizer):
             size,
             coverage=character_coverage,
             others=others,
-            reserved=special_tokens,
+            reserved=spelt,
             progress=progress,
         )
-        tokens = [*BYTE_TOKENS, *learnt.pieces, *special_tokens]
+        tokens = [*BYTE_TOKENS, *learnt.pieces, *spelt]
         log_probs = (learnt.byte_log_probs, learnt.log_probs, learnt.other_log_probs)
         rows = zip(tokens, np.concatenate(log_probs).tolist(), strict=True)
         return cls(list(rows), cut.pattern, special_tokens)
@@ -167,19 +171,22 @@ class UnigramTokenizer(Tokenizer):
         return self._spelt(*self._segmented(self._splitter.split(_bytes(text))))
 
     def join(self, tokens: Sequence[str]) -> str:
-        special, numbers = frozenset(self.special_tokens), _BYTE_NUMBERS
+        special, numbers = self._special_texts, _BYTE_NUMBERS
         return b"".join(
             bytes([numbers[token]])
             if token in numbers
-            else (token if token in special else token.replace(SPACE, " ")).encode()
+            else (special.get(token) or token.replace(SPACE, " ")).encode()
             for token in tokens
         ).decode(errors="surrogateescape")
 
     def widths(self, tokens: Sequence[str]) -> NDArray[np.int32]:
         """How many code points begin in each of ``tokens`` [n]."""
-        numbers = _BYTE_NUMBERS
+        special, numbers = self._special_texts, _BYTE_NUMBERS
         return np.array(
-            [token not in _CONTINUATIONS if token in numbers else len(token) for token in tokens],
+            [
+                token not in _CONTINUATIONS if token in numbers else len(special.get(token, token))
+                for token in tokens
+            ],
             np.int32,
         )
 
@@ -258,6 +265,12 @@ class UnigramTokenizer(Tokenizer):
         return Segmenter(
             self._vocabulary[_BYTES:last], self._log_probs[_BYTES:last], self._unknown_log_probs
         )
+
+    @cached_property
+    def _special_texts(self) -> dict[str, str]:
+        """From special tokens to the text that they stand for."""
+        last = len(self._vocabulary) - len(self.special_tokens)
+        return dict(zip(self._vocabulary[last:], self.special_tokens, strict=True))
 
     @cached_property
     def _special(self) -> dict[bytes, int]:

@@ -90,9 +90,16 @@ def _cut(pattern: str, then: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _unigram(values: Mapping[str, Any]) -> dict[str, Any]:
+    special = values["special_tokens"]
+    rows = values["pieces"][: len(values["pieces"]) - len(special)]
+    # Added tokens are looked for in the text as it is, and their pieces must be the same.
+    rows += [
+        [text, log_prob]
+        for text, (_, log_prob) in zip(special, values["pieces"][len(rows) :], strict=True)
+    ]
     pieces = [
         [piece, _LOWEST if number < 256 else log_prob]
-        for number, (piece, log_prob) in enumerate(values["pieces"])
+        for number, (piece, log_prob) in enumerate(rows)
     ]
     ids = {piece: number for number, (piece, _) in enumerate(pieces)}
     pattern = NAMED["gpt2"] if values["pattern"] == "gpt2" else values["pattern"]
@@ -111,7 +118,7 @@ def _unigram(values: Mapping[str, Any]) -> dict[str, Any]:
         "version": "1.0",
         "truncation": None,
         "padding": None,
-        "added_tokens": [_special(ids[token], token) for token in values["special_tokens"]],
+        "added_tokens": [_special(ids[token], token) for token in special],
         "normalizer": None,
         "pre_tokenizer": _cut(pattern, marks),
         "post_processor": None,
