@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
-from lmkit.errors import UsageError
+from lmkit.errors import TextError, UsageError
 from lmkit.model import BOS, EOS
 from lmkit.store.components import open_model
 from lmkit.store.damage import damage
@@ -134,6 +134,8 @@ class StoredTokenizer:
     def _lines(self, lines: Sequence[str]) -> Any:
         if any("\n" in line for line in lines):
             raise UsageError("a line end stands in no token", "one line at a time")
+        for line in lines:
+            _require_text(line)
         return self._cut(lines)
 
     @cached_property
@@ -155,6 +157,17 @@ class StoredTokenizer:
             save_tokenizer(writer, self.tokenizer)
             for row in self.runs:
                 writer.run({key: value for key, value in row.items() if key != "id"})
+
+
+def _require_text(line: str) -> None:
+    """Refuse halves of surrogate pairs, but those that stand for bytes (PEP 383)."""
+    try:
+        line.encode(errors="surrogateescape")
+    except UnicodeEncodeError as error:
+        raise TextError(
+            f"U+{ord(line[error.start]):04X} is half of a surrogate pair, which is not text",
+            "text that is valid Unicode",
+        ) from None
 
 
 def no_ids(tokenizer: Tokenizer) -> UsageError:

@@ -12,6 +12,8 @@ import codecs
 import re
 from collections import Counter
 
+from lmkit.remarks import remark
+
 ENOUGH = 4
 """Fewer characters beyond ASCII say nothing."""
 MOST = 0.9
@@ -73,6 +75,18 @@ def marked_encoding(data: bytes) -> str | None:
     marks = (name for mark, name in _MARKS if data.startswith(mark))
     shifts = (name for shift, name in _SHIFTS if shift in data)
     return next(marks, None) or next(shifts, None)
+
+
+def remark_on_bytes(data: bytes, name: str) -> None:
+    """Say so where ``data``, the beginning of a text that is read as bytes, looks like UTF-16 or
+    UTF-32."""
+    marks = (encoding for mark, encoding in _MARKS if data.startswith(mark))
+    likely = next(marks, None) or wide_encoding(data)
+    if likely is not None:
+        remark(
+            f"{name} looks like {likely.upper()}: its bytes are read as they are, and"
+            f" --encoding {likely} reads its text"
+        )
 
 
 def wide_encoding(data: bytes) -> str | None:

@@ -24,7 +24,7 @@ from lmkit.errors import TextError, UsageError
 from lmkit.signatures import ARPA, LOOKED_AT, kind_of_start
 from lmkit.text.compression import READ_ERRORS, decompress, kind_of, kind_of_name
 from lmkit.text.encodings import EXAMPLES, Decoding, Encoded
-from lmkit.text.guessing import likely_encoding, marked_encoding, wide_encoding
+from lmkit.text.guessing import likely_encoding, marked_encoding, remark_on_bytes, wide_encoding
 
 Source = str | Path | BinaryIO | Encoded
 Progress = Callable[[int, int | None], None]
@@ -221,6 +221,8 @@ class TextReader:
             self.bytes_read += len(block)
             if first and (self.checked or self._decoding is not None):
                 self._require_text(block, name)
+            elif first:
+                remark_on_bytes(block, name)
             first = False
             text = block if self._decoding is None else self._decoding(block)
             if self._decoding is not None and self.errors == "replace":
@@ -235,8 +237,7 @@ class TextReader:
         kind = kind_of_start(start[:LOOKED_AT])
         if kind is not None and not (self._arpa and kind is ARPA):
             raise TextError(f"{name} is not text but {kind.what}", kind.hint(name))
-        marked = marked_encoding(start) if self.errors == "strict" else None
-        likely = marked or wide_encoding(start)
+        likely = (self.errors == "strict" and marked_encoding(start)) or wide_encoding(start)
         if likely is not None and self._decoding is None:
             raise TextError(
                 f"{name} looks like {likely.upper()}, not UTF-8", f"--encoding {likely}"

@@ -52,6 +52,14 @@ def test_a_small_text_gives_fewer_tokens_and_a_remark(folder: Path, run: Run) ->
     assert f"the tokenizer bpe has learnt {size:,}" in trained.err
 
 
+def test_a_text_in_utf16_is_read_as_bytes_with_a_remark(folder: Path, run: Run) -> None:
+    (folder / "wide.txt").write_bytes("the boats\n".encode("utf-16"))
+    made = run("train-tokenizer", "wide.txt", "-o", "wide.tok")
+    assert made.status == 0 and "wide.txt looks like UTF-16: its bytes are read" in made.err
+    read = run("train-tokenizer", "wide.txt", "--encoding", "utf-16", "-o", "read.tok")
+    assert read.status == 0 and "looks like" not in read.err
+
+
 def test_an_empty_text_is_an_error_without_remarks(folder: Path, run: Run) -> None:
     (folder / "blank.txt").write_bytes(b"\n\n")
     refused = run("train-tokenizer", "blank.txt", "-o", "t.tok")

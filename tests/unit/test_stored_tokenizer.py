@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import lmkit
-from lmkit.errors import UsageError
+from lmkit.errors import TextError, UsageError
 from lmkit.store.tokenizer_making import import_tokenizer
 from lmkit.text.tokenizers.making import make_tokenizer
 
@@ -56,6 +56,12 @@ def test_what_a_tokenizer_has_not(text: Path) -> None:
         learnt.decode([0, 260])
     with pytest.raises(UsageError, match="a line end"):
         learnt.encode("a\nb")
+    for of_line in (learnt.encode, learnt.tokens, learnt.spans):
+        with pytest.raises(TextError, match=r"U\+D800 is half of a surrogate pair"):
+            of_line("a\ud800")
+    assert learnt.decode(learnt.encode("a\udcff")) == "a\udcff"  # the byte 0xFF
+    with pytest.raises(UsageError, match="not a list of texts"):
+        lmkit.train_tokenizer(text, special_tokens="<|x|>")
     with pytest.raises(UsageError, match="word does not learn"):
         lmkit.train_tokenizer(text, tokenizer="word")
     with pytest.raises(UsageError, match="no option size"):

@@ -235,6 +235,16 @@ def splitter(pattern: str, special_tokens: Sequence[str] = ()) -> Splitter:
     return SpecialSplitter(plain, [token.encode() for token in special_tokens])
 
 
+def distinct(special_tokens: Sequence[str]) -> tuple[str, ...]:
+    """``special_tokens``, each once. Raises `UsageError` for one text, which is no list of them."""
+    if isinstance(special_tokens, str):
+        raise UsageError(
+            f"special_tokens is the text {special_tokens!r}, not a list of texts",
+            f"special_tokens=[{special_tokens!r}]",
+        )
+    return tuple(dict.fromkeys(special_tokens))
+
+
 def _is_text(token: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in token)
 

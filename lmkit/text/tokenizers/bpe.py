@@ -22,7 +22,7 @@ from lmkit.text.normalization import Normalizer
 from lmkit.text.subwords.alphabet import ORDER, spell, unspell
 from lmkit.text.subwords.bpe_encoding import BpeEncoder, Dropout
 from lmkit.text.subwords.bpe_training import learn_merges
-from lmkit.text.subwords.patterns import splitter
+from lmkit.text.subwords.patterns import distinct, splitter
 from lmkit.text.subwords.pieces import PieceCache, count_pieces
 from lmkit.text.tokenizers.base import Bulk, Tokenizer
 
@@ -92,7 +92,7 @@ class BpeTokenizer(Tokenizer):
         merged first, then that with the smaller right token, compared byte by byte. Of a text with
         more than 8 MB of distinct pieces the first such pieces are learnt from.
         """
-        special_tokens = tuple(dict.fromkeys(special_tokens))
+        special_tokens = distinct(special_tokens)
         cut = splitter(pattern, special_tokens)
         given = 256 + len(set(special_tokens) - set(map(chr, range(128))))
         if vocabulary_size < given:

@@ -26,7 +26,7 @@ from lmkit.model import EOS
 from lmkit.text.lexicon import Lexicon
 from lmkit.text.normalization import Normalizer
 from lmkit.text.subwords.lattice import Floats, Ints
-from lmkit.text.subwords.patterns import LINE_END, Splitter, splitter
+from lmkit.text.subwords.patterns import LINE_END, Splitter, distinct, splitter
 from lmkit.text.subwords.pieces import PieceCache, count_pieces, gather
 from lmkit.text.subwords.unigram_encoding import Segmented, Segmenter
 from lmkit.text.subwords.unigram_text import (
@@ -107,7 +107,7 @@ class UnigramTokenizer(Tokenizer):
         themselves, the most frequent ones; the others are spelt in bytes. ``progress`` is called
         with the number of pieces that are left after each round and the number wanted.
         """
-        special_tokens = tuple(dict.fromkeys(special_tokens))
+        special_tokens = distinct(special_tokens)
         cut = splitter(pattern, special_tokens)
         spelt = tuple(map(spelt_special, special_tokens))
         for token, spelling in zip(special_tokens, spelt, strict=True):
