@@ -10,21 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.errors import UsageError
-from lmkit.model import EOS
 from lmkit.text.lexicon import Lexicon
 from lmkit.text.normalization import Normalizer
 from lmkit.text.subwords.alphabet import ORDER, spell, unspell
 from lmkit.text.subwords.bpe_encoding import BpeEncoder, Dropout
 from lmkit.text.subwords.bpe_training import learn_merges
 from lmkit.text.subwords.patterns import distinct, splitter
-from lmkit.text.subwords.pieces import PieceCache, count_pieces
-from lmkit.text.tokenizers.base import Bulk, Tokenizer
+from lmkit.text.subwords.pieces import count_pieces
+from lmkit.text.tokenizers.base import Bulk
+from lmkit.text.tokenizers.subword import SubwordBulk, SubwordTokenizer
 
 VOCABULARY_SIZE = 8000
 MIN_COUNT = 2
@@ -33,7 +34,7 @@ _TRAINING_BYTES = 8 << 20
 """Bytes of distinct pieces that are learnt from: each takes some 60 bytes of memory then."""
 
 
-class BpeTokenizer(Tokenizer):
+class BpeTokenizer(SubwordTokenizer):
     """Tokens are what ``merges`` make of bytes.
 
     ``merges`` are pairs of spellings, the first learnt first. ``special_tokens`` are text that is
@@ -42,12 +43,6 @@ class BpeTokenizer(Tokenizer):
     """
 
     name: ClassVar[str] = "bpe"
-    unit: ClassVar[str] = "subword"
-    default_normalize: ClassVar[str] = "none"
-    end_width: ClassVar[int] = 1
-    keeps_spaces: ClassVar[bool] = True
-    reads_bytes: ClassVar[bool] = True
-    learns: ClassVar[bool] = True
     tables: ClassVar[tuple[str, ...]] = ("merges",)
 
     def __init__(
@@ -168,7 +163,9 @@ class BpeTokenizer(Tokenizer):
         )
 
     def bulk(self, normalize: Normalizer | None, lexicon: Lexicon) -> Bulk:
-        return _PairBulk(self, normalize, lexicon)
+        encode = partial(self._encoder.encode_pieces, dropout=self._dropout)
+        by_chance = self._dropout is not None
+        return SubwordBulk(self._splitter, encode, self._spelt, by_chance, normalize, lexicon)
 
 
 def _again(values: Mapping[str, Any], dropout: Dropout | None) -> BpeTokenizer:
@@ -184,43 +181,3 @@ def _bytes_of(spelling: str) -> bytes:
         raise UsageError(
             f"{spelling!r} is no spelling of bytes: {error}", "GPT-2's printable characters"
         ) from None
-
-
-class _PairBulk:
-    """Whole texts, each distinct piece encoded once, but with dropout."""
-
-    def __init__(
-        self, tokenizer: BpeTokenizer, normalize: Normalizer | None, lexicon: Lexicon
-    ) -> None:
-        self._normalize = normalize
-        self._lexicon = lexicon
-        self._splitter = tokenizer._splitter
-        self._encoder = tokenizer._encoder
-        self._dropout = tokenizer._dropout
-        self._spelt = tokenizer._spelt
-        self._cache = PieceCache(self._encode)
-        self._table = np.full(len(self._spelt), -1, np.int32)
-        self._table[ord("\n")] = EOS  # which is in no piece of a line
-
-    def __call__(self, text: bytes) -> NDArray[np.int32]:
-        if self._normalize is not None:
-            decoded = text.decode(errors="surrogateescape")
-            text = self._normalize(decoded).encode(errors="surrogateescape")
-        if self._dropout is None:
-            return self._cache.of_lines(text, self._splitter)
-        slices = self._splitter.slices(text)
-        return np.concatenate(
-            [self._encode(self._splitter.split_lines(part))[0] for part in slices]
-        )
-
-    def _encode(self, pieces: Sequence[bytes]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """The lexicon's numbers of the tokens of ``pieces``, and how many each has."""
-        tokens, lengths = self._encoder.encode_pieces(pieces, self._dropout)
-        numbers = self._table[tokens]
-        if len(unseen := tokens[numbers < 0]):
-            distinct, first = np.unique(unseen, return_index=True)
-            distinct = distinct[np.argsort(first)]
-            spelt = list(map(self._spelt.__getitem__, distinct.tolist()))
-            self._table[distinct] = self._lexicon.numbers_of(spelt)
-            numbers = self._table[tokens]
-        return numbers, lengths

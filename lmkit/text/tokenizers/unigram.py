@@ -22,12 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.errors import UsageError
-from lmkit.model import EOS
 from lmkit.text.lexicon import Lexicon
 from lmkit.text.normalization import Normalizer
 from lmkit.text.subwords.lattice import Floats, Ints
 from lmkit.text.subwords.patterns import LINE_END, Splitter, distinct, splitter
-from lmkit.text.subwords.pieces import PieceCache, count_pieces, gather
+from lmkit.text.subwords.pieces import count_pieces, gather
 from lmkit.text.subwords.unigram_encoding import Segmented, Segmenter
 from lmkit.text.subwords.unigram_text import (
     BYTE_TOKENS,
@@ -39,7 +38,8 @@ from lmkit.text.subwords.unigram_text import (
     symbols_of,
 )
 from lmkit.text.subwords.unigram_training import COVERAGE, learn_unigram
-from lmkit.text.tokenizers.base import Bulk, Tokenizer
+from lmkit.text.tokenizers.base import Bulk
+from lmkit.text.tokenizers.subword import SubwordBulk, SubwordTokenizer
 
 VOCABULARY_SIZE = 8000
 _BYTES = len(BYTE_TOKENS)
@@ -47,7 +47,7 @@ _BYTE_NUMBERS = {token: byte for byte, token in enumerate(BYTE_TOKENS)}
 _CONTINUATIONS = frozenset(BYTE_TOKENS[0x80:0xC0])
 
 
-class UnigramTokenizer(Tokenizer):
+class UnigramTokenizer(SubwordTokenizer):
     """Tokens are pieces of a unigram language model.
 
     ``pieces`` are the whole vocabulary in its order, with natural log-probabilities: the 256 byte
@@ -55,12 +55,6 @@ class UnigramTokenizer(Tokenizer):
     """
 
     name: ClassVar[str] = "unigram"
-    unit: ClassVar[str] = "subword"
-    default_normalize: ClassVar[str] = "none"
-    end_width: ClassVar[int] = 1
-    keeps_spaces: ClassVar[bool] = True
-    reads_bytes: ClassVar[bool] = True
-    learns: ClassVar[bool] = True
     tables: ClassVar[tuple[str, ...]] = ("pieces",)
 
     def __init__(
@@ -191,7 +185,10 @@ class UnigramTokenizer(Tokenizer):
         )
 
     def bulk(self, normalize: Normalizer | None, lexicon: Lexicon) -> Bulk:
-        return _Bulk(self, normalize, lexicon)
+        by_chance = self._sampling is not None
+        return SubwordBulk(
+            self._splitter, self._segmented, self._vocabulary, by_chance, normalize, lexicon
+        )
 
     def with_sampling(self, alpha: float, seed: int | np.random.Generator) -> UnigramTokenizer:
         """This tokenizer, but that each part of a text is segmented by chance wherever it stands,
@@ -338,43 +335,6 @@ def _again(
     tokenizer = UnigramTokenizer.from_dict(values)
     tokenizer._sampling = sampling
     return tokenizer
-
-
-class _Bulk:
-    """Whole texts, each distinct part segmented once, but if it is by chance."""
-
-    def __init__(
-        self, tokenizer: UnigramTokenizer, normalize: Normalizer | None, lexicon: Lexicon
-    ) -> None:
-        self._tokenizer = tokenizer
-        self._splitter = tokenizer._splitter
-        self._normalize = normalize
-        self._lexicon = lexicon
-        self._cache = PieceCache(self._numbers)
-        self._table = np.full(len(tokenizer.vocabulary), -1, np.int32)
-        self._table[ord("\n")] = EOS  # which is in no part of a line
-
-    def __call__(self, text: bytes) -> NDArray[np.int32]:
-        if self._normalize is not None:
-            decoded = self._normalize(text.decode(errors="surrogateescape"))
-            text = decoded.encode(errors="surrogateescape")
-        if self._tokenizer._sampling is None:
-            return self._cache.of_lines(text, self._splitter)
-        slices = self._splitter.slices(text)
-        numbers = [self._numbers(self._splitter.split_lines(part))[0] for part in slices]
-        return np.concatenate(numbers)
-
-    def _numbers(self, parts: Sequence[bytes]) -> Segmented:
-        """The lexicon's numbers of the tokens of ``parts``, and how many each has."""
-        ids, counts = self._tokenizer._segmented(parts)
-        numbers = self._table[ids]
-        if len(unseen := ids[numbers < 0]):
-            distinct, first = np.unique(unseen, return_index=True)
-            distinct = distinct[np.argsort(first)]
-            tokens = [self._tokenizer.vocabulary[number] for number in distinct.tolist()]
-            self._table[distinct] = self._lexicon.numbers_of(tokens)
-            numbers = self._table[ids]
-        return numbers, counts
 
 
 def _bytes(text: str) -> bytes:
