@@ -163,7 +163,8 @@ def words_of(name, place, tmp_path):
 
 
 def test_every_command_is_called():
-    named = {name.split(" ")[0] for name in CALLS}
+    # A server does not end by itself; tests/serve looks at what it prints.
+    named = {name.split(" ")[0] for name in CALLS} | {"serve"}
     assert named >= {name for commands in SECTIONS.values() for name in commands}
 
 
