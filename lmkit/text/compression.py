@@ -1,4 +1,5 @@
-"""Compressed files: which kind a file is, and the stream of what it holds."""
+"""Compressed files: which kind a file is, and the stream of what it holds; and what can go wrong
+when a file is read."""
 
 from __future__ import annotations
 
@@ -7,6 +8,8 @@ import gzip
 import io
 import lzma
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, Any
 
 from lmkit.errors import TextError
@@ -122,3 +125,23 @@ class _ZstdStream(io.RawIOBase):
         if frame.eof:
             self._input, self._frame = frame.unused_data, None
         return data
+
+
+@contextmanager
+def reading_of(name: str) -> Iterator[None]:
+    """Makes one `TextError` of whatever goes wrong when ``name`` is opened or read."""
+    try:
+        yield
+    except READ_ERRORS as error:
+        raise _unreadable(name, error) from error
+
+
+def _unreadable(name: str, error: Exception) -> TextError:
+    if isinstance(error, IsADirectoryError):
+        return TextError(f"{name} is a directory", "the files in it, one by one")
+    if isinstance(error, OSError) and error.errno is not None:
+        reason = (error.strerror or str(error)).lower()
+        return TextError(f"cannot read {name}: {reason}")
+    return TextError(
+        f"{name} is damaged or not whole: {error}".rstrip("."), "making or fetching it again"
+    )

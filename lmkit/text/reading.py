@@ -22,7 +22,7 @@ from typing import IO, Any, BinaryIO
 
 from lmkit.errors import TextError, UsageError
 from lmkit.signatures import ARPA, LOOKED_AT, kind_of_start
-from lmkit.text.compression import READ_ERRORS, decompress, kind_of, kind_of_name
+from lmkit.text.compression import decompress, kind_of, kind_of_name, reading_of
 from lmkit.text.encodings import EXAMPLES, Decoding, Encoded
 from lmkit.text.guessing import likely_encoding, marked_encoding, remark_on_bytes, wide_encoding
 
@@ -214,7 +214,7 @@ class TextReader:
         """What is read at a time, as UTF-8."""
         first = True
         while True:
-            with _reading(name):
+            with reading_of(name):
                 block = _read(stream, self._chunk_bytes, self._eager)
             if self._hash is not None:
                 self._hash.update(block)
@@ -314,7 +314,7 @@ def line_blocks_of(
 def beginning_of(path: str | Path, size: int = 1 << 16) -> bytes:
     """The first bytes of a file, decompressed: as many as can be read, at most ``size``."""
     try:
-        with _opened(path, str(path)) as (stream, _), _reading(str(path)):
+        with _opened(path, str(path)) as (stream, _), reading_of(str(path)):
             return stream.read(size)
     except TextError:
         return b""
@@ -332,9 +332,9 @@ def _opened(source: str | Path | BinaryIO, name: str) -> Iterator[tuple[IO[bytes
                 raise TextError("standard input is closed", "giving a file")
             raw = sys.stdin.buffer
         else:
-            with _reading(name):
+            with reading_of(name):
                 raw = closing.enter_context(open(source, "rb"))
-        with _reading(name):
+        with reading_of(name):
             start = _first_bytes(raw)
             kind = kind_of(name, start)
             if kind is not None and start == b"":
@@ -397,24 +397,4 @@ def _not_utf8(data: bytes, name: str, offset: int, line: int, start: int) -> Tex
         f"{name}, line {line}: byte 0x{data[start]:02x} at offset {offset + start}"
         f" is not valid UTF-8{f' (nor is the file {promised})' if promised else ''}",
         hint,
-    )
-
-
-@contextmanager
-def _reading(name: str) -> Iterator[None]:
-    """Makes one `TextError` of whatever goes wrong when ``name`` is opened or read."""
-    try:
-        yield
-    except READ_ERRORS as error:
-        raise _unreadable(name, error) from error
-
-
-def _unreadable(name: str, error: Exception) -> TextError:
-    if isinstance(error, IsADirectoryError):
-        return TextError(f"{name} is a directory", "the files in it, one by one")
-    if isinstance(error, OSError) and error.errno is not None:
-        reason = (error.strerror or str(error)).lower()
-        return TextError(f"cannot read {name}: {reason}")
-    return TextError(
-        f"{name} is damaged or not whole: {error}".rstrip("."), "making or fetching it again"
     )
