@@ -141,7 +141,11 @@ def _unreadable(name: str, error: Exception) -> TextError:
         return TextError(f"{name} is a directory", "the files in it, one by one")
     if isinstance(error, OSError) and error.errno is not None:
         reason = (error.strerror or str(error)).lower()
-        return TextError(f"cannot read {name}: {reason}")
+        hint = None
+        if isinstance(error, FileNotFoundError) and " " in name:
+            # People type the text itself where a file is wanted.
+            hint = "echo TEXT | lmkit ..., if it is the text itself"
+        return TextError(f"cannot read {name}: {reason}", hint)
     return TextError(
         f"{name} is damaged or not whole: {error}".rstrip("."), "making or fetching it again"
     )

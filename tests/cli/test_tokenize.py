@@ -180,3 +180,13 @@ def test_marks_in_the_text_are_what_the_option_says(folder: Path, run: Run) -> N
         )
     ids = ran(run("tokenize", "m.lm", "--ids", "--special-tokens", "unknown", stdin=text)).split()
     assert ids[1] == "0" and "0" not in (ids[0], ids[2])
+
+
+def test_a_text_in_the_place_of_its_file_is_told_where_to_go(run):
+    result = run("tokenize", "word", "the cat sat")
+    assert result.status == 1
+    assert result.err == (
+        "Error: cannot read the cat sat: no such file or directory. "
+        "Try: echo TEXT | lmkit ..., if it is the text itself.\n"
+    )
+    assert "Try" not in run("tokenize", "word", "no-such-file").err
