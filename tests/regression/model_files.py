@@ -25,6 +25,9 @@ from lmkit.model import LanguageModel
 from lmkit.neural.tools.compression import pruned, quantized
 from lmkit.store.schema import SCHEMA_VERSION
 from lmkit.text.settings import TextSettings
+from lmkit.text.subwords import formats
+from lmkit.text.tokenizers.base import Tokenizer
+from lmkit.text.tokenizers.making import make_tokenizer
 
 MODELS = Path(__file__).parent / "models"
 TEXT = Path(__file__).parents[2] / "data" / "sample.txt"
@@ -103,11 +106,13 @@ class Workshop:
     def path(self, name: str) -> Path:
         return self.folder / f"{name}.lm"
 
-    def train(self, name: str, tokenizer: str = "word", **options: Any) -> Any:
+    def train(self, name: str, tokenizer: Tokenizer | str = "word", **options: Any) -> Any:
         settings = TextSettings(tokenizer, lowercase=options.pop("lowercase", False))
         return lmkit.train(self.text, output=self.path(name), settings=settings, **options)
 
-    def network(self, name: str, backend: str, tokenizer: str = "word", **options: Any) -> Any:
+    def network(
+        self, name: str, backend: str, tokenizer: Tokenizer | str = "word", **options: Any
+    ) -> Any:
         return self.train(name, tokenizer, backend=backend, seed=1, **{**SIZES, **options})
 
     def ngrams(self) -> None:
@@ -145,6 +150,45 @@ class Workshop:
         sparse = pruned(self.network("lstm-sparse", "lstm", "char", layers=2), 0.5)
         quantized(sparse).save(self.path("lstm-sparse"))
 
+    def subwords(self) -> None:
+        bpe = make_tokenizer("bpe", vocabulary_size=300, special_tokens=["the end"])
+        self.train("ngram-bpe", bpe, order=4)
+        self.train("ngram-unigram", make_tokenizer("unigram", vocabulary_size=320), order=3)
+        self.network("lstm-bpe", "lstm", bpe)
+        vocabulary = self.folder / "vocab.txt"
+        pieces = ["[UNK]", "the", "harbour", "##s", "##e", "s", "a", "see", "##n", "."]
+        vocabulary.write_text("\n".join(pieces) + "\n", encoding="utf-8")
+        self.train("ngram-wordpiece", formats.read(vocabulary), order=2)
+
+    def transformers(self) -> None:
+        for name, tokenizer, options in (
+            ("words", "word", {"positions": "rotary"}),
+            ("chars", "char", {"positions": "learnt", "norm": "layer"}),
+            ("alibi", "word", {"positions": "alibi", "activation": "swiglu"}),
+        ):
+            self.network(
+                f"transformer-{name}",
+                "transformer",
+                tokenizer,
+                layers=2,
+                cell_options={"heads": 2, "context": 80, **options},
+            )
+
+    def classes(self) -> None:
+        """Three models of one file of n-grams, as SRILM writes them, with other definitions."""
+        text = self._write("classes.txt", ["the NOUN saw a NOUN", "a NOUN sat", "the NOUN sat"])
+        arpa = self.folder / "classes.arpa"
+        model = lmkit.train(text, order=2, smoothing="witten-bell")
+        lmkit.export_model(model, arpa)
+        for name, definitions in (
+            ("plain", "NOUN harbour\nNOUN bay\n"),
+            ("weighted", "NOUN 0.75 man\nNOUN 0.25 wall\n"),
+            ("ambiguous", "NOUN 0.5 wall\nNOUN 0.4 saw\nNOUN 0.1 man\n"),
+        ):
+            file = self.folder / "definitions"
+            file.write_text(definitions, encoding="utf-8")
+            lmkit.import_model(arpa, classes=file, output=self.path(f"class-{name}"))
+
     def checkpoint(self) -> None:
         updates = count(1)
 
@@ -169,6 +213,7 @@ class Workshop:
         for name, models, options in (
             ("mixture-linear", [words, network], {"embed": True}),
             ("mixture-cache", [words, limited], {"kind": "by-context", "cache": True}),
+            ("mixture-words", [words, self.path("ngram-imported")], {"embed": True}),
             ("mixture-product", chars, {"kind": "log-linear", "embed": True}),
         ):
             lmkit.mix(models, valid=self.valid, output=self.path(name), **options)
@@ -198,7 +243,10 @@ def make(target: Path) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shop = Workshop(folder)
-        for step in (shop.ngrams, shop.networks, shop.checkpoint, shop.mixtures, shop.channels):
+        for step in (
+            *(shop.ngrams, shop.subwords, shop.classes, shop.networks, shop.transformers),
+            *(shop.checkpoint, shop.mixtures, shop.channels),
+        ):
             step()
         found = {}
         for path in [*sorted(folder.glob("*.lm")), folder / CHECKPOINT]:
