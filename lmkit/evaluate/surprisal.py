@@ -254,8 +254,9 @@ class _Asked:
         starts, stops = found.first[first], found.last[first]
         if self.words:
             ends = np.append(first[1:], len(batch.ids)) - 1
-            starts = np.where(in_word, found.word_first[rows.word], found.last[ends])
-            stops = np.where(in_word, found.word_last[rows.word], found.last[ends])
+            starts, stops = found.last[ends], found.last[ends]
+            words = rows.word[in_word]  # a block of empty lines has none
+            starts[in_word], stops[in_word] = found.word_first[words], found.word_last[words]
         numbers = _numbers(by_word, sentences)
         if not self.words:
             sizes = np.diff(np.append(by_word.first, len(batch.ids)))

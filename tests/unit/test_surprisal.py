@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import math
 import sys
@@ -57,6 +58,11 @@ def trained(tokenizer: str, order: int = 3, lines: list[str] = LINES, **how: Any
     )
 
 
+@functools.cache
+def model_of_lines(tokenizer: str) -> LanguageModel:
+    return trained(tokenizer)
+
+
 def total(records: list[dict[str, Any]]) -> float:
     return -sum(record["surprisal"] for record in records) * BITS
 
@@ -96,6 +102,20 @@ def test_the_rows_of_a_text_sum_to_its_log_probability(
         if tokenizer not in ("whitespace", "pairs"):  # whose tokens may go over a word's end
             own = [record["word"] for record in words if record["word"] != "</s>"]
             assert own == [word for line in TEST for word in line.split()]
+
+
+@pytest.mark.parametrize("tokenizer", ["word", "char", "bpe"])
+@pytest.mark.parametrize("space", ["leading", "trailing"])
+@pytest.mark.parametrize("text", ["", "\n\n", " \t\n", "\u00a0\x0b"])
+def test_a_text_without_a_word_has_ends_alone(tokenizer: str, space: str, text: str) -> None:
+    model = model_of_lines(tokenizer)
+    lines = text.split("\n")
+    rows = lmkit.surprisals(model, lines, space=space)
+    assert [(row["line"], row["word"]) for row in rows] == [
+        (number, "</s>") for number in range(1, len(lines) + 1)
+    ]
+    assert [(row["start"], row["end"]) for row in rows] == [(len(line),) * 2 for line in lines]
+    assert total(rows) == pytest.approx(float(model.score(lines)[0].sum()), abs=1e-9)
 
 
 @pytest.mark.parametrize("tokenizer", ["word", "char", "bpe"])
