@@ -133,6 +133,8 @@ class PairScores:
         good, bad = scores.T
         with np.errstate(invalid="ignore"):
             close = np.abs(good - bad) <= _TOLERANCE * np.abs(good + bad)
+        # An impossible sentence is infinitely far from a possible one: only equal to another such.
+        close &= np.isfinite(good) & np.isfinite(bad)
         return np.where(close | (good == bad), 0.5, (good > bad).astype(np.float64))
 
 

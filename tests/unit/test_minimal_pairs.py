@@ -134,6 +134,13 @@ def test_length_decides_and_ties_are_halves():
     assert scores.right("character").tolist() == [1, 1, 0.5, 1]
 
 
+def test_an_impossible_sentence_ties_with_another_such_alone():
+    log = np.array([[-math.inf, -3.0], [-3.0, -math.inf], [-math.inf, -math.inf]])
+    ones = np.ones((3, 2), int)
+    scores = PairScores(log, ones, 0 * ones, ones, True)
+    assert [scores.right(per).tolist() for per in PER] == [[0, 1, 0.5]] * 3
+
+
 def test_groups_and_totals_by_hand():
     # One group of one pair, right; one of three, of which one is right and one ties.
     log = np.array([[-1.0, -2.0], [-1, -2], [-2, -1], [-1, -1]])
