@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
@@ -89,7 +89,8 @@ class App:
             self._log_line(scope, status, begun, "cut off: the client reads too slowly")
             raise Gone from None
         except OSError:
-            self._log_line(scope, status, begun, "the client has gone")
+            # What was answered after that, if nothing was before, nobody has read.
+            self._log_line(scope, status if status < 500 else 0, begun, "the client has gone")
         except Exception as error:  # noqa: BLE001 - the client has been told, and others wait
             self._log_line(scope, status, begun, place_of(error))
         else:
@@ -193,7 +194,10 @@ def _of_http(request: Request, error: Exception) -> Response:
 
 
 async def _body(request: Request, most: int, deadline: float) -> bytes:
-    """The body. Raises `Refused` if it has more than ``most`` bytes, and at the deadline."""
+    """The body. Raises `Refused` if it is compressed or has more than ``most`` bytes, and at the
+    deadline; `ConnectionResetError` if the client goes away first."""
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise Refused(415, "a request may not be compressed (Content-Encoding)", code="encoding")
     too_large = Refused(413, f"a request may have {most} bytes", code="too_large")
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length) > most:
@@ -207,6 +211,8 @@ async def _body(request: Request, most: int, deadline: float) -> bytes:
                 if size > most:
                     raise too_large
                 parts.append(part)
+    except ClientDisconnect:
+        raise ConnectionResetError("the client has gone") from None
     except TimeoutError:
         raise Refused(408, "the request took too long to arrive", code="timeout") from None
     return b"".join(parts)

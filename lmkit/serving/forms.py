@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from math import isfinite
 from typing import Any
 
 from lmkit.serving.refusals import Refused, invalid
@@ -21,7 +22,9 @@ BOOLEAN: Schema = {"type": "boolean"}
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(value, float):
+        return isfinite(value)  # 1e400 is JSON, and infinity for Python.
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 _TYPES: dict[str, Callable[[Any], bool]] = {

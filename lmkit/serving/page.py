@@ -34,6 +34,7 @@ _REFUSALS = {
     "404": "There is no such path, or the model cannot do that.",
     "408": "The request took too long to arrive.",
     "413": "The request is too large.",
+    "415": "The request is compressed.",
     "500": "An unexpected error.",
     "503": "The queue is full, or the server is stopping: see Retry-After.",
     "504": "The work took too long.",

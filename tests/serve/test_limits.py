@@ -178,6 +178,29 @@ def test_a_client_that_never_reads_is_cut_off(served, model, monkeypatch):
     assert "cut off" in asking.lines[0]
 
 
+def test_a_client_that_leaves_before_its_body_is_there_is_no_error(served, model):
+    asking = served(model)
+
+    async def run():
+        talk = asking.talk("/score", b"")
+        talk.incoming.get_nowait()
+        talk.incoming.put_nowait({"type": "http.request", "body": b"{", "more_body": True})
+        talk.leave()
+        await talk.run()
+
+    asyncio.run(run())
+    (line,) = asking.lines
+    assert line.startswith("127.0.0.1 POST /score - ") and line.endswith("the client has gone")
+
+
+def test_a_body_that_is_compressed_is_refused_by_name(served, model):
+    answer = served(model).post("/score", b"\x1f\x8b", **{"content-encoding": "gzip"})
+    assert answer.status == 415
+    assert "Content-Encoding" in answer.record["error"]["message"]
+    plain = served(model).post("/score", {"text": "a"}, **{"content-encoding": "identity"})
+    assert plain.status == 200
+
+
 @pytest.mark.parametrize("chunked", [True, False])
 def test_a_body_that_is_too_large(served, model, chunked):
     asking = served(model, Limits(request_bytes=1000))
