@@ -155,7 +155,9 @@ def _write_table(console: Console, found: dict[str, list[PairsRow]], per: Per) -
 def _title(row: PairsRow, groups: int) -> str:
     if row.total is None:
         return str(row.group)
-    return "all pairs" if row.total == "pairs" else f"mean of {groups} groups"
+    if row.total == "pairs":
+        return "all pairs"
+    return f"mean of {groups} group{'s' * (groups != 1)}"
 
 
 def _limits(found: Accuracy) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
 import logging
 import os
@@ -34,11 +35,12 @@ def require_packages() -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens there; ``port`` 0 takes a free one. Raises `UsageError` for a host
-    that has no address here, and `LmkitError` for a port that is taken."""
+    """A socket that listens there; ``port`` 0 takes a free one, and IPv6 may be in brackets, as
+    in a URL. Raises `UsageError` for a host that has no address, and `LmkitError` for one of
+    another machine or a port that is taken."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except (OSError, UnicodeError):
         raise UsageError(f"there is no host {host!r}", "--host 127.0.0.1") from None
@@ -51,9 +53,9 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         reason = (os.strerror(error.errno) if error.errno else str(error)).lower()
-        raise LmkitError(
-            f"cannot listen at {host} port {port}: {reason}", "--port 0, which takes a free one"
-        ) from None
+        taken = error.errno in (errno.EADDRINUSE, errno.EACCES)
+        hint = "--port 0, which takes a free one" if taken else "--host 127.0.0.1"
+        raise LmkitError(f"cannot listen at {host} port {port}: {reason}", hint) from None
     return listening
 
 
@@ -64,7 +66,7 @@ def is_loopback(listening: socket.socket) -> bool:
 
 def url_of(host: str, listening: socket.socket) -> str:
     """Where clients find the socket, by the name it was asked for."""
-    name = f"[{host}]" if ":" in host else host
+    name = f"[{host.strip('[]')}]" if ":" in host else host
     return f"http://{name}:{listening.getsockname()[1]}"
 
 

@@ -53,6 +53,12 @@ def test_a_table_has_a_row_a_group_and_the_totals(run, place):
     )
 
 
+def test_the_mean_of_one_group_says_so(run, place, tmp_path):
+    write_pairs(tmp_path / "one.jsonl", PAIRS[:1])
+    result = run("minimal-pairs", place / "m3.lm", tmp_path / "one.jsonl")
+    assert result.out.splitlines()[3].startswith("mean of 1 group  ")
+
+
 def test_models_stand_side_by_side_in_every_format(run, place):
     words = ("minimal-pairs", place / "m3.lm", f"uni={place / 'm1.lm'}", place / "pairs")
     rows = json.loads(run(*words, "--json").out)

@@ -43,6 +43,11 @@ def test_a_port_that_is_taken(run, small_model, installed):
     refused(result, "in use", "--port 0", status=1)
 
 
+def test_an_address_of_another_machine(run, small_model, installed):
+    result = run("serve", small_model, "--host", "192.0.2.1", "--port", "0")
+    refused(result, "cannot listen at 192.0.2.1 port 0", "--host 127.0.0.1", status=1)
+
+
 @pytest.mark.parametrize("option", ["--max-queue=0", "--timeout=0", "--port=65536"])
 def test_limits_that_are_none(run, small_model, option):
     refused(run("serve", small_model, option), option.partition("=")[0], status=2)
@@ -58,6 +63,7 @@ def test_a_file_that_is_no_model(run, small_text, installed):
         ("127.0.0.1", True, "http://127.0.0.1:"),
         ("localhost", True, "http://localhost:"),
         ("::1", True, "http://[::1]:"),
+        ("[::1]", True, "http://[::1]:"),
         ("0.0.0.0", False, "http://0.0.0.0:"),
     ],
 )
