@@ -5,7 +5,8 @@ is none. What is scored is the text of both together, as the model cuts it:
 
 - Where a token ends between the two, its part after the context is the continuation's.
 - Where a token goes over the place between the two, the probability is that of both together
-  over that of the context alone: log p(context + continuation) - log p(context).
+  over that of the context alone: log p(context + continuation) - log p(context). If the context
+  alone is impossible, as an unknown word may be, log p(context + continuation) stands for it.
 - A learnt token carries the space before it. So white space at the end of a context goes to the
   continuation there, as lm-evaluation-harness has it. Other tokenizers need no such thing.
 
@@ -167,7 +168,9 @@ class Continuing:
         scored = self._scored([*wholes, *(befores[n] for n in over)])
         sums = [float(scored[n][shared[n] :].sum()) for n in range(len(pairs))]
         for n, log_probs in zip(over, scored[len(pairs) :], strict=True):
-            sums[n] -= float(log_probs[shared[n] :].sum())
+            before = float(log_probs[shared[n] :].sum())
+            if np.isfinite(before):
+                sums[n] -= before
         likeliest = [False] * len(pairs)
         if greedy:
             likeliest = self._greedy(wholes, shared)

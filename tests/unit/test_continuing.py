@@ -136,6 +136,16 @@ def test_unknown_words_pay_for_their_letters_or_not() -> None:
     )
 
 
+def test_an_impossible_context_leaves_both_together() -> None:
+    # "ca" is no word here, and unknown words are impossible: p(the cat) over p(the ca) has no value.
+    text = "".join(f"{line}\n" for line in LINES).encode()
+    model = lmkit.train(io.BytesIO(text), order=2, smoothing="maximum-likelihood")
+    found = Continuing(model).continuations([("the ca", "t sat"), ("the ca", "r"), ("xx", "yy")])
+    _, log_probs = walked(model, "the cat sat")
+    assert found[0][0] == pytest.approx(sum(log_probs[1:]))
+    assert [value for value, _ in found[1:]] == [-np.inf, -np.inf]
+
+
 def test_networks_carry_their_state_over_line_ends_unless_told_not_to() -> None:
     model = trained("word", "lstm")
     pair = ("the dog sat\nthe cat", " sat")
