@@ -1,25 +1,56 @@
-"""Where the tokens of a text stand in it."""
+"""Where the tokens of a text stand in it.
+
+They are counted (`lmkit.evaluate.places`) where a sentence is a line. Else, and if the tokens were
+given as ids, each is looked for behind the one before it.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
+import numpy as np
+
 from lmkit.batch import EOS, UNK
+from lmkit.evaluate.places import TokenTexts, places
 from lmkit.evaluate.scoring import token_texts
 from lmkit.model import LanguageModel
+from lmkit.text.by_line import encode_by_line
 
 _SPACE = re.compile(rb"[\s\0]*")
 _WORD = re.compile(rb"[^\s\0]*")
+_LINE_END = re.compile("\n")
+_ANY_LINE_END = re.compile("\r\n|\r|\n")
 
 
 def token_ends(model: LanguageModel, text: str, ids: Sequence[int]) -> list[int]:
     """Where each of the tokens ``ids`` of ``text`` ends in it, in characters, ascending. The
     tokens and what lies between them, as white space, together are the text.
 
-    A token that stands there in other letters (lower case, composed) is taken to be as long as
-    it is written.
+    Where tokens cannot be counted, one that stands there in other letters (lower case, composed)
+    is taken to be as long as it is written.
     """
+    return _counted(model, text, ids) or _looked_for(model, text, ids)
+
+
+def _counted(model: LanguageModel, text: str, ids: Sequence[int]) -> list[int] | None:
+    """The same by counting; None if sentences are not lines, or ``text`` has other tokens."""
+    encoder = model.encoder.with_settings(skip_empty_lines=False)
+    settings = encoder.settings
+    if settings.segment != "line" or settings.special_tokens == "drop":
+        return None
+    ending = _LINE_END if settings.reading["only_lf"] else _ANY_LINE_END
+    lines = ending.split(text)
+    batch, tokens = encode_by_line(encoder, lines)
+    if batch.ids[: len(ids)].tolist() != list(ids):
+        return None
+    found = places(TokenTexts(model, settings), lines, batch, tokens)
+    behind = np.array([0, *(match.end() for match in ending.finditer(text)), len(text)])
+    ends = np.where(batch.ids == EOS, behind[found.line + 1], behind[found.line] + found.last)
+    return [int(end) for end in np.maximum.accumulate(ends)[: len(ids)]]
+
+
+def _looked_for(model: LanguageModel, text: str, ids: Sequence[int]) -> list[int]:
     data = text.encode(errors="surrogateescape")
     ends: list[int] = []
     place = 0
