@@ -257,7 +257,7 @@ class _Asked:
             starts, stops = found.last[ends], found.last[ends]
             words = rows.word[in_word]  # a block of empty lines has none
             starts[in_word], stops[in_word] = found.word_first[words], found.word_last[words]
-        numbers = _numbers(by_word, sentences)
+        numbers = _numbers(by_word, sentences, found)
         if not self.words:
             sizes = np.diff(np.append(by_word.first, len(batch.ids)))
             numbers = np.repeat(numbers, sizes)
@@ -339,14 +339,15 @@ def _rows(found: Places, ids: NDArray[np.int32], sentences: NDArray[np.int64]) -
     return _Rows(first, told, word[first])
 
 
-def _numbers(rows: _Rows, sentences: NDArray[np.int64]) -> NDArray[np.int64]:
+def _numbers(rows: _Rows, sentences: NDArray[np.int64], found: Places) -> NDArray[np.int64]:
     """[R]: the number of each row's word in its sentence; the end has the one after the last."""
     of = sentences[rows.first]
-    word = rows.word.copy()
-    begins = np.append(True, np.diff(of) != 0)
-    after = np.append(-1, word[:-1]) + 1
-    word = np.where(word >= 0, word, np.where(begins, -1, after))
-    lowest = np.flatnonzero(begins)
+    width = int(max(found.last.max(initial=0), found.word_first.max(initial=0))) + 1
+    place = found.line[rows.first] * width + found.last[rows.first]
+    # The last word has no row of its own if it is the end of a token that begins in another.
+    after = np.searchsorted(found.word_line * width + found.word_first, place)
+    word = np.where(rows.word >= 0, rows.word, after)
+    lowest = np.flatnonzero(np.append(True, np.diff(of) != 0))
     return word - np.repeat(word[lowest], np.diff(np.append(lowest, len(word)))) + 1
 
 

@@ -104,6 +104,15 @@ def test_the_rows_of_a_text_sum_to_its_log_probability(
             assert own == [word for line in TEST for word in line.split()]
 
 
+def test_words_within_a_token_have_a_number_and_no_row() -> None:
+    rows = lmkit.surprisals(trained("whitespace"), ["x y\u00a0z\u00a0q", "\u00a0x  y", ""])
+    assert [(row["line"], row["word_number"], row["word"]) for row in rows] == [
+        (1, 1, "x"), (1, 2, "y"), (1, 5, "</s>"),
+        (2, 1, "x"), (2, 2, "y"), (2, 3, "</s>"),
+        (3, 1, "</s>"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("tokenizer", ["word", "char", "bpe"])
 @pytest.mark.parametrize("space", ["leading", "trailing"])
 @pytest.mark.parametrize("text", ["", "\n\n", " \t\n", "\u00a0\x0b"])
