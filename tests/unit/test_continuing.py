@@ -137,7 +137,7 @@ def test_unknown_words_pay_for_their_letters_or_not() -> None:
 
 
 def test_an_impossible_context_leaves_both_together() -> None:
-    # "ca" is no word here, and unknown words are impossible: p(the cat) over p(the ca) has no value.
+    # "ca" is no word here, and unknown words are impossible: p(the cat) / p(the ca) has no value.
     text = "".join(f"{line}\n" for line in LINES).encode()
     model = lmkit.train(io.BytesIO(text), order=2, smoothing="maximum-likelihood")
     found = Continuing(model).continuations([("the ca", "t sat"), ("the ca", "r"), ("xx", "yy")])
