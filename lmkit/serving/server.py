@@ -16,6 +16,7 @@ from importlib import import_module
 from lmkit.errors import LmkitError, UsageError
 from lmkit.model import LanguageModel
 from lmkit.neural.blas import one_thread
+from lmkit.serving.connections import bounded
 from lmkit.serving.limits import Limits
 from lmkit.serving.refusals import place_of
 
@@ -107,6 +108,8 @@ def serve(
         timeout_keep_alive=5,
         timeout_graceful_shutdown=int(limits.timeout) + 1,
     )
+    config.load()
+    config.http_protocol_class = bounded(config.http_protocol_class, limits.timeout)
     _tell_of_warnings(log)
 
     class Server(uvicorn.Server):

@@ -122,6 +122,27 @@ def test_the_end_waits_for_what_runs(server, number):
     stream.close()
 
 
+def test_clients_that_ask_nothing_take_no_place_for_ever(server):
+    running = server("--timeout", "0.5", "--max-queue", "1")
+    address = ("127.0.0.1", running.port)
+    silent = [socket.create_connection(address) for _ in range(256)]
+    for one in silent[::2]:
+        one.sendall(b"POST /score HTTP/1.1\r\nhost: localhost\r\n")
+    later = running.connect()  # which asks once, and then begins to ask again
+    for one in silent:
+        one.settimeout(20)
+        assert one.recv(1) == b""
+        one.close()
+    later.request("POST", "/score", json.dumps({"text": "the"}))
+    assert json.loads(later.getresponse().read())["lines"]
+    later.sock.sendall(b"POST /score HTTP/1.1\r\n")
+    later.sock.settimeout(20)
+    assert later.sock.recv(1) == b""
+    later.close()
+    code, said = running.end()
+    assert code == 0 and "Traceback" not in said
+
+
 def test_a_second_signal_ends_at_once(server):
     running = server("--max-tokens", "1000000")
     body = {**STREAM, "stream": False}
