@@ -139,8 +139,11 @@ def running_reader(
     carrying its state over them, which calls ``progress`` with the tokens it has done.
     ``state`` None is ``default``, or ``carry`` where ``options`` need it.
 
-    Raises `UnsupportedError` where the model has no state to carry.
+    Raises `UnsupportedError` where the model has no state to carry, `UsageError` for another
+    ``state``.
     """
+    if state not in (None, "carry", "line"):
+        raise UsageError(f"state cannot be {state!r}", "carry or line")
     run = getattr(model, "running", None)
     if run is None:
         if state == "carry" or options:

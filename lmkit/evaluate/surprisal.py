@@ -78,8 +78,9 @@ def surprisals(
     which word pays for the space between two (see the module). ``state`` ``carry`` goes on
     from line to line (networks).
 
-    Raises `UnsupportedError` for a model whose scores are no probabilities, `TextError` for text
-    that cannot be read and `UsageError` for another ``space``.
+    Raises `UnsupportedError` for a model whose scores are no probabilities or are of whole
+    sentences only, `TextError` for text that cannot be read and `UsageError` for another ``space``
+    or ``state``.
 
     >>> lmkit.surprisals(model, "The cat sat.")[0]["surprisal"]       # doctest: +SKIP
     """
@@ -154,22 +155,17 @@ def surprisal_rows(
         raise UsageError(f"space cannot be {space!r}", "--space leading or --space trailing")
     reader = running_reader(model, state, {}, "line")
     stands = model.start(1) if reader is not model else None
-    if whole or space == "trailing":
-        _require_distributions(model)
+    if model.lower_bound:
+        raise UnsupportedError(
+            f"a model of the backend {model.backend!r} scores whole sentences, not their words",
+            "lmkit score, or the model that it takes its words from",
+        )
     asked = _Asked(model, words, whole, space == "trailing", special_tokens)
     sentence = 1
     for scores in score_lines(reader, blocks, special_tokens=special_tokens):
         rows, stands = asked.rows(scores, sentence, stands)
         yield rows
         sentence += len(scores.batch)
-
-
-def _require_distributions(model: LanguageModel) -> None:
-    if model.lower_bound:
-        raise UnsupportedError(
-            f"a model of the backend {model.backend!r} has no distribution of the next token",
-            "--no-entropy, and --space leading",
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +214,7 @@ class _Asked:
         if not self.words:
             every = np.arange(len(batch.ids))
             rows = _Rows(every, every, found.word)
-        bits = -scores.log_probs / LN2
+        bits = 0.0 - scores.log_probs / LN2  # of what is certain 0, not -0
         before = None
         if self.whole or self.ends is not None:
             before, stands = self._before(scores, rows, by_word, stands)

@@ -8,7 +8,7 @@ import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ import lmkit
 from lmkit import TextSettings
 from lmkit.errors import UnsupportedError, UsageError
 from lmkit.evaluate.perplexity import running_reader
+from lmkit.evaluate.surprisal import surprisal_rows
 from lmkit.model import LanguageModel
 from lmkit.text.tokenizers.making import make_tokenizer
 
@@ -351,11 +352,23 @@ def test_text_comes_as_a_string_lines_or_a_file(tmp_path: Path) -> None:
     assert "entropy" not in many[0] and "rank" not in many[0]
 
 
+def test_what_is_certain_costs_nothing_and_what_is_impossible_everything() -> None:
+    model = trained("word", 2, ["a b"], smoothing="maximum-likelihood")
+    rows = lmkit.surprisals(model, "a b z")
+    assert [str(row["surprisal"]) for row in rows[1:3]] == ["0.0", "inf"]
+
+
 def test_what_cannot_be_asked() -> None:
     with pytest.raises(UnsupportedError, match="not probabilities"):
         lmkit.surprisals(trained("word", smoothing="stupid-backoff"), "The")
     with pytest.raises(UsageError, match="space cannot be 'both'"):
         lmkit.surprisals(trained("word"), "The", space="both")
+    with pytest.raises(UsageError, match="state cannot be 'lines'"):
+        lmkit.surprisals(trained("word"), "The", state="lines")
+    channel = SimpleNamespace(lower_bound=True, backend="noisy-channel", require_probabilities=int)
+    for whole in (True, False):
+        with pytest.raises(UnsupportedError, match="whole sentences, not their words"):
+            next(surprisal_rows(channel, [["The"]], whole=whole))  # type: ignore[arg-type]
     with pytest.raises(UnsupportedError, match="carries no state"):
         lmkit.surprisals(trained("word"), "The", state="carry")
 
