@@ -196,7 +196,7 @@ def _of_http(request: Request, error: Exception) -> Response:
 async def _body(request: Request, most: int, deadline: float) -> bytes:
     """The body. Raises `Refused` if it is compressed or has more than ``most`` bytes, and at the
     deadline; `ConnectionResetError` if the client goes away first."""
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
+    if request.headers.get("content-encoding", "").lower() not in ("", "identity"):
         raise Refused(415, "a request may not be compressed (Content-Encoding)", code="encoding")
     too_large = Refused(413, f"a request may have {most} bytes", code="too_large")
     length = request.headers.get("content-length", "")
