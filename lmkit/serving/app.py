@@ -23,7 +23,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from lmkit.serving.endpoints import Endpoint, endpoints
 from lmkit.serving.page import openapi, page
-from lmkit.serving.refusals import Refused, of_error, place_of
+from lmkit.serving.refusals import Refused, of_error, place_of, stopping
 from lmkit.serving.service import Service
 from lmkit.serving.worker import Job
 
@@ -43,6 +43,7 @@ class App:
         self._service = service
         self._hosts = hosts
         self._log = log
+        self._arriving: set[asyncio.Timeout] = set()
         self._endpoints = endpoints(service.limits)
         routes = [
             Route(each.path, self._answering(each), methods=["POST"]) for each in self._endpoints
@@ -60,6 +61,13 @@ class App:
             routes=routes, exception_handlers={HTTPException: _of_http, Exception: _refusal}
         )
         self._inner.router.redirect_slashes = False
+
+    def stop(self) -> None:
+        """Take no more requests, nor what has not arrived yet; in the event loop."""
+        self._service.worker.stop()
+        for limit in self._arriving:
+            if not limit.expired():
+                limit.reschedule(0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -121,7 +129,7 @@ class App:
             limits = self._service.limits
             deadline = request.scope["lmkit.deadline"]
             try:
-                body = await _body(request, limits.request_bytes, deadline)
+                body = await self._body(request, limits.request_bytes, deadline)
                 asked = endpoint.form.read(body)
                 job = self._service.submit(endpoint.path, asked)
             except Refused as error:
@@ -137,6 +145,40 @@ class App:
             return respond(found)
 
         return answer
+
+    async def _body(self, request: Request, most: int, deadline: float) -> bytes:
+        """The body. Raises `Refused` if it is compressed or has more than ``most`` bytes, at the
+        deadline, and at `stop`; `ConnectionResetError` if the client goes away first."""
+        if request.headers.get("content-encoding", "").lower() not in ("", "identity"):
+            raise Refused(
+                415, "a request may not be compressed (Content-Encoding)", code="encoding"
+            )
+        too_large = Refused(413, f"a request may have {most} bytes", code="too_large")
+        length = request.headers.get("content-length", "")
+        if length.isdigit() and int(length) > most:
+            raise too_large
+        if self._service.worker.stopping:
+            raise stopping()
+        parts: list[bytes] = []
+        size = 0
+        arriving = asyncio.timeout_at(deadline)
+        self._arriving.add(arriving)
+        try:
+            async with arriving:
+                async for part in request.stream():
+                    size += len(part)
+                    if size > most:
+                        raise too_large
+                    parts.append(part)
+        except ClientDisconnect:
+            raise ConnectionResetError("the client has gone") from None
+        except TimeoutError:
+            if self._service.worker.stopping:
+                raise stopping() from None
+            raise Refused(408, "the request took too long to arrive", code="timeout") from None
+        finally:
+            self._arriving.discard(arriving)
+        return b"".join(parts)
 
     async def _models(self, request: Request) -> Response:
         return respond({"object": "list", "data": [self._described()]})
@@ -191,31 +233,6 @@ def _of_http(request: Request, error: Exception) -> Response:
     message = known.get(error.status_code, str(error.detail))
     refused = Refused(error.status_code, message, code="http", headers=dict(error.headers or {}))
     return _refusal(request, refused)
-
-
-async def _body(request: Request, most: int, deadline: float) -> bytes:
-    """The body. Raises `Refused` if it is compressed or has more than ``most`` bytes, and at the
-    deadline; `ConnectionResetError` if the client goes away first."""
-    if request.headers.get("content-encoding", "").lower() not in ("", "identity"):
-        raise Refused(415, "a request may not be compressed (Content-Encoding)", code="encoding")
-    too_large = Refused(413, f"a request may have {most} bytes", code="too_large")
-    length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > most:
-        raise too_large
-    parts: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout_at(deadline):
-            async for part in request.stream():
-                size += len(part)
-                if size > most:
-                    raise too_large
-                parts.append(part)
-    except ClientDisconnect:
-        raise ConnectionResetError("the client has gone") from None
-    except TimeoutError:
-        raise Refused(408, "the request took too long to arrive", code="timeout") from None
-    return b"".join(parts)
 
 
 async def _unless_gone(request: Request, work: Any) -> Any:

@@ -97,8 +97,9 @@ def serve(
         loops[0].call_soon_threadsafe(log, place_of(error))
 
     service = Service(model, name, limits, failed)
+    app = App(service, hosts=hosts, log=log)
     config = uvicorn.Config(
-        App(service, hosts=hosts, log=log),
+        app,
         lifespan="off",
         log_config=None,
         access_log=False,
@@ -128,7 +129,7 @@ def serve(
         if server.should_exit:
             server.force_exit = True
         server.should_exit = True
-        service.worker.stop()
+        app.stop()
 
     async def run() -> None:
         loop = asyncio.get_running_loop()

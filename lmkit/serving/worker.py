@@ -143,6 +143,11 @@ class Worker:
             if job in self._jobs:
                 self._jobs.remove(job)
 
+    @property
+    def stopping(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopping
+
     def stop(self) -> None:
         """Take no more jobs, and end those that stream; the others go on to their end."""
         with self._changed:

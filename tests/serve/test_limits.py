@@ -233,6 +233,24 @@ def test_the_end_stops_streams_and_lets_the_others_finish(served, held):
     assert (late.status, late.record["error"]["code"]) == (503, "stopping")
 
 
+def test_the_end_waits_for_no_body(served, model):
+    asking = served(model)
+
+    async def run():
+        talk = asking.talk("/score", b"")
+        talk.incoming.get_nowait()
+        talk.incoming.put_nowait({"type": "http.request", "body": b"{", "more_body": True})
+        task = asyncio.create_task(talk.run())
+        while not talk.incoming.empty():
+            await asyncio.sleep(0)
+        asking.app.stop()
+        asking.app.stop()
+        return await task, await asking.talk("/score", {"text": "a"}).run()
+
+    for answer in asyncio.run(run()):
+        assert (answer.status, answer.record["error"]["code"]) == (503, "stopping")
+
+
 def test_a_stream_under_way_ends_with_an_error(served, model):
     asking = served(model)
 
