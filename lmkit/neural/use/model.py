@@ -22,7 +22,7 @@ from lmkit.neural.arrays import Array
 from lmkit.neural.blas import one_thread
 from lmkit.neural.networks.language import Network
 from lmkit.neural.parameters import Parameters
-from lmkit.neural.tree import State, named, replace
+from lmkit.neural.tree import State, named, replaced
 from lmkit.neural.use.base import NetworkModel
 from lmkit.neural.use.state import NeuralState
 from lmkit.sampling import Sampling, draw
@@ -148,10 +148,9 @@ class NeuralModel(NetworkModel):
         if not len(ended):
             return read
         fresh = self._start
-        replace(read.layers, ended, fresh.layers)
         top = np.array(read.top)
         top[:, ended] = fresh.top
-        return NeuralState(read.layers, top)
+        return NeuralState(replaced(read.layers, ended, fresh.layers), top)
 
     def advance_through(
         self, state: Any, tokens: NDArray[np.integer] | Sequence[int]
