@@ -248,3 +248,20 @@ def test_additive_attention_is_bahdanaus() -> None:
             query = x[:, 3 * b + t].tolist()
             wanted = naive.additive(query, keys, weights["query"], weights["key"], weights["v"])
             np.testing.assert_allclose(y[:, 3 * b + t], wanted, atol=1e-12)
+
+
+def test_streams_are_answered_in_groups_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, count = 5, attention.BLOCK + 3
+    q, k, v = three(count, before + count)
+    sight = Sight(True, before, 20, np.array([0, 3]))
+    bias, dy = RNG.standard_normal((H, 20)), RNG.standard_normal(q.shape)
+    found = []
+    for scores in (1 << 18, 1):
+        monkeypatch.setattr(attention, "SCORES", scores)
+        y, backward = attend(q, k, v, sight, bias, learns=True)
+        slopes = [np.empty_like(q), *(np.empty((B, H, K, count)) for _ in "kv")]
+        of_bias = backward(dy, *slopes)
+        assert of_bias is not None
+        found.append((y, *slopes, of_bias))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-12)

@@ -11,7 +11,7 @@ What a softmax divides by is divided by in the result, which is smaller than the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +33,9 @@ LIMIT = 60.0
 """Scores of at most this size need no maximum taken off: neither exp nor a sum of many overflows or
 vanishes in float32."""
 
+SCORES = 1 << 18
+"""So many at most are formed at once, where one stream has no more: they stay in the cache."""
+
 Spread = Callable[[Array, Array, Array, Array], Array | None]
 """(gradient of the result, and where to write those of q, k and v) -> that of the bias."""
 
@@ -51,6 +54,13 @@ class Sight:
     window: int | None = None
     first: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
     lengths: NDArray[np.int64] | None = None
+
+    def of(self, streams: slice) -> Sight:
+        """That of some streams."""
+        first = self.first if len(self.first) == 1 else self.first[streams]
+        return replace(
+            self, first=first, lengths=None if self.lengths is None else self.lengths[streams]
+        )
 
     def keys(self, start: int, stop: int, count: int) -> tuple[int, int]:
         """From and up to which of ``count`` keys the queries ``start`` to ``stop`` look at."""
@@ -103,11 +113,36 @@ def attend(
     back; it has a gradient if it ``learns``. Keys read before the pass get no gradient: those of k
     and v are [B, H, K, S - before]. The result lies in memory as q does.
     """
+    y = np.empty_like(q)
+    width = max(1, SCORES // (q.shape[1] * max(1, k.shape[3]) * min(BLOCK, max(1, q.shape[3]))))
+    parts = [slice(low, low + width) for low in range(0, len(q), width)]
+    spreads = [_attend(q[p], k[p], v[p], sight.of(p), bias, learns, training, y[p]) for p in parts]
+
+    def backward(dy: Array, dq: Array, dk: Array, dv: Array) -> Array | None:
+        found = [
+            spread(dy[p], dq[p], dk[p], dv[p]) for p, spread in zip(parts, spreads, strict=True)
+        ]
+        slopes = [part for part in found if part is not None]
+        return sum(slopes[1:], slopes[0]) if slopes else None
+
+    return y, backward
+
+
+def _attend(
+    q: Array,
+    k: Array,
+    v: Array,
+    sight: Sight,
+    bias: Array | None,
+    learns: bool,
+    training: bool,
+    y: Array,
+) -> Spread:
+    """`attend` of some streams, whose result goes to ``y``; the backward pass."""
     scale = q.dtype.type(q.shape[2] ** -0.5)
     scaled = q * scale
     # For few queries the maxima take less time than a bound.
     safe = q.shape[3] >= BLOCK and _bound(scaled, k, bias) <= LIMIT
-    y = np.empty_like(q)
     blocks = []
     for start in range(0, q.shape[3], BLOCK):
         queries = slice(start, min(start + BLOCK, q.shape[3]))
@@ -143,7 +178,7 @@ def attend(
                 np.add.at(slopes.T, distances, ds.sum(axis=0).transpose(1, 2, 0))
         return slopes
 
-    return y, backward
+    return backward
 
 
 def _bound(q: Array, k: Array, bias: Array | None) -> float:

@@ -128,7 +128,7 @@ class RunningModel(LanguageModel):
             last = np.array([self._token])
             if self._stride is not None:
                 last = np.concatenate((self._read, last))
-            h, layers = self._scorer.read(last[:, None], self._layers)
+            h, layers = self._scorer.read_long(last[:, None], self._layers)
         return log_probs, NeuralState(layers, h[:, -1:])
 
     def _inputs(self, ids: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -166,7 +166,7 @@ class RunningModel(LanguageModel):
             here = ids[done : done + end - self._position]
             stop = self._position + len(here)
             window = inputs[max(0, end - context - first) : stop - first]
-            h, _ = self._scorer.read(window[:, None], self._layers)
+            h, _ = self._scorer.read_long(window[:, None], self._layers)
             h = h[:, -len(here) :]
             found = self._scorer.log_prob(h, here, team)
             if self.cache is not None:

@@ -23,6 +23,8 @@ SIDE_BY_SIDE = 64
 """Sentences that are scored at once: the gates of a step stay in the cache."""
 WINDOW = 32
 """Steps of one pass."""
+PIECE = 256
+"""Steps of one pass over one long text."""
 COLUMNS = 512
 """Positions whose softmax is formed at once."""
 
@@ -55,6 +57,14 @@ class Scorer:
         """What the softmax reads [H, N] after each of ``inputs`` [T, B], and the last states."""
         h, last = self.advance(inputs, states)
         return self.network.project(self._ready, h), last
+
+    def read_long(self, inputs: Array, states: State) -> tuple[Array, State]:
+        """As `read`, in pieces, so that memory is bounded by what comes out."""
+        found = []
+        for start in range(0, len(inputs), PIECE):
+            h, states = self.read(inputs[start : start + PIECE], states)
+            found.append(h.copy())
+        return np.concatenate(found, axis=1), states
 
     def advance(self, inputs: Array, states: State) -> tuple[Array, State]:
         """As `read`, but for the states alone: the columns are not projected."""
@@ -92,8 +102,8 @@ class Scorer:
         [H, 1] that the softmax read."""
         log_probs = np.empty(len(targets))
         top = np.zeros((0, 1), self._dtype)
-        for start in range(0, len(targets), 256):
-            here = slice(start, start + 256)
+        for start in range(0, len(targets), PIECE):
+            here = slice(start, start + PIECE)
             h, states = self.read(inputs[here, None], states)
             log_probs[here] = self.log_prob(h, targets[here])
             top = h[:, -1:]
@@ -133,11 +143,9 @@ class Scorer:
         """Sentences of ``lengths`` [B], longest first; fills their places of ``log_probs``."""
         scorer = self.in_room()
         states = repeat(start, len(starts))
-        # What attention keeps of the text costs more to carry than steps to make.
-        window = max(WINDOW, self.network.context or 0)
-        for begin in range(0, int(lengths[0]), window):
+        for begin in range(0, int(lengths[0]), WINDOW):
             active = int((lengths > begin).sum())
-            steps = min(window, int(lengths[0]) - begin)
+            steps = min(WINDOW, int(lengths[0]) - begin)
             places = starts[:active] + begin + np.arange(steps)[:, None]
             inside = begin + np.arange(steps)[:, None] < lengths[:active]
             inputs = ids[np.minimum(np.maximum(places - 1, 0), len(ids) - 1)]
