@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from lmkit.model import EOS
+from lmkit.neural.blas import one_thread
 from lmkit.neural.layers.attention import Sight, attend
 from lmkit.neural.networks.architecture import Architecture
 from lmkit.neural.networks.bodies import MOST_CONTEXT, POSITIONS
@@ -31,7 +32,8 @@ def scorer(context: int, positions: str = "rotary", width: int = 16) -> Scorer:
 def peak(task: Callable[[], object]) -> int:
     tracemalloc.start()
     try:
-        task()
+        with one_thread():
+            task()
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
