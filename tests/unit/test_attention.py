@@ -196,6 +196,10 @@ def test_hints_for_widths() -> None:
     with pytest.raises(UsageError, match="5 heads do not divide a width of 12") as caught:
         SelfAttention(12, 5, 8, "a.")
     assert caught.value.hint == "--heads 4"
+    # What a hint says must work: rotary positions want heads of even width.
+    with pytest.raises(UsageError, match="99 heads do not divide") as caught:
+        SelfAttention(12, 99, 8, "a.", Rotary)
+    assert caught.value.hint == "--heads 6"
     with pytest.raises(UsageError, match="a head has 3"):
         SelfAttention(12, 4, 8, "a.", Rotary)
 

@@ -21,6 +21,7 @@ from lmkit.neural.optimizers.adamw import AdamW
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.tools.inspection import gates
 from lmkit.neural.training.course import Interrupted, Report
+from lmkit.neural.training.distillation import Teacher
 from lmkit.neural.training.options import make_options
 from lmkit.neural.use.model import NeuralModel
 from lmkit.text.settings import TextSettings
@@ -126,6 +127,54 @@ def test_learnt_positions_say_that_they_cannot_grow(text: Path) -> None:
     model = train(text, "learnt")
     with pytest.raises(UsageError, match="learnt for 8 tokens"):
         model.score(" ".join(["w1"] * 20))
+
+
+def test_a_teacher_whose_positions_end_begins_anew(text: Path) -> None:
+    teacher = train(text, "learnt")
+    reader = Teacher(teacher, 0.5)
+    reader.begin([2])
+    inputs = np.stack((ids_of(teacher, 20), ids_of(teacher, 20)[::-1]), axis=1)
+    for _ in range(2):
+        found, share = reader.targets(0, inputs)
+        assert share == 0.5 and found.shape == (len(teacher.vocabulary), 40)
+        for low in range(0, 20, CONTEXT):
+            part = inputs[low : low + CONTEXT]
+            h, _ = teacher.scorer.read(part, teacher.scorer.zero(2))
+            expected = teacher.network.softmax.log_probs(teacher.parameters.views, h)
+            columns = found[:, 2 * low : 2 * low + part.size]
+            np.testing.assert_allclose(columns.T, np.exp(expected), atol=1e-5)
+    student = lmkit.train(
+        text,
+        backend="gru",
+        hidden=4,
+        epochs=1,
+        workers=1,
+        bptt=20,
+        teacher=teacher,
+        settings=TextSettings(tokenizer="whitespace"),
+    )
+    assert np.isfinite(student.log[-1]["loss"])
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_weights_whose_products_are_no_numbers(text: Path, tmp_path: Path) -> None:
+    model = train(text)
+    for name, view in model.parameters.views.items():
+        if name.endswith("qkv"):
+            view *= np.float32(1e30)
+    model.save(tmp_path / "big.lm")
+    big = lmkit.load(tmp_path / "big.lm")
+    ids = Batch(ids_of(model, 6), np.array([0, 6]))
+    state = big.start(1)
+    for use in (
+        lambda: big.score(ids),
+        lambda: big.running().score(ids),
+        lambda: big.next_log_probs(big.start(1)),
+        lambda: big.log_probs_of(state, np.array([[5, 6]])),
+        lambda: big.generate(1, seed=1),
+    ):
+        with pytest.raises(ModelFileError, match="no numbers"):
+            use()
 
 
 def test_a_file_has_all_of_it(model: NeuralModel, tmp_path: Path) -> None:

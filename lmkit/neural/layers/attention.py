@@ -226,7 +226,8 @@ class SelfAttention(Layer):
         deviations: tuple[float | None, float | None] = (None, None),
     ) -> None:
         if size % heads:
-            fit = [n for n in range(1, size + 1) if size % n == 0]
+            pair = 2 if positions is Rotary and size % 2 == 0 else 1
+            fit = [n for n in range(1, size + 1) if size % (pair * n) == 0]
             near = min(fit, key=lambda n: abs(n - heads))
             raise UsageError(
                 f"{heads} heads do not divide a width of {size} units", f"--heads {near}"

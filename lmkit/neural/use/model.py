@@ -24,6 +24,7 @@ from lmkit.neural.networks.language import Network
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.tree import State, named, replaced
 from lmkit.neural.use.base import NetworkModel
+from lmkit.neural.use.scoring import numbers
 from lmkit.neural.use.state import NeuralState
 from lmkit.sampling import Sampling, draw
 
@@ -96,6 +97,7 @@ class NeuralModel(NetworkModel):
                 log_probs[first:] = self.scorer.sentences(
                     ids[first:], offsets[1:] - first, self.before_start, self.workers
                 )
+            numbers(log_probs)
             return log_probs, self._state_after(batch, state)
 
     def follow(
@@ -166,6 +168,7 @@ class NeuralModel(NetworkModel):
         if state.log_probs is None:
             softmax = self.network.softmax
             found = softmax.log_probs(self.parameters.views, state.top)
+            numbers(found[:, EOS])
             state.log_probs = found.astype(np.float64)
         return state.log_probs
 
@@ -179,7 +182,9 @@ class NeuralModel(NetworkModel):
         if state.log_probs is not None:
             return np.take_along_axis(state.log_probs, ids, axis=1)
         with one_thread():
-            return self.scorer.log_probs_of(state.top, ids, self.workers)
+            found = self.scorer.log_probs_of(state.top, ids, self.workers)
+        numbers(found)
+        return found
 
     def draw_next(
         self, state: Any, how: Sampling, generator: np.random.Generator, unknown: bool = False

@@ -28,7 +28,7 @@ from lmkit.neural.parameters import Parameters
 from lmkit.neural.use.base import NetworkModel
 from lmkit.neural.use.cache import FLATNESS, WEIGHT, Cache
 from lmkit.neural.use.parallel import read_in_parts
-from lmkit.neural.use.scoring import Scorer
+from lmkit.neural.use.scoring import Scorer, numbers
 from lmkit.neural.use.state import NeuralState
 from lmkit.threads import Team
 
@@ -129,6 +129,7 @@ class RunningModel(LanguageModel):
             if self._stride is not None:
                 last = np.concatenate((self._read, last))
             h, layers = self._scorer.read_long(last[:, None], self._layers)
+        numbers(log_probs, "a lower rate for --dynamic" if self._rate else "training it again")
         return log_probs, NeuralState(layers, h[:, -1:])
 
     def _inputs(self, ids: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from lmkit.errors import ModelFileError
 from lmkit.model import EOS
 from lmkit.neural.arrays import Array, Room, Weights
 from lmkit.neural.layer import FRESH, Pass
@@ -30,6 +31,15 @@ COLUMNS = 512
 
 ASKED = 64
 """The same where some tokens of each are asked for."""
+
+
+def numbers(log_probs: NDArray[np.float64], hint: str = "training it again") -> None:
+    """Raises `ModelFileError` where ``log_probs`` has what is no number: weights of some 1e19 are
+    finite, and their products are not."""
+    if np.isnan(log_probs).any():
+        raise ModelFileError(
+            "the network gives probabilities that are no numbers (NaN): weights are too large", hint
+        )
 
 
 class Scorer:
