@@ -156,7 +156,6 @@ def test_a_teacher_whose_positions_end_begins_anew(text: Path) -> None:
     assert np.isfinite(student.log[-1]["loss"])
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_weights_whose_products_are_no_numbers(text: Path, tmp_path: Path) -> None:
     model = train(text)
     for name, view in model.parameters.views.items():
@@ -175,6 +174,13 @@ def test_weights_whose_products_are_no_numbers(text: Path, tmp_path: Path) -> No
     ):
         with pytest.raises(ModelFileError, match="no numbers"):
             use()
+
+
+def test_dynamic_evaluation_that_explodes(text: Path) -> None:
+    model = train(text)
+    with pytest.raises(ModelFileError, match="no numbers") as caught:
+        model.running(dynamic=1e30).score(Batch(ids_of(model, 61), np.array([0, 61])))
+    assert "--dynamic" in str(caught.value.hint)
 
 
 def test_a_file_has_all_of_it(model: NeuralModel, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from lmkit.errors import UnsupportedError, UsageError
 from lmkit.model import EOS, Batch, LanguageModel, State
 from lmkit.neural import tree
+from lmkit.neural.arrays import unwarned
 from lmkit.neural.blas import one_thread
 from lmkit.neural.networks.language import Stretch
 from lmkit.neural.parameters import Parameters
@@ -220,14 +221,16 @@ class RunningModel(LanguageModel):
         targets = self._unlearnt[:, None]
         inputs = np.concatenate((np.array([[token]], targets.dtype), targets[:-1]))
         network, weights, gradient = self.model.network, self._parameters, self._gradient
-        network.train(weights.views, Stretch(inputs, targets), layers, self._views, self._generator)
-        norm = float(np.sqrt(gradient @ gradient))
-        gradient *= self._rate * min(1.0, 1.0 / max(norm, 1e-12))
-        weights.flat -= gradient
-        # Not in the gradient's memory: of that a pass blanks only the rows that it has written.
-        np.subtract(self.model.parameters.flat, weights.flat, out=self._pull)
-        self._pull *= self._decay
-        weights.flat += self._pull
+        stretch = Stretch(inputs, targets)
+        with unwarned():
+            network.train(weights.views, stretch, layers, self._views, self._generator)
+            norm = float(np.sqrt(gradient @ gradient))
+            gradient *= self._rate * min(1.0, 1.0 / max(norm, 1e-12))
+            weights.flat -= gradient
+            # Not in the gradient's memory: of that a pass blanks only rows that it has written.
+            np.subtract(self.model.parameters.flat, weights.flat, out=self._pull)
+            self._pull *= self._decay
+            weights.flat += self._pull
         self._scorer = Scorer(network, weights.views)
         self._unlearnt = self._unlearnt[:0]
 

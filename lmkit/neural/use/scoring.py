@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lmkit.errors import ModelFileError
 from lmkit.model import EOS
-from lmkit.neural.arrays import Array, Room, Weights
+from lmkit.neural.arrays import Array, Room, Weights, unwarned
 from lmkit.neural.layer import FRESH, Pass
 from lmkit.neural.networks.language import Network
 from lmkit.neural.tree import State, kept, repeat, select
@@ -79,19 +79,21 @@ class Scorer:
     def advance(self, inputs: Array, states: State) -> tuple[Array, State]:
         """As `read`, but for the states alone: the columns are not projected."""
         pass_ = Pass(len(inputs), room=self._room)
-        h, last, _ = self.network.forward(self._ready, inputs, states, pass_)
+        with unwarned():
+            h, last, _ = self.network.forward(self._ready, inputs, states, pass_)
         return h, kept(last)
 
     def log_prob(self, h: Array, targets: Array, team: Team | None = None) -> NDArray[np.float64]:
         """log p of ``targets`` [N] after ``h`` [H, N]; the columns are shared by ``team``."""
-        softmax = self.network.softmax
         if team is None or team.workers == 1 or len(targets) <= COLUMNS:
-            return softmax.log_prob(self.weights, h, targets).astype(np.float64)
+            return self._log_prob(h, targets).astype(np.float64)
         pieces = [slice(k, k + COLUMNS) for k in range(0, len(targets), COLUMNS)]
-        found = team.share(
-            [partial(softmax.log_prob, self.weights, h[:, p], targets[p]) for p in pieces]
-        )
+        found = team.share([partial(self._log_prob, h[:, p], targets[p]) for p in pieces])
         return np.concatenate(found).astype(np.float64)
+
+    def _log_prob(self, h: Array, targets: Array) -> Array:
+        with unwarned():
+            return self.network.softmax.log_prob(self.weights, h, targets)
 
     def log_probs_of(self, h: Array, tokens: Array, workers: int = 1) -> NDArray[np.float64]:
         """log p of the ``tokens`` [N, K] after ``h`` [H, N]: [N, K]; the same for any number of
