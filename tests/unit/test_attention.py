@@ -241,6 +241,23 @@ def test_two_inputs_have_two_gradients(kind: str) -> None:
     np.testing.assert_allclose(forward()[0], y, rtol=1e-12)
 
 
+@pytest.mark.parametrize("size", [1.0, 1e3], ids=["small scores", "large scores"])
+@pytest.mark.parametrize("kind", ["many heads", "additive"])
+def test_the_mean_of_an_empty_source_is_zero(kind: str, size: float) -> None:
+    made: Any = CrossAttention(6, 5, 2, "c.")
+    if kind == "additive":
+        made = AdditiveAttention(6, 5, 7, "c.")
+    parameters = Parameters(made.shapes(), np.float64)
+    made.initialise(parameters.views, RNG)
+    x, source = size * RNG.standard_normal((6, B * 3)), RNG.standard_normal((5, B * 4))
+    y, backward = made.forward(parameters.views, x, source, B, np.array([0, 4]))
+    gradients = parameters.gradients_of(parameters.empty_like())
+    gradients.begin()
+    dx, dsource = backward(np.ones_like(y), gradients)
+    for array, count in ((y, 3), (dx, 3), (dsource, 4)):
+        assert not array[:, :count].any() and np.isfinite(array).all()
+
+
 def test_additive_attention_is_bahdanaus() -> None:
     made = AdditiveAttention(6, 5, 7, "")
     weights = {name: RNG.standard_normal(shape) for name, shape in made.shapes().items()}

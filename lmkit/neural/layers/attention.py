@@ -156,6 +156,9 @@ def _attend(
             e += bias[:, distances]
         _exponentials(e, sight.shades(start, queries.stop, low, high), safe)
         sums = np.matmul(np.ones((1, high - low), q.dtype), e)
+        if sight.lengths is not None:
+            # The mean of nothing is zero.
+            sums[sums == 0] = 1
         np.divide(np.matmul(v[..., keys], e), sums, out=y[..., queries])
         if training:
             blocks.append(_Block(queries, keys, e, sums, distances))
@@ -201,7 +204,8 @@ def _exponentials(e: Array, shades: Iterator[tuple[slice, Array]], safe: bool) -
         return
     for rows, seen in shades:
         np.copyto(e[:, :, rows], -np.inf, where=~seen)
-    e -= e.max(axis=2, keepdims=True)
+    # Where nothing is seen, the highest score must be finite to give zeros.
+    e -= e.max(axis=2, keepdims=True, initial=np.finfo(e.dtype).min)
     np.exp(e, out=e)
 
 
