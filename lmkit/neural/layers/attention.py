@@ -140,7 +140,7 @@ def _attend(
 ) -> Spread:
     """`attend` of some streams, whose result goes to ``y``; the backward pass."""
     scale = q.dtype.type(q.shape[2] ** -0.5)
-    scaled = q * scale
+    scaled = np.multiply(q, scale, order="C")
     # For few queries the maxima take less time than a bound.
     safe = q.shape[3] >= BLOCK and _bound(scaled, k, bias) <= LIMIT
     blocks = []
