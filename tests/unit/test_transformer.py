@@ -223,6 +223,7 @@ def test_a_file_of_a_newer_architecture(
     with pytest.raises(ModelFileError, match="this lmkit does not know") as caught:
         lmkit.load(tmp_path / "t.lm")
     assert caught.value.hint == "pip install --upgrade lmkit"
+    assert str(caught.value).count("Try:") == 1
 
 
 @pytest.mark.parametrize("shape", [{"context": 1 << 17}, {"context": 1}, {"heads": 0}])
