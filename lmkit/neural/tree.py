@@ -89,7 +89,7 @@ def select(state: State, which: slice | NDArray[np.integer]) -> State:
 
 
 def _chosen(leaf: Any, which: slice | NDArray[np.integer]) -> Any:
-    if isinstance(leaf, Growing):
+    if not isinstance(leaf, np.ndarray):
         return leaf.select(which)
     if isinstance(which, slice):
         return np.ascontiguousarray(leaf[..., which])
@@ -114,7 +114,7 @@ def repeat(state: State, count: int) -> State:
 
 def kept(state: State) -> State:
     """``state`` in memory of its own: what a pass leaves may be memory that the next one uses."""
-    return _each(lambda leaf: leaf if isinstance(leaf, Growing) else leaf.copy(), state)
+    return _each(lambda leaf: leaf.copy() if isinstance(leaf, np.ndarray) else leaf, state)
 
 
 def replaced(state: State, which: NDArray[np.integer], by: State) -> State:

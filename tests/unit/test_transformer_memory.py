@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from lmkit.model import EOS
 from lmkit.neural.blas import one_thread
 from lmkit.neural.layers.attention import Sight, attend
 from lmkit.neural.networks.architecture import Architecture
-from lmkit.neural.networks.bodies import MOST_CONTEXT, POSITIONS
+from lmkit.neural.networks.bodies import MOST_CONTEXT, POSITIONS, RELATIVE
 from lmkit.neural.networks.language import Network
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.use.scoring import Scorer
@@ -69,3 +70,18 @@ def test_many_long_streams_share_the_memory_of_scores() -> None:
     # Of all 64 at once they would take 2 heads * 2000 keys * 32 queries * 4 bytes each: 33 MB.
     sight = Sight(True, 1968)
     assert peak(lambda: attend(q, k, k, sight, training=False)) < 6 * MEGABYTE
+
+
+@pytest.mark.parametrize("positions", POSITIONS)
+@pytest.mark.parametrize("context", [2, 20, 80])
+def test_lines_side_by_side_are_what_each_is_alone(positions: str, context: int) -> None:
+    """Read in passes that are shorter than the longest, and longer than the shortest."""
+    made = scorer(context, positions)
+    lengths = [70, 1, 33, 0, 32, 31, 65] if positions in RELATIVE or context == 80 else [2, 0, 1]
+    offsets = np.cumsum([0, *lengths])
+    text = ids(int(offsets[-1]))
+    found = made.sentences(text, offsets, made.zero(1), workers=1)
+    for low, high in pairwise(offsets):
+        inputs = np.concatenate(([EOS], text[low:high]))[:-1].astype(np.int32)
+        alone, _, _ = made.stream(inputs, text[low:high], made.zero(1))
+        assert found[low:high] == pytest.approx(alone, abs=1e-4)
