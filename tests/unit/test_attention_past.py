@@ -85,9 +85,24 @@ def test_the_same_streams_share_memory_and_others_do_not() -> None:
     for everyone in (np.arange(3), slice(None), slice(0, 3)):
         assert past.select(everyone) is past
     some = past.select(np.array([2, 0]))
-    assert not shared(some, past)
     assert np.array_equal(some.last(4), past.last(4)[:, [2, 0]])
-    assert some.append(steps(9, 1))._memory is some._memory
+    later = some.append(steps(9, 1))
+    assert not shared(later, past) and later.append(steps(9, 1))._memory is later._memory
+    assert np.array_equal(later.last(5)[:, :, :, :4], past.last(4)[:, [2, 0]])
+    assert np.array_equal(past.append(steps(5, 1, 3)).last(1), steps(5, 1, 3))
+
+
+def test_streams_are_copied_when_they_read_on_and_not_when_they_are_selected() -> None:
+    past = empty(3).append(steps(0, 4, 3))
+    some = past.select(np.array([2, 0, 1, 1])).select(np.array([3, 0])).select(slice(1, 2))
+    assert some._memory is past._memory and some.streams == 1
+    for one in (some, pickle.loads(pickle.dumps(some)), some.append(steps(9, 0, 1))):
+        assert np.array_equal(one.last(4), past.last(4)[:, [2]])
+    assert np.array_equal(past.join([some]).last(4)[:, 3], past.last(4)[:, 2])
+
+
+def test_no_streams_at_all() -> None:
+    past = empty(3).append(steps(0, 4, 3))
     none = past.select(np.array([], np.int64))
     assert none.streams == 0 and none.append(steps(0, 1, 0)).streams == 0
 

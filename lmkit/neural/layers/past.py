@@ -2,7 +2,8 @@
 
 A state never changes, and yet a step that generates must not copy all that was read before it. So
 states share memory that only grows: each knows up to where it reads, and the one that ends where
-the memory is filled so far writes behind it. Any other copies what it looks back to.
+the memory is filled so far writes behind it. Any other copies what it looks back to, and so do
+streams that were selected, but not before they read on.
 """
 
 from __future__ import annotations
@@ -42,15 +43,31 @@ class _Memory:
             return True
 
 
+def _of(array: Array) -> _Memory:
+    """Memory of just these keys and values."""
+    memory = _Memory(array.shape, array.dtype, array.shape[3])
+    memory.array[...] = array
+    return memory
+
+
 class Past(Growing):
     """The last steps of B streams, at most ``most`` of them; ``read`` [1, B] counts all steps of
     each stream, which may have read more or less than others: they end together."""
 
-    __slots__ = ("_end", "_memory", "most", "read")
+    __slots__ = ("_end", "_memory", "_rows", "most", "read")
 
-    def __init__(self, memory: _Memory, end: int, most: int, read: NDArray[np.int64]) -> None:
+    def __init__(
+        self,
+        memory: _Memory,
+        end: int,
+        most: int,
+        read: NDArray[np.int64],
+        rows: NDArray[np.int64] | None = None,
+    ) -> None:
+        """``rows`` [B]: which streams of the memory they are; None: all."""
         self._memory = memory
         self._end = end
+        self._rows = rows
         self.most = most
         self.read = read
 
@@ -67,25 +84,30 @@ class Past(Growing):
 
     def last(self, steps: int) -> Array:
         """Keys and values of the last ``steps`` steps, [2, B, H, steps, K]: to look at only."""
-        return self._memory.array[:, :, :, self._end - steps : self._end]
+        found = self._memory.array[:, :, :, self._end - steps : self._end]
+        return found if self._rows is None else found[:, self._rows]
 
     def append(self, new: Array) -> Past:
         """With keys and values ``new`` [2, B, H, T, K] of T more steps."""
         steps, memory, end = new.shape[3], self._memory, self._end
-        if not memory.claim(end, steps):
+        if self._rows is not None or not memory.claim(end, steps):
             end = self.count
-            memory = self._copy(self.last(end), steps)
+            memory = self._copy(end, steps)
         memory.array[:, :, :, end : end + steps] = new
         return Past(memory, end + steps, self.most, self.read + steps)
 
-    def _copy(self, old: Array, steps: int = 0) -> _Memory:
-        """Memory that has ``old`` steps, ``steps`` that the caller writes, and room for more:
-        about as many, so that few steps copy."""
-        count = old.shape[3]
+    def _copy(self, count: int, steps: int) -> _Memory:
+        """Memory that has the last ``count`` steps, and room for ``steps`` that the caller writes
+        and for about as many again, so that few steps copy."""
+        old = self._memory.array[:, :, :, self._end - count : self._end]
         room = count + steps + max(SPARE, min(count + steps, self.most))
-        shape = (*old.shape[:3], room, old.shape[4])
+        shape = (2, self.streams, old.shape[2], room, old.shape[4])
         memory = _Memory(shape, old.dtype, count + steps)
-        memory.array[:, :, :, :count] = old
+        if self._rows is None:
+            memory.array[:, :, :, :count] = old
+        else:
+            for stream, row in enumerate(self._rows.tolist()):
+                memory.array[:, stream, :, :count] = old[:, row]
         return memory
 
     # -- what `lmkit.neural.tree` asks for ----------------------------------------------------
@@ -99,9 +121,8 @@ class Past(Growing):
         chosen = everyone[which]
         if np.array_equal(chosen, everyone):
             return self
-        read = self.read[:, chosen]
-        count = min(int(read.max(initial=0)), self.most)
-        return Past(self._copy(self.last(count)[:, chosen]), count, self.most, read)
+        rows = chosen if self._rows is None else self._rows[chosen]
+        return Past(self._memory, self._end, self.most, self.read[:, chosen], rows)
 
     def join(self, others: Sequence[Growing]) -> Past:
         pasts = [self, *(other for other in others if isinstance(other, Past))]
@@ -114,7 +135,7 @@ class Past(Growing):
             mine = past.count
             both[:, first : first + past.streams, :, count - mine :] = past.last(mine)
             first += past.streams
-        return Past(self._copy(both), count, self.most, read)
+        return Past(_of(both), count, self.most, read)
 
     def arrays(self) -> tuple[Array, ...]:
         """Keys and values, each [H * K, S, B], and the steps read [1, B]."""
@@ -124,7 +145,8 @@ class Past(Growing):
 
     def restored(self, arrays: Sequence[Array]) -> Past:
         keys, values, read = arrays
-        _, streams, heads, _, width = self._memory.array.shape
+        _, _, heads, _, width = self._memory.array.shape
+        streams = self.streams
         steps = keys.shape[1] if keys.ndim == 3 else -1
         if (
             not keys.shape == values.shape == (heads * width, steps, streams)
@@ -136,7 +158,7 @@ class Past(Growing):
             raise ValueError("keys and values have another shape than their layer")
         old = np.stack((keys, values)).reshape(2, heads, width, steps, streams)
         old = old.transpose(0, 4, 1, 3, 2).astype(self._memory.array.dtype)
-        return Past(self._copy(old), steps, self.most, read.astype(np.int64))
+        return Past(_of(old), steps, self.most, read.astype(np.int64))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Only what is read, not the memory behind it.
