@@ -302,6 +302,23 @@ def test_bad_input(text: Path, given: dict[str, Any], message: str, hint: str) -
     assert hint in str(caught.value.hint)
 
 
+def test_a_model_to_begin_with_keeps_its_shape(text: Path) -> None:
+    """Its context says how long stretches are, not that of a preset, which its places may not
+    reach."""
+    base, settings = train(text, "learnt"), TextSettings(tokenizer="whitespace")
+    options = {"epochs": 1, "workers": 1, "settings": settings, "base": base}
+    further = lmkit.train(text, backend="transformer", **options)
+    assert further.facts["training"]["options"]["bptt"] == CONTEXT
+    assert further.network.shapes() == base.network.shapes()
+    for given, message in (
+        ({"cell_options": {"context": 16}}, "begin with has context 8, and its shape stays"),
+        ({"cell_options": {"norm": "layer"}}, "begin with has norm rms"),
+        ({"bptt": 20}, "positions end after 8 tokens"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            lmkit.train(text, backend="transformer", **given, **options)
+
+
 def test_options_fit_each_other() -> None:
     chosen = make_options("tiny", {"hidden": 12}, "word", 1000, body="transformer")
     assert chosen.cell_options == {"heads": 3, "context": 64} and chosen.bptt == 64
