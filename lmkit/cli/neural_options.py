@@ -188,8 +188,9 @@ def settle_neural_options(options: dict[str, Any]) -> None:
     Raises `UsageError` where some of them are given and the backend is another.
     """
     given = sorted(NAMES & set(options))
-    if family(options.get("backend", "ngram")) != "neural":
-        if given and "base" not in options:
+    # A model to begin with says which backend it is of.
+    if family(options.get("backend", "ngram")) != "neural" and "base" not in options:
+        if given:
             flags = {"hidden": "hidden-size", "embedding": "embedding-size"}
             shown = ", ".join(f"--{flags.get(name, name.replace('_', '-'))}" for name in given)
             raise UsageError(f"{shown} is for neural networks", "--backend lstm")

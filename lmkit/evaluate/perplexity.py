@@ -154,7 +154,9 @@ def running_reader(
         return model
     if state_used(model, state, options, default) == "line":
         if options:
-            raise UsageError("a cache and dynamic evaluation need a running text", "--state carry")
+            raise UsageError(
+                "a cache, dynamic evaluation and windows need a running text", "--state carry"
+            )
         return model
     reader: LanguageModel = run(**options, progress=progress)
     return reader

@@ -44,6 +44,12 @@ class Fresh(Room):
         return np.empty(shape, dtype)
 
 
+def unwarned() -> np.errstate:
+    """A context for computations in whose result one looks for what is no number: NumPy need not
+    warn of each step on the way there."""
+    return np.errstate(over="ignore", invalid="ignore")
+
+
 def by_step(matrix: Array, steps: int, out: Array | None = None) -> Array:
     """``[features, T * B]`` as contiguous ``[T, features, B]``, in ``out`` where it is given."""
     turned = matrix.reshape(len(matrix), steps, -1).transpose(1, 0, 2)

@@ -92,6 +92,9 @@ class NeuralBackend:
         chosen = make_options(
             *(preset, options, encoder.unit, tokens, len(corpus.vocabulary), teacher is not None),
             body=cls.name,
+            shape=base.network.architecture.cell_options
+            if base is not None and base.backend == cls.name
+            else None,
         )
         ids = all_ids(corpus.chunks())
         notes: list[str] = []

@@ -32,7 +32,12 @@ def damage(path: str | Path) -> Iterator[None]:
     try:
         yield
     except STUMBLES as error:
-        reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error).rstrip(".")
+        reason = str(error).rstrip(".")
+        if isinstance(error, KeyError):
+            reason = f"it lacks {error}"
+        elif isinstance(error, UsageError):
+            # Its hint is for who chooses options, not for who has a file.
+            reason = error.message
         raise ModelFileError(f"{path} is damaged: {one_line(reason)}", HINT) from error
 
 

@@ -140,3 +140,27 @@ def test_where_nothing_can_be_written_is_known_before_training(
     sealed.chmod(0o700)
     said = {"missing/m.lm": "there is no directory", "sealed/m.lm": "permission denied"}
     refused(result, said.get(place, "is a directory"))
+
+
+def test_a_training_that_goes_on_takes_nested_options_without_a_backend(
+    run: Run, text: Path, tmp_path: Path
+) -> None:
+    """The model to begin with says what it is; --backend need not."""
+    base, more = tmp_path / "base.lm", tmp_path / "more.lm"
+    settings = {"backend": "transformer", "hidden": 8, "epochs": 1, "workers": 1}
+    shape = {"heads": 2, "context": 8, "positions": "learnt"}
+    lmkit.train(text, cell_options=shape, **settings).save(base)
+    go_on = ["train", text, "--from", base, "--output", more, "--epochs", "1", "--workers", "1"]
+    result = run(*go_on, "--optimizer", "sgd", "--momentum", "0.5", "--context", "8")
+    assert result.status == 0, result.err
+    refused(run(*go_on, "--context", "16"), "begin with has context 8, and its shape stays", 2)
+
+
+def test_a_stride_for_lines_says_that_it_is_for_running_text(
+    run: Run, text: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "m.lm"
+    settings = {"backend": "transformer", "hidden": 8, "epochs": 1, "workers": 1}
+    lmkit.train(text, cell_options={"heads": 2, "context": 8}, **settings).save(model)
+    result = run("score", model, text, "--stride", "3", "--state", "line")
+    assert "windows need a running text. Try: --state carry." in result.err

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import pickle
 import pkgutil
 from collections.abc import Callable, Iterator
 
@@ -240,8 +241,9 @@ def test_shapes(case: Case) -> None:
     y, last = case.run()
     assert y.shape[1] == T * B
     first = case.layer.start(B, np.float64)
-    assert [leaf.shape for leaf in tree.leaves(last)] == [leaf.shape for leaf in tree.leaves(first)]
-    assert all(leaf.shape[-1] == B for leaf in tree.leaves(last))
+    assert list(tree.named(last, "s")) == list(tree.named(first, "s"))
+    for one, other in zip(tree.leaves(last), tree.leaves(first), strict=True):
+        assert one.shape[-1] == other.shape[-1] == B and one.dtype == other.dtype
     assert not set(case.layer.prepare(case.weights, Pass(T, True))) & set(case.weights)
     # One stream, one step: what generating is.
     y, last = case.run(case.inputs(2, 1)[..., :1], case.layer.start(1, np.float64), Pass(1))
@@ -290,6 +292,32 @@ def test_selected_streams_go_on_as_they_would_have(case: Case) -> None:
     found, end = case.run(columns(case.x, chosen), state)
     assert np.abs(found - columns(y, chosen)).max() < 1e-12
     assert alike(end, tree.select(last, np.array(chosen)))
+
+
+def test_states_of_before_stay_as_they_were(case: Case) -> None:
+    """Two texts may go on from one state, whatever was read from it in between."""
+    if not case.layer.causal:
+        pytest.skip("reads what comes later")
+    steps = case.x.reshape(*case.x.shape[:-1], T, B)
+    one, two, three = (steps[..., k, :] for k in range(3))
+    first = case.run(one, pass_=Pass(1))[1]
+    found = [case.run(two, first, Pass(1)), case.run(three, first, Pass(1))]
+    case.run(case.x, found[0][1])
+    again = [case.run(two, first, Pass(1)), case.run(three, first, Pass(1))]
+    for (y, last), (expected, state) in zip(again, found, strict=True):
+        assert np.array_equal(y, expected) and alike(last, state, 0)
+
+
+def test_a_state_comes_back_from_its_arrays_and_from_a_pickle(case: Case) -> None:
+    y, last = case.run()
+    tensors = tree.named(case.state, "s")
+    for state in (
+        tree.restored(case.layer.start(B, np.float64), "s", tensors),
+        pickle.loads(pickle.dumps(case.state)),
+    ):
+        assert alike(state, case.state, 0)
+        found, end = case.run(state=state)
+        assert np.abs(found - y).max() < 1e-12 and alike(end, last)
 
 
 def test_in_use_it_is_silent(case: Case) -> None:

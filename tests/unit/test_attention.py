@@ -166,7 +166,8 @@ def test_relative_positions_are_the_same_anywhere(kind: type[Relative]) -> None:
         state = run(made, RNG.standard_normal((H * K, ahead)))[1]
         later = run(made, x, state)[0]
         assert np.abs(later[:, 3:] - run(made, x)[0][:, 3:]).max() < 1e-9
-        assert {leaf.shape for leaf in tree.leaves(state)} == {(H * K, 3, 1), (1, 1)}
+        kept = min(ahead, 3)
+        assert {leaf.shape for leaf in tree.leaves(state)} == {(H * K, kept, 1), (1, 1)}
 
 
 def test_learnt_positions_end_and_say_so() -> None:
@@ -195,6 +196,10 @@ def test_hints_for_widths() -> None:
     with pytest.raises(UsageError, match="5 heads do not divide a width of 12") as caught:
         SelfAttention(12, 5, 8, "a.")
     assert caught.value.hint == "--heads 4"
+    # What a hint says must work: rotary positions want heads of even width.
+    with pytest.raises(UsageError, match="99 heads do not divide") as caught:
+        SelfAttention(12, 99, 8, "a.", Rotary)
+    assert caught.value.hint == "--heads 6"
     with pytest.raises(UsageError, match="a head has 3"):
         SelfAttention(12, 4, 8, "a.", Rotary)
 
@@ -236,6 +241,23 @@ def test_two_inputs_have_two_gradients(kind: str) -> None:
     np.testing.assert_allclose(forward()[0], y, rtol=1e-12)
 
 
+@pytest.mark.parametrize("size", [1.0, 1e3], ids=["small scores", "large scores"])
+@pytest.mark.parametrize("kind", ["many heads", "additive"])
+def test_the_mean_of_an_empty_source_is_zero(kind: str, size: float) -> None:
+    made: Any = CrossAttention(6, 5, 2, "c.")
+    if kind == "additive":
+        made = AdditiveAttention(6, 5, 7, "c.")
+    parameters = Parameters(made.shapes(), np.float64)
+    made.initialise(parameters.views, RNG)
+    x, source = size * RNG.standard_normal((6, B * 3)), RNG.standard_normal((5, B * 4))
+    y, backward = made.forward(parameters.views, x, source, B, np.array([0, 4]))
+    gradients = parameters.gradients_of(parameters.empty_like())
+    gradients.begin()
+    dx, dsource = backward(np.ones_like(y), gradients)
+    for array, count in ((y, 3), (dx, 3), (dsource, 4)):
+        assert not array[:, :count].any() and np.isfinite(array).all()
+
+
 def test_additive_attention_is_bahdanaus() -> None:
     made = AdditiveAttention(6, 5, 7, "")
     weights = {name: RNG.standard_normal(shape) for name, shape in made.shapes().items()}
@@ -247,3 +269,20 @@ def test_additive_attention_is_bahdanaus() -> None:
             query = x[:, 3 * b + t].tolist()
             wanted = naive.additive(query, keys, weights["query"], weights["key"], weights["v"])
             np.testing.assert_allclose(y[:, 3 * b + t], wanted, atol=1e-12)
+
+
+def test_streams_are_answered_in_groups_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, count = 5, attention.BLOCK + 3
+    q, k, v = three(count, before + count)
+    sight = Sight(True, before, 20, np.array([0, 3]))
+    bias, dy = RNG.standard_normal((H, 20)), RNG.standard_normal(q.shape)
+    found = []
+    for scores in (1 << 18, 1):
+        monkeypatch.setattr(attention, "SCORES", scores)
+        y, backward = attend(q, k, v, sight, bias, learns=True)
+        slopes = [np.empty_like(q), *(np.empty((B, H, K, count)) for _ in "kv")]
+        of_bias = backward(dy, *slopes)
+        assert of_bias is not None
+        found.append((y, *slopes, of_bias))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-12)

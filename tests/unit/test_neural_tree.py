@@ -54,8 +54,7 @@ def test_what_is_joined_can_be_selected_again() -> None:
 def test_one_stream_is_repeated_or_put_in_the_place_of_others() -> None:
     one = state(1, start=70)
     assert same(tree.repeat(one, 2), tree.join(one, one))
-    found = tree.kept(state())
-    tree.replace(found, np.array([0, 2]), one)
+    found = tree.replaced(state(), np.array([0, 2]), one)
     assert same(tree.select(found, np.array([0, 2])), tree.repeat(one, 2))
     assert same(tree.select(found, np.array([1])), tree.select(state(), np.array([1])))
 

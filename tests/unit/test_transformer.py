@@ -21,6 +21,7 @@ from lmkit.neural.optimizers.adamw import AdamW
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.tools.inspection import gates
 from lmkit.neural.training.course import Interrupted, Report
+from lmkit.neural.training.distillation import Teacher
 from lmkit.neural.training.options import make_options
 from lmkit.neural.use.model import NeuralModel
 from lmkit.text.settings import TextSettings
@@ -128,6 +129,60 @@ def test_learnt_positions_say_that_they_cannot_grow(text: Path) -> None:
         model.score(" ".join(["w1"] * 20))
 
 
+def test_a_teacher_whose_positions_end_begins_anew(text: Path) -> None:
+    teacher = train(text, "learnt")
+    reader = Teacher(teacher, 0.5)
+    reader.begin([2])
+    inputs = np.stack((ids_of(teacher, 20), ids_of(teacher, 20)[::-1]), axis=1)
+    for _ in range(2):
+        found, share = reader.targets(0, inputs)
+        assert share == 0.5 and found.shape == (len(teacher.vocabulary), 40)
+        for low in range(0, 20, CONTEXT):
+            part = inputs[low : low + CONTEXT]
+            h, _ = teacher.scorer.read(part, teacher.scorer.zero(2))
+            expected = teacher.network.softmax.log_probs(teacher.parameters.views, h)
+            columns = found[:, 2 * low : 2 * low + part.size]
+            np.testing.assert_allclose(columns.T, np.exp(expected), atol=1e-5)
+    student = lmkit.train(
+        text,
+        backend="gru",
+        hidden=4,
+        epochs=1,
+        workers=1,
+        bptt=20,
+        teacher=teacher,
+        settings=TextSettings(tokenizer="whitespace"),
+    )
+    assert np.isfinite(student.log[-1]["loss"])
+
+
+def test_weights_whose_products_are_no_numbers(text: Path, tmp_path: Path) -> None:
+    model = train(text)
+    for name, view in model.parameters.views.items():
+        if name.endswith("qkv"):
+            view *= np.float32(1e30)
+    model.save(tmp_path / "big.lm")
+    big = lmkit.load(tmp_path / "big.lm")
+    ids = Batch(ids_of(model, 6), np.array([0, 6]))
+    state = big.start(1)
+    for use in (
+        lambda: big.score(ids),
+        lambda: big.running().score(ids),
+        lambda: big.next_log_probs(big.start(1)),
+        lambda: big.log_probs_of(state, np.array([[5, 6]])),
+        lambda: big.generate(1, seed=1),
+    ):
+        with pytest.raises(ModelFileError, match="no numbers"):
+            use()
+
+
+def test_dynamic_evaluation_that_explodes(text: Path) -> None:
+    model = train(text)
+    with pytest.raises(ModelFileError, match="no numbers") as caught:
+        model.running(dynamic=1e30).score(Batch(ids_of(model, 61), np.array([0, 61])))
+    assert "--dynamic" in str(caught.value.hint)
+
+
 def test_a_file_has_all_of_it(model: NeuralModel, tmp_path: Path) -> None:
     model.save(tmp_path / "t.lm")
     again = lmkit.load(tmp_path / "t.lm")
@@ -168,6 +223,7 @@ def test_a_file_of_a_newer_architecture(
     with pytest.raises(ModelFileError, match="this lmkit does not know") as caught:
         lmkit.load(tmp_path / "t.lm")
     assert caught.value.hint == "pip install --upgrade lmkit"
+    assert str(caught.value).count("Try:") == 1
 
 
 @pytest.mark.parametrize("shape", [{"context": 1 << 17}, {"context": 1}, {"heads": 0}])
@@ -244,6 +300,23 @@ def test_bad_input(text: Path, given: dict[str, Any], message: str, hint: str) -
     with pytest.raises(UsageError, match=message) as caught:
         lmkit.train(text, backend="transformer", **{**SHAPE, **given})
     assert hint in str(caught.value.hint)
+
+
+def test_a_model_to_begin_with_keeps_its_shape(text: Path) -> None:
+    """Its context says how long stretches are, not that of a preset, which its places may not
+    reach."""
+    base, settings = train(text, "learnt"), TextSettings(tokenizer="whitespace")
+    options = {"epochs": 1, "workers": 1, "settings": settings, "base": base}
+    further = lmkit.train(text, backend="transformer", **options)
+    assert further.facts["training"]["options"]["bptt"] == CONTEXT
+    assert further.network.shapes() == base.network.shapes()
+    for given, message in (
+        ({"cell_options": {"context": 16}}, "begin with has context 8, and its shape stays"),
+        ({"cell_options": {"norm": "layer"}}, "begin with has norm rms"),
+        ({"bptt": 20}, "positions end after 8 tokens"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            lmkit.train(text, backend="transformer", **given, **options)
 
 
 def test_options_fit_each_other() -> None:

@@ -11,7 +11,7 @@ What a softmax divides by is divided by in the result, which is smaller than the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +22,7 @@ from lmkit.neural.arrays import Array, Weights
 from lmkit.neural.layer import Backward, Layer, Pass
 from lmkit.neural.layers.compose import ByStream
 from lmkit.neural.layers.linear import Linear
+from lmkit.neural.layers.past import Past
 from lmkit.neural.layers.positions import Relative, Rotary
 from lmkit.neural.parameters import Gradients
 from lmkit.neural.tree import State
@@ -31,6 +32,9 @@ BLOCK = 32
 LIMIT = 60.0
 """Scores of at most this size need no maximum taken off: neither exp nor a sum of many overflows or
 vanishes in float32."""
+
+SCORES = 1 << 18
+"""So many at most are formed at once, where one stream has no more: they stay in the cache."""
 
 Spread = Callable[[Array, Array, Array, Array], Array | None]
 """(gradient of the result, and where to write those of q, k and v) -> that of the bias."""
@@ -50,6 +54,13 @@ class Sight:
     window: int | None = None
     first: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
     lengths: NDArray[np.int64] | None = None
+
+    def of(self, streams: slice) -> Sight:
+        """That of some streams."""
+        first = self.first if len(self.first) == 1 else self.first[streams]
+        return replace(
+            self, first=first, lengths=None if self.lengths is None else self.lengths[streams]
+        )
 
     def keys(self, start: int, stop: int, count: int) -> tuple[int, int]:
         """From and up to which of ``count`` keys the queries ``start`` to ``stop`` look at."""
@@ -93,18 +104,45 @@ def attend(
     sight: Sight = Sight(),
     bias: Array | None = None,
     learns: bool = False,
+    training: bool = True,
 ) -> tuple[Array, Spread]:
     """softmax(k' q / sqrt(K)) over the keys, and v times it: [B, H, K, T] from q [B, H, K, T] and
-    k, v [B, H, K, S]; and the backward pass.
+    k, v [B, H, K, S]; and the backward pass, which needs all scores, kept in ``training`` only.
 
     ``bias`` [H, D], of causal attention, is added to the scores of keys that lie 0, 1, ... steps
     back; it has a gradient if it ``learns``. Keys read before the pass get no gradient: those of k
     and v are [B, H, K, S - before]. The result lies in memory as q does.
     """
-    scale = q.dtype.type(q.shape[2] ** -0.5)
-    scaled = q * scale
-    safe = _bound(scaled, k, bias) <= LIMIT
     y = np.empty_like(q)
+    width = max(1, SCORES // (q.shape[1] * max(1, k.shape[3]) * min(BLOCK, max(1, q.shape[3]))))
+    parts = [slice(low, low + width) for low in range(0, len(q), width)]
+    spreads = [_attend(q[p], k[p], v[p], sight.of(p), bias, learns, training, y[p]) for p in parts]
+
+    def backward(dy: Array, dq: Array, dk: Array, dv: Array) -> Array | None:
+        found = [
+            spread(dy[p], dq[p], dk[p], dv[p]) for p, spread in zip(parts, spreads, strict=True)
+        ]
+        slopes = [part for part in found if part is not None]
+        return sum(slopes[1:], slopes[0]) if slopes else None
+
+    return y, backward
+
+
+def _attend(
+    q: Array,
+    k: Array,
+    v: Array,
+    sight: Sight,
+    bias: Array | None,
+    learns: bool,
+    training: bool,
+    y: Array,
+) -> Spread:
+    """`attend` of some streams, whose result goes to ``y``; the backward pass."""
+    scale = q.dtype.type(q.shape[2] ** -0.5)
+    scaled = np.multiply(q, scale, order="C")
+    # For few queries the maxima take less time than a bound.
+    safe = q.shape[3] >= BLOCK and _bound(scaled, k, bias) <= LIMIT
     blocks = []
     for start in range(0, q.shape[3], BLOCK):
         queries = slice(start, min(start + BLOCK, q.shape[3]))
@@ -118,8 +156,12 @@ def attend(
             e += bias[:, distances]
         _exponentials(e, sight.shades(start, queries.stop, low, high), safe)
         sums = np.matmul(np.ones((1, high - low), q.dtype), e)
+        if sight.lengths is not None:
+            # The mean of nothing is zero.
+            sums[sums == 0] = 1
         np.divide(np.matmul(v[..., keys], e), sums, out=y[..., queries])
-        blocks.append(_Block(queries, keys, e, sums, distances))
+        if training:
+            blocks.append(_Block(queries, keys, e, sums, distances))
 
     def backward(dy: Array, dq: Array, dk: Array, dv: Array) -> Array | None:
         dk[...] = 0
@@ -139,7 +181,7 @@ def attend(
                 np.add.at(slopes.T, distances, ds.sum(axis=0).transpose(1, 2, 0))
         return slopes
 
-    return y, backward
+    return backward
 
 
 def _bound(q: Array, k: Array, bias: Array | None) -> float:
@@ -162,7 +204,8 @@ def _exponentials(e: Array, shades: Iterator[tuple[slice, Array]], safe: bool) -
         return
     for rows, seen in shades:
         np.copyto(e[:, :, rows], -np.inf, where=~seen)
-    e -= e.max(axis=2, keepdims=True)
+    # Where nothing is seen, the highest score must be finite to give zeros.
+    e -= e.max(axis=2, keepdims=True, initial=np.finfo(e.dtype).min)
     np.exp(e, out=e)
 
 
@@ -170,8 +213,7 @@ class SelfAttention(Layer):
     """Causal attention of ``heads`` heads, within a ``window``: a step sees itself and the
     ``window`` - 1 before it. ``<prefix>qkv`` [3 D, D] and ``<prefix>out`` [D, D]; x and y [D, N].
 
-    The state are the keys and values of the last ``window`` - 1 steps, each [D, window - 1, B] with
-    the latest at the end, and how many steps each stream has read [1, B].
+    The state is a `Past`: the keys and values of the last ``window`` - 1 steps that were read.
 
     ``deviations`` are those of the first weights. Raises `UsageError` where ``heads`` do not divide
     the width, or rotary positions have a head of odd width.
@@ -188,7 +230,8 @@ class SelfAttention(Layer):
         deviations: tuple[float | None, float | None] = (None, None),
     ) -> None:
         if size % heads:
-            fit = [n for n in range(1, size + 1) if size % n == 0]
+            pair = 2 if positions is Rotary and size % 2 == 0 else 1
+            fit = [n for n in range(1, size + 1) if size % (pair * n) == 0]
             near = min(fit, key=lambda n: abs(n - heads))
             raise UsageError(
                 f"{heads} heads do not divide a width of {size} units", f"--heads {near}"
@@ -214,8 +257,8 @@ class SelfAttention(Layer):
             part.initialise(weights, generator)
 
     def start(self, streams: int, dtype: DTypeLike) -> State:
-        kept = (self.size, self.window - 1, streams)
-        return np.zeros(kept, dtype), np.zeros(kept, dtype), np.zeros((1, streams), np.int64)
+        width = self.size // self.heads
+        return (Past.empty(streams, self.heads, width, self.window - 1, dtype),)
 
     def forward(
         self, weights: Weights, x: Array, pass_: Pass, state: State
@@ -224,16 +267,19 @@ class SelfAttention(Layer):
         if not pass_.by_stream:
             return ByStream(self).forward(weights, x, pass_, state)
         steps, streams = pass_.steps, x.shape[1] // pass_.steps
-        read = state[2][0]
+        (past,) = state
+        read, before = past.read[0], past.count
         z, _, qkv_backward = self.qkv.forward(weights, x, pass_)
         parts = z.reshape(3, self.heads, -1, streams, steps)
         self.positions.turn(parts[:2], read)
-        before = min(int(read.max()), self.window - 1)
-        k, v = (_joined(old, new, before) for old, new in zip(state, parts[1:], strict=False))
+        q, k, v = (heads_of(part) for part in parts)
+        after = past.append(parts[1:].transpose(0, 3, 1, 4, 2))
+        if before:
+            k, v = after.last(before + steps).swapaxes(3, 4)
         sight = Sight(True, before, self.window, before - np.minimum(read, before))
-        bias = self.positions.by_distance(weights, self.window, x.dtype)
-        learns = self.positions.learns
-        y, spread = attend(heads_of(parts[0]), heads_of(k), heads_of(v), sight, bias, learns)
+        reach = min(self.window, before + steps)
+        bias = self.positions.by_distance(weights, reach, x.dtype)
+        y, spread = attend(q, k, v, sight, bias, self.positions.learns, pass_.training)
         columns = y.transpose(1, 2, 0, 3).reshape(self.size, -1)
         result, _, out_backward = self.out.forward(weights, columns, pass_)
 
@@ -247,29 +293,9 @@ class SelfAttention(Layer):
             self.positions.turn(slopes[:2], read, back=True)
             return qkv_backward(dz, gradients)
 
-        last = (*(self._kept(all_) for all_ in (k, v)), state[2] + steps)
-        return result, last, backward
-
-    def _kept(self, x: Array) -> Array:
-        """The last steps of keys or values ``x`` [H, K, B, S], as the state has them."""
-        most = self.window - 1
-        count = min(x.shape[3], most)
-        late = x[..., x.shape[3] - count :].reshape(self.size, x.shape[2], count)
-        kept = np.zeros((self.size, most, x.shape[2]), x.dtype)
-        kept[:, most - count :] = late.swapaxes(1, 2)
-        return kept
+        return result, (after,), backward
 
 
 def heads_of(x: Array) -> Array:
     """[H, K, B, T] as [B, H, K, T], a view."""
     return x.transpose(2, 0, 1, 3)
-
-
-def _joined(old: Array, new: Array, before: int) -> Array:
-    """The last ``before`` steps of keys or values ``old`` [D, S, B], and those of this pass [H, K,
-    B, T] behind them."""
-    if not before:
-        return new
-    heads, width, streams, _ = new.shape
-    late = old[:, old.shape[1] - before :].swapaxes(1, 2).reshape(heads, width, streams, before)
-    return np.concatenate((late, new), axis=3)

@@ -118,8 +118,9 @@ class AdditiveAttention:
         e = np.tensordot(v, t, 1)
         if lengths is not None:
             e[np.broadcast_to(np.arange(e.shape[2]) >= lengths[:, None, None], e.shape)] = -np.inf
-        e = np.exp(e - e.max(axis=2, keepdims=True))
-        e /= e.sum(axis=2, keepdims=True)
+        e = np.exp(e - e.max(axis=2, keepdims=True, initial=np.finfo(e.dtype).min))
+        # The mean of an empty source is zero.
+        e /= np.maximum(e.sum(axis=2, keepdims=True), np.finfo(e.dtype).tiny)
         values = source.reshape(len(source), streams, -1).swapaxes(0, 1)
         y = np.matmul(values, e.swapaxes(1, 2))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from functools import cache
 from typing import ClassVar
 
 import numpy as np
@@ -25,6 +26,12 @@ from lmkit.neural.tree import State
 
 BASE = 10_000.0
 """Wavelengths go from 2 pi steps to nearly so many times as long."""
+
+
+@cache
+def _rates(count: int) -> NDArray[np.float64]:
+    """By how much each of ``count`` angles grows with a step; not to be changed."""
+    return BASE ** (-np.arange(count) / count)
 
 
 class Relative:
@@ -65,7 +72,7 @@ class Rotary(Relative):
 
     def turn(self, x: Array, first: NDArray[np.int64], back: bool = False) -> None:
         half = x.shape[-3] // 2
-        rates = BASE ** (-np.arange(half) / half)
+        rates = _rates(half)
         # Streams that stand at the same place share their angles.
         starts = first[:1] if (first == first[0]).all() else first
         places = starts[:, None] + np.arange(x.shape[-1])
@@ -166,7 +173,7 @@ class Sinusoidal(Absolute):
 
     def vectors(self, weights: Weights, places: NDArray[np.int64], dtype: np.dtype) -> Array:
         half = -(-self.size // 2)
-        angles = (BASE ** (-np.arange(half) / half))[:, None] * places
+        angles = _rates(half)[:, None] * places
         return np.concatenate((np.sin(angles), np.cos(angles)))[: self.size].astype(dtype)
 
 

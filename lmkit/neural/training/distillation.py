@@ -40,9 +40,15 @@ class Teacher:
     def targets(self, worker: int, inputs: Array) -> tuple[Array, float]:
         """Its distribution [V, N] after each of a worker's ``inputs`` [T, B], and its share."""
         width = inputs.shape[1]
-        states = self.states[worker]
-        if streams(states) != width:
-            states = select(states, slice(width))
-        h, self.states[worker] = self.scorer.read(inputs, states)
-        softmax = self.scorer.network.softmax
+        softmax, limit = self.scorer.network.softmax, self.scorer.network.limit
+        if limit is None:
+            states = self.states[worker]
+            if streams(states) != width:
+                states = select(states, slice(width))
+            h, self.states[worker] = self.scorer.read(inputs, states)
+        else:
+            # Its places end: it begins anew as often as it has to.
+            pieces = [inputs[low : low + limit] for low in range(0, len(inputs), limit)]
+            zero = self.scorer.zero(width)
+            h = np.concatenate([self.scorer.read(piece, zero)[0] for piece in pieces], axis=1)
         return np.exp(softmax.log_probs(self.scorer.weights, h)).T, self.share

@@ -189,11 +189,13 @@ def make_options(
     vocabulary: int = 0,
     taught: bool = False,
     body: str = "lstm",
+    shape: Mapping[str, Any] | None = None,
 ) -> Options:
     """The options of ``preset`` (None: one that suits the unit and the number of tokens), with
     those of ``given`` that are not None in their place. Presets of a ``body`` that is a transformer
     are others than those of recurrent ones. The softmax suits the size of the
-    ``vocabulary``, and whether there is a teacher (``taught``).
+    ``vocabulary``, and whether there is a teacher (``taught``). ``shape``: the ``cell_options`` of
+    a model to begin with, which stay.
 
     Raises `UsageError` for a preset or an option that there is not, or a value out of range.
     """
@@ -211,7 +213,7 @@ def make_options(
     if "optimizer" in chosen and "learning_rate" not in chosen:
         chosen["learning_rate"] = resolve("optimizer", chosen["optimizer"]).default_rate
     if body == TRANSFORMER:
-        preset_and_chosen = transformer_values(preset, chosen, tokens)
+        preset_and_chosen = transformer_values(preset, chosen, tokens, shape)
     else:
         preset_and_chosen = {**PRESETS[preset], **chosen}
     values = {"workers": available_cores(), **preset_and_chosen}

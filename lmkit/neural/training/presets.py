@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from lmkit.errors import UsageError
-from lmkit.neural.networks.bodies import ABSOLUTE
+from lmkit.neural.networks.bodies import ABSOLUTE, Shape
 
 TRANSFORMERS: dict[str, dict[str, Any]] = {
     "tiny": {
@@ -53,9 +54,11 @@ RECURRENT = ("residual", "layer_norm", "recurrent_dropout", "weight_drop")
 """Options that say nothing of a Transformer."""
 
 
-def transformer_values(preset: str, chosen: Mapping[str, Any], tokens: int) -> dict[str, Any]:
+def transformer_values(
+    preset: str, chosen: Mapping[str, Any], tokens: int, shape: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """The values of ``preset`` for a text of so many ``tokens``, fitted to those that are
-    ``chosen``, which come on top of them.
+    ``chosen``, which come on top of them. ``shape``: that of a model to begin with, which stays.
 
     Raises `UsageError` where some of them make no sense for a Transformer.
     """
@@ -65,6 +68,34 @@ def transformer_values(preset: str, chosen: Mapping[str, Any], tokens: int) -> d
             raise UsageError(f"{flag} is for recurrent networks", "--backend lstm")
     values = {**COMMON, **TRANSFORMERS[preset]}
     given = chosen.get("cell_options", {})
+    if shape is not None:
+        cell = asdict(Shape.of(dict(shape)))
+        _check_shape(given, cell)
+    else:
+        cell = _fitted(values, chosen, given, tokens)
+    values["bptt"] = max(1, min(cell["context"], tokens))
+    if cell.get("positions") in ABSOLUTE:
+        _check_lengths(chosen, cell)
+    return {**values, **chosen, "cell_options": cell}
+
+
+def _check_shape(given: Mapping[str, Any], shape: Mapping[str, Any]) -> None:
+    """Raises `UsageError` where what is ``given`` is another shape than that of the model that a
+    training begins with."""
+    for name, value in given.items():
+        if name in shape and shape[name] != value:
+            flag = name.replace("_", "-")
+            raise UsageError(
+                f"the model to begin with has {flag} {shape[name]}, and its shape stays",
+                f"leaving out --{flag}",
+            )
+
+
+def _fitted(
+    values: Mapping[str, Any], chosen: Mapping[str, Any], given: Mapping[str, Any], tokens: int
+) -> dict[str, Any]:
+    """The shape that is ``given``, and otherwise that of a preset's ``values``, as far as it fits
+    the other options and the text."""
     context = given.get("context")
     if context is not None and context > tokens:
         raise UsageError(
@@ -75,10 +106,7 @@ def transformer_values(preset: str, chosen: Mapping[str, Any], tokens: int) -> d
     cell["context"] = max(2, min(cell["context"], tokens))
     if "heads" not in given:
         cell["heads"] = fitting_heads(chosen.get("hidden", values["hidden"]), cell["heads"])
-    values["bptt"] = cell["context"]
-    if cell.get("positions") in ABSOLUTE:
-        _check_lengths(chosen, cell)
-    return {**values, **chosen, "cell_options": cell}
+    return cell
 
 
 def _check_lengths(chosen: Mapping[str, Any], cell: Mapping[str, Any]) -> None:

@@ -6,12 +6,13 @@ order, so that a seed and a number of workers determine every weight.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
-from lmkit.neural.arrays import Array, Room
+from lmkit.neural.arrays import Array, Room, unwarned
 from lmkit.neural.networks.language import Network, Objective, Stretch
 from lmkit.neural.noise import Dropout, Noise
 from lmkit.neural.optimizers.base import Optimizer
@@ -19,6 +20,8 @@ from lmkit.neural.parameters import ALIGNMENT, Parameters
 from lmkit.neural.training.distillation import Teacher
 from lmkit.neural.tree import State
 from lmkit.threads import Team, parts
+
+T = TypeVar("T")
 
 
 def without(here: slice, holes: Sequence[slice]) -> list[slice]:
@@ -87,9 +90,19 @@ class Stepper:
                 self._rooms[k],
             )
 
-        results = self.team.run([partial(task, k, part) for k, part in enumerate(shares)])
+        results = self._run(task, shares)
         self._used = len(shares)
         return sum(loss for loss, _ in results), [last for _, last in results]
+
+    def _run(self, task: Callable[[int, slice], T], shares: Sequence[slice]) -> list[T]:
+        """What ``task`` gives for the number and the share of each worker."""
+
+        def quietly(k: int, share: slice) -> T:
+            # A loss that is no number ends the training.
+            with unwarned():
+                return task(k, share)
+
+        return self.team.run([partial(quietly, k, share) for k, share in enumerate(shares)])
 
     def norm(self) -> float:
         """Add up the workers' gradients, and return the norm of the sum."""
@@ -110,7 +123,7 @@ class Stepper:
                 square += float(total @ total)
             return square + sum(self._add_rows(name, rows[name], k) for name in rows)
 
-        squares = self.team.run([partial(task, k, part) for k, part in enumerate(self._ranges)])
+        squares = self._run(task, self._ranges)
         used[0].rows = rows
         return float(np.sqrt(sum(squares)))
 
@@ -139,7 +152,7 @@ class Stepper:
                 *(self.parameters.flat, self._flat[0], rate, here.start, here.stop, factor)
             )
 
-        self.team.run([partial(task, k, part) for k, part in enumerate(self._ranges)])
+        self._run(task, self._ranges)
 
     @property
     def gradient(self) -> Array:

@@ -35,7 +35,7 @@ from lmkit.neural.training.options import Options
 from lmkit.neural.training.schedules import Schedule
 from lmkit.neural.training.stepper import Stepper
 from lmkit.neural.training.validation import mean_loss
-from lmkit.neural.tree import State, named, select
+from lmkit.neural.tree import State, named, restored, select
 from lmkit.neural.use.scoring import Scorer
 from lmkit.registry import resolve
 from lmkit.store.damage import damage
@@ -122,13 +122,16 @@ class Trainer:
         dtype = self.parameters.flat.dtype
         return [self.network.start(width, dtype) for width in widths]
 
-    def _stored_states(self) -> dict[str, Array]:
-        """The carried states, the teacher's too, under the names that a checkpoint has them by."""
+    def _carried(self) -> dict[str, list[State]]:
+        """The states of each worker, the teacher's too, by what a checkpoint calls them."""
         teacher = self.stepper.teacher
-        sets = {"state": self.states, "teacher": [] if teacher is None else teacher.states}
+        return {"state": self.states, "teacher": [] if teacher is None else teacher.states}
+
+    def _stored_states(self) -> dict[str, Array]:
+        """The carried states under the names that a checkpoint has them by."""
         return {
             full_name: part
-            for name, workers in sets.items()
+            for name, workers in self._carried().items()
             for w, worker in enumerate(workers)
             for full_name, part in named(worker, f"{name}.{w}").items()
         }
@@ -194,8 +197,9 @@ class Trainer:
         self.feed.begin(self.place.epoch_seed, self.place.epoch == 0)
         if self.place.position > self.feed.length:
             raise ValueError("it is after the end of the text")
-        for name, part in self._stored_states().items():
-            fill_from(tensors, name, part)
+        for name, workers in self._carried().items():
+            for w, worker in enumerate(workers):
+                workers[w] = restored(worker, f"{name}.{w}", tensors)
 
     def save(self) -> None:
         """Write the checkpoint, where there is to be one."""

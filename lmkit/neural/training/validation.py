@@ -12,6 +12,8 @@ STREAMS = 64
 """Streams that are read side by side: the gates of a step stay in the cache."""
 WINDOW = 16
 """Steps of one pass; it bounds the memory."""
+WIDER = 32
+"""The same where each looks back to others, which are read once for all of them."""
 LONG = 256
 """Streams begin in the zero state and are not shorter, so that it hardly matters."""
 
@@ -19,11 +21,12 @@ LONG = 256
 def mean_loss(scorer: Scorer, ids: NDArray[np.int32]) -> float:
     """Mean loss in nats a token over ``ids`` [N], read as a few long streams side by side: what
     training looks at, not a score of the text."""
-    window = scorer.network.context or WINDOW
+    network = scorer.network
+    window = network.limit or (WINDOW if network.context is None else WIDER)
     streams = Streams(ids, max(1, min(STREAMS, len(ids) // LONG)), window)
     states, total, count = scorer.zero(streams.batch), 0.0, 0
     for position in range(0, streams.length, window):
-        if scorer.network.limit is not None:
+        if network.limit is not None:
             states = scorer.zero(streams.batch)
         stretch = streams.stretch(0, position, min(window, streams.length - position))
         h, states = scorer.read(stretch.inputs, states)

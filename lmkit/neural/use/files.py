@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lmkit.errors import ModelFileError
-from lmkit.neural.arrays import Array
+from lmkit.neural.arrays import Array, unwarned
 from lmkit.neural.parameters import Parameters
 from lmkit.store.checksums import tensor_crc
 from lmkit.store.damage import damage
@@ -128,7 +128,9 @@ def fill(parameters: Parameters, tensors: Mapping[str, Array], path: Path) -> No
             raise damaged(path, f"the scales of the weights {name!r} have another shape than they")
         if scales is not None:
             view *= scales
-    if not np.isfinite(parameters.flat @ parameters.flat):
+    with unwarned():
+        square = parameters.flat @ parameters.flat
+    if not np.isfinite(square):
         bad = [name for name, view in parameters.views.items() if not np.isfinite(view).all()]
         if bad:
             raise damaged(path, f"the weights {bad[0]!r} are not all numbers (NaN or infinite)")

@@ -22,8 +22,9 @@ from lmkit.neural.arrays import Array
 from lmkit.neural.blas import one_thread
 from lmkit.neural.networks.language import Network
 from lmkit.neural.parameters import Parameters
-from lmkit.neural.tree import State, named, replace
+from lmkit.neural.tree import State, named, replaced
 from lmkit.neural.use.base import NetworkModel
+from lmkit.neural.use.scoring import numbers
 from lmkit.neural.use.state import NeuralState
 from lmkit.sampling import Sampling, draw
 
@@ -96,6 +97,7 @@ class NeuralModel(NetworkModel):
                 log_probs[first:] = self.scorer.sentences(
                     ids[first:], offsets[1:] - first, self.before_start, self.workers
                 )
+            numbers(log_probs)
             return log_probs, self._state_after(batch, state)
 
     def follow(
@@ -148,10 +150,9 @@ class NeuralModel(NetworkModel):
         if not len(ended):
             return read
         fresh = self._start
-        replace(read.layers, ended, fresh.layers)
         top = np.array(read.top)
         top[:, ended] = fresh.top
-        return NeuralState(read.layers, top)
+        return NeuralState(replaced(read.layers, ended, fresh.layers), top)
 
     def advance_through(
         self, state: Any, tokens: NDArray[np.integer] | Sequence[int]
@@ -167,6 +168,7 @@ class NeuralModel(NetworkModel):
         if state.log_probs is None:
             softmax = self.network.softmax
             found = softmax.log_probs(self.parameters.views, state.top)
+            numbers(found[:, EOS])
             state.log_probs = found.astype(np.float64)
         return state.log_probs
 
@@ -180,7 +182,9 @@ class NeuralModel(NetworkModel):
         if state.log_probs is not None:
             return np.take_along_axis(state.log_probs, ids, axis=1)
         with one_thread():
-            return self.scorer.log_probs_of(state.top, ids, self.workers)
+            found = self.scorer.log_probs_of(state.top, ids, self.workers)
+        numbers(found)
+        return found
 
     def draw_next(
         self, state: Any, how: Sampling, generator: np.random.Generator, unknown: bool = False

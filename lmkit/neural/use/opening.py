@@ -125,7 +125,7 @@ def stored_network(architecture: Mapping[str, Any], sizes: Mapping[str, int]) ->
         if architecture.get("cell") != TRANSFORMER:
             raise
         raise ModelFileError(
-            f"its network is one that this lmkit does not know: {error}",
+            f"its network is one that this lmkit does not know: {error.message}",
             "pip install --upgrade lmkit",
         ) from error
     for name, shape in network.shapes().items():

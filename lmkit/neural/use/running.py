@@ -22,13 +22,14 @@ from numpy.typing import NDArray
 from lmkit.errors import UnsupportedError, UsageError
 from lmkit.model import EOS, Batch, LanguageModel, State
 from lmkit.neural import tree
+from lmkit.neural.arrays import unwarned
 from lmkit.neural.blas import one_thread
 from lmkit.neural.networks.language import Stretch
 from lmkit.neural.parameters import Parameters
 from lmkit.neural.use.base import NetworkModel
 from lmkit.neural.use.cache import FLATNESS, WEIGHT, Cache
 from lmkit.neural.use.parallel import read_in_parts
-from lmkit.neural.use.scoring import Scorer
+from lmkit.neural.use.scoring import Scorer, numbers
 from lmkit.neural.use.state import NeuralState
 from lmkit.threads import Team
 
@@ -128,7 +129,8 @@ class RunningModel(LanguageModel):
             last = np.array([self._token])
             if self._stride is not None:
                 last = np.concatenate((self._read, last))
-            h, layers = self._scorer.read(last[:, None], self._layers)
+            h, layers = self._scorer.read_long(last[:, None], self._layers)
+        numbers(log_probs, "a lower rate for --dynamic" if self._rate else "training it again")
         return log_probs, NeuralState(layers, h[:, -1:])
 
     def _inputs(self, ids: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -166,7 +168,7 @@ class RunningModel(LanguageModel):
             here = ids[done : done + end - self._position]
             stop = self._position + len(here)
             window = inputs[max(0, end - context - first) : stop - first]
-            h, _ = self._scorer.read(window[:, None], self._layers)
+            h, _ = self._scorer.read_long(window[:, None], self._layers)
             h = h[:, -len(here) :]
             found = self._scorer.log_prob(h, here, team)
             if self.cache is not None:
@@ -219,14 +221,16 @@ class RunningModel(LanguageModel):
         targets = self._unlearnt[:, None]
         inputs = np.concatenate((np.array([[token]], targets.dtype), targets[:-1]))
         network, weights, gradient = self.model.network, self._parameters, self._gradient
-        network.train(weights.views, Stretch(inputs, targets), layers, self._views, self._generator)
-        norm = float(np.sqrt(gradient @ gradient))
-        gradient *= self._rate * min(1.0, 1.0 / max(norm, 1e-12))
-        weights.flat -= gradient
-        # Not in the gradient's memory: of that a pass blanks only the rows that it has written.
-        np.subtract(self.model.parameters.flat, weights.flat, out=self._pull)
-        self._pull *= self._decay
-        weights.flat += self._pull
+        stretch = Stretch(inputs, targets)
+        with unwarned():
+            network.train(weights.views, stretch, layers, self._views, self._generator)
+            norm = float(np.sqrt(gradient @ gradient))
+            gradient *= self._rate * min(1.0, 1.0 / max(norm, 1e-12))
+            weights.flat -= gradient
+            # Not in the gradient's memory: of that a pass blanks only rows that it has written.
+            np.subtract(self.model.parameters.flat, weights.flat, out=self._pull)
+            self._pull *= self._decay
+            weights.flat += self._pull
         self._scorer = Scorer(network, weights.views)
         self._unlearnt = self._unlearnt[:0]
 

@@ -12,8 +12,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from lmkit.errors import ModelFileError
 from lmkit.model import EOS
-from lmkit.neural.arrays import Array, Room, Weights
+from lmkit.neural.arrays import Array, Room, Weights, unwarned
 from lmkit.neural.layer import FRESH, Pass
 from lmkit.neural.networks.language import Network
 from lmkit.neural.tree import State, kept, repeat, select
@@ -23,11 +24,22 @@ SIDE_BY_SIDE = 64
 """Sentences that are scored at once: the gates of a step stay in the cache."""
 WINDOW = 32
 """Steps of one pass."""
+PIECE = 256
+"""Steps of one pass over one long text."""
 COLUMNS = 512
 """Positions whose softmax is formed at once."""
 
 ASKED = 64
 """The same where some tokens of each are asked for."""
+
+
+def numbers(log_probs: NDArray[np.float64], hint: str = "training it again") -> None:
+    """Raises `ModelFileError` where ``log_probs`` has what is no number: weights of some 1e19 are
+    finite, and their products are not."""
+    if np.isnan(log_probs).any():
+        raise ModelFileError(
+            "the network gives probabilities that are no numbers (NaN): weights are too large", hint
+        )
 
 
 class Scorer:
@@ -56,22 +68,32 @@ class Scorer:
         h, last = self.advance(inputs, states)
         return self.network.project(self._ready, h), last
 
+    def read_long(self, inputs: Array, states: State) -> tuple[Array, State]:
+        """As `read`, in pieces, so that memory is bounded by what comes out."""
+        found = []
+        for start in range(0, len(inputs), PIECE):
+            h, states = self.read(inputs[start : start + PIECE], states)
+            found.append(h.copy())
+        return np.concatenate(found, axis=1), states
+
     def advance(self, inputs: Array, states: State) -> tuple[Array, State]:
         """As `read`, but for the states alone: the columns are not projected."""
         pass_ = Pass(len(inputs), room=self._room)
-        h, last, _ = self.network.forward(self._ready, inputs, states, pass_)
+        with unwarned():
+            h, last, _ = self.network.forward(self._ready, inputs, states, pass_)
         return h, kept(last)
 
     def log_prob(self, h: Array, targets: Array, team: Team | None = None) -> NDArray[np.float64]:
         """log p of ``targets`` [N] after ``h`` [H, N]; the columns are shared by ``team``."""
-        softmax = self.network.softmax
         if team is None or team.workers == 1 or len(targets) <= COLUMNS:
-            return softmax.log_prob(self.weights, h, targets).astype(np.float64)
+            return self._log_prob(h, targets).astype(np.float64)
         pieces = [slice(k, k + COLUMNS) for k in range(0, len(targets), COLUMNS)]
-        found = team.share(
-            [partial(softmax.log_prob, self.weights, h[:, p], targets[p]) for p in pieces]
-        )
+        found = team.share([partial(self._log_prob, h[:, p], targets[p]) for p in pieces])
         return np.concatenate(found).astype(np.float64)
+
+    def _log_prob(self, h: Array, targets: Array) -> Array:
+        with unwarned():
+            return self.network.softmax.log_prob(self.weights, h, targets)
 
     def log_probs_of(self, h: Array, tokens: Array, workers: int = 1) -> NDArray[np.float64]:
         """log p of the ``tokens`` [N, K] after ``h`` [H, N]: [N, K]; the same for any number of
@@ -92,8 +114,8 @@ class Scorer:
         [H, 1] that the softmax read."""
         log_probs = np.empty(len(targets))
         top = np.zeros((0, 1), self._dtype)
-        for start in range(0, len(targets), 256):
-            here = slice(start, start + 256)
+        for start in range(0, len(targets), PIECE):
+            here = slice(start, start + PIECE)
             h, states = self.read(inputs[here, None], states)
             log_probs[here] = self.log_prob(h, targets[here])
             top = h[:, -1:]
@@ -133,11 +155,9 @@ class Scorer:
         """Sentences of ``lengths`` [B], longest first; fills their places of ``log_probs``."""
         scorer = self.in_room()
         states = repeat(start, len(starts))
-        # What attention keeps of the text costs more to carry than steps to make.
-        window = max(WINDOW, self.network.context or 0)
-        for begin in range(0, int(lengths[0]), window):
+        for begin in range(0, int(lengths[0]), WINDOW):
             active = int((lengths > begin).sum())
-            steps = min(window, int(lengths[0]) - begin)
+            steps = min(WINDOW, int(lengths[0]) - begin)
             places = starts[:active] + begin + np.arange(steps)[:, None]
             inside = begin + np.arange(steps)[:, None] < lengths[:active]
             inputs = ids[np.minimum(np.maximum(places - 1, 0), len(ids) - 1)]
