@@ -131,14 +131,14 @@ MODELS["mixture with classes"] = mixture(
 )
 """A few models of each backend, by names that begin with the backend's."""
 SECOND_LOOK = (
-    *(" 2", " 5", "words by context", "words log-linear", "of three, cache"),
+    *(" 1", " 2", " 5", "words by context", "words log-linear", "of three, cache"),
     *("closed without marks", "with classes", "class"),
 )
 EACH_MODEL = [
     pytest.param(name, marks=pytest.mark.slow if name.endswith(SECOND_LOOK) else ())
     for name in MODELS
 ]
-"""Their names; what orders 1 and 3 of the n-grams say is enough for a quick look."""
+"""Their names; what order 3 of the n-grams says is enough for a quick look."""
 
 
 def tolerance(model: LanguageModel) -> float:
