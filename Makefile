@@ -54,7 +54,7 @@ picture: .venv/.installed ## Draw the picture of the README, docs/images/compare
 test: .venv-test/.installed ## Run the tests that need neither a compiler nor a heavy package
 	.venv-test/bin/python $(PYTEST) $(PYTEST_FLAGS)
 
-quick: .venv-test/.installed ## The same without the slow ones, and with fewer random examples: under a minute
+quick: .venv-test/.installed ## The same without the slow ones, and with fewer random examples: about a minute
 	.venv-test/bin/python $(PYTEST) -m "not slow" --hypothesis-profile=quick $(PYTEST_FLAGS)
 
 coverage: .venv-dev/.installed ## Run the tests and list the lines that none of them reaches
