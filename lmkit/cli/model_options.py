@@ -12,7 +12,7 @@ import click
 from lmkit.cli.command import FLAG, OptionalValue
 from lmkit.cli.console import Console
 from lmkit.cli.headings import heading
-from lmkit.cli.options import Cutoffs, Decorator, empty_lines_option
+from lmkit.cli.options import Cutoffs, Decorator, Numbers, empty_lines_option
 from lmkit.cli.paths import InputPath
 from lmkit.cli.progress import ProgressBars
 from lmkit.cli.tokenizer_options import (
@@ -43,20 +43,11 @@ TEXT_OPTIONS = (
 )
 
 
-class Discounts(click.ParamType):
+class Discounts(Numbers):
     """Discounts of one order: a number, or several with commas between them."""
 
     name = "discounts"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, ...]:
-        if isinstance(value, tuple):
-            return value
-        try:
-            return tuple(float(part) for part in str(value).split(","))
-        except ValueError:
-            self.fail(f"{value!r} is not a list of discounts; write 0.75 or 0.5,1,1.5", param, ctx)
+    example = "0.75 or 0.5,1,1.5"
 
 
 class Lowercase(click.ParamType):

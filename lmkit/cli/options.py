@@ -193,10 +193,10 @@ class Years(click.ParamType):
         return first, last
 
 
-class Weights(click.ParamType):
-    """A weight of each model, ``0.7,0.3``."""
+class Numbers(click.ParamType):
+    """Numbers with commas between them; ``example`` is what the error says to write."""
 
-    name = "weights"
+    example: str
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -206,4 +206,11 @@ class Weights(click.ParamType):
         try:
             return tuple(float(part) for part in str(value).split(","))
         except ValueError:
-            self.fail(f"{value!r} is not a list of weights; write 0.7,0.3", param, ctx)
+            self.fail(f"{value!r} is not a list of {self.name}; write {self.example}", param, ctx)
+
+
+class Weights(Numbers):
+    """A weight of each model."""
+
+    name = "weights"
+    example = "0.7,0.3"

@@ -1,4 +1,4 @@
-"""Arrays that grow at the end, in amortised constant time an element."""
+"""Arrays that grow at the end, in amortised constant time an element; and stretches of one."""
 
 from __future__ import annotations
 
@@ -37,3 +37,13 @@ class GrowingArray:
         if len(values) > self._size:
             self.extend(np.zeros(len(values) - self._size, dtype=self._room.dtype))
         self._room[: len(values)] += values
+
+
+def gather(
+    flat: NDArray[np.int32], starts: NDArray[np.int64], stops: NDArray[np.int64]
+) -> NDArray[np.int32]:
+    """``flat[starts[i]:stops[i]]`` of all ``i``, concatenated."""
+    lengths = stops - starts
+    before = np.cumsum(lengths)
+    total = int(before[-1]) if len(before) else 0
+    return flat[np.repeat(starts - before + lengths, lengths) + np.arange(total)]

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from lmkit.model import EOS
 from lmkit.registry import names
+from lmkit.text.growing import gather
 from lmkit.text.lexicon import Lexicon, SpecialTokenError
 from lmkit.text.normalization import normalizer
 from lmkit.text.tokenizers import base
-from lmkit.text.tokenizers.base import LineBulk, PieceBulk, Tokenizer, gather
+from lmkit.text.tokenizers.base import LineBulk, PieceBulk, Tokenizer
 from lmkit.text.tokenizers.making import Unlearnt, make_tokenizer
 
 ALPHABET = "ab.,-'’ \t\x00\x0b\x0c\x85\xa0\u2028\u200dée\u0301字の😀<>/ﬁ1"

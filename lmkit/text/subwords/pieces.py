@@ -12,7 +12,7 @@ from itertools import repeat
 import numpy as np
 from numpy.typing import NDArray
 
-from lmkit.text.growing import GrowingArray
+from lmkit.text.growing import GrowingArray, gather
 from lmkit.text.subwords.hashing import IntegerTable
 from lmkit.text.subwords.patterns import LINE_END, Splitter
 
@@ -169,13 +169,3 @@ class PieceCache:
             self._numbers.extend(numbers)
         begins, ends = self._starts.values[which], self._starts.values[which + 1]
         return gather(self._numbers.values, begins, ends), ends - begins
-
-
-def gather(
-    flat: NDArray[np.int32], starts: NDArray[np.int64], stops: NDArray[np.int64]
-) -> NDArray[np.int32]:
-    """``flat[starts[i]:stops[i]]`` of all ``i``, concatenated."""
-    lengths = stops - starts
-    before = np.cumsum(lengths)
-    total = int(before[-1]) if len(before) else 0
-    return flat[np.repeat(starts - before + lengths, lengths) + np.arange(total)]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from lmkit.errors import UsageError
 from lmkit.model import EOS
-from lmkit.text.growing import GrowingArray
+from lmkit.text.growing import GrowingArray, gather
 from lmkit.text.lexicon import LINE_END, Lexicon, newest
 from lmkit.text.normalization import Normalizer
 
@@ -258,16 +258,6 @@ class PieceBulk:
         self._single &= bool((ends == np.arange(1, 2 * len(ends), 2)).all())
         self._starts.extend(behind)
         self._tokens.extend(numbers[numbers != EOS])
-
-
-def gather(
-    flat: NDArray[np.int32], starts: NDArray[np.int64], stops: NDArray[np.int64]
-) -> NDArray[np.int32]:
-    """``flat[starts[i]:stops[i]]`` of all ``i`` behind each other."""
-    lengths = stops - starts
-    before = np.cumsum(lengths)
-    total = int(before[-1]) if len(before) else 0
-    return flat[np.repeat(starts - before + lengths, lengths) + np.arange(total)]
 
 
 class SymbolBulk(ABC):

@@ -22,11 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.errors import UsageError
+from lmkit.text.growing import gather
 from lmkit.text.lexicon import Lexicon
 from lmkit.text.normalization import Normalizer
 from lmkit.text.subwords.lattice import Floats, Ints
 from lmkit.text.subwords.patterns import LINE_END, Splitter, distinct, splitter
-from lmkit.text.subwords.pieces import count_pieces, gather
+from lmkit.text.subwords.pieces import count_pieces
 from lmkit.text.subwords.unigram_encoding import Segmented, Segmenter
 from lmkit.text.subwords.unigram_text import (
     BYTE_TOKENS,

@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.model import EOS
-from lmkit.text.growing import GrowingArray
+from lmkit.text.growing import GrowingArray, gather
 from lmkit.text.lexicon import LINE_END, Lexicon
 from lmkit.text.normalization import Normalizer
 from lmkit.text.subwords.foreign_bpe import ByWords, ForeignBpe, SymbolBpe
 from lmkit.text.subwords.foreign_unigram import ForeignUnigram
 from lmkit.text.subwords.locality import cuts_words, keeps_to_words, leaves_ascii
-from lmkit.text.subwords.pieces import MOST_BYTES, MOST_PIECES, DistinctPieces, gather
+from lmkit.text.subwords.pieces import MOST_BYTES, MOST_PIECES, DistinctPieces
 from lmkit.text.subwords.rows import UNKNOWN
 from lmkit.text.subwords.words import BLANK, MARK, stands_alone
 
