@@ -346,3 +346,12 @@ def test_what_a_text_begins_with(hf: ModuleType, made: str) -> None:
     for parts in itertools.product(begins, repeat=3):
         text = "".join(parts) + "b"
         assert ours.ids_of(text) == theirs.encode(text).ids, ascii(text)
+
+
+def test_what_is_left_out_does_not_keep_its_neighbours_apart(hf: ModuleType) -> None:
+    """Without an unknown token and without bytes, the package leaves unknown characters out."""
+    vocabulary = {"▁": 0, "a": 1, "▁▁": 2, "▁a": 3}
+    theirs = hf.Tokenizer(hf.models.BPE(vocab=vocabulary, merges=[("▁", "▁"), ("▁", "a")]))
+    ours = from_json(parsed(theirs.to_str(), "tokenizer.json"))
+    for text in ("▁x▁", "▁▁▁\t▁a", "▁\ta▁", "x", "▁a\t▁\t▁"):
+        assert ours.tokenize(text) == theirs.encode(text).tokens, text

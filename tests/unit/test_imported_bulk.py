@@ -105,7 +105,6 @@ FAST = {
     "sentencepiece's bpe": sentencepiece_bpe(),
     "llama": bpe({**UNKNOWN, "byte_fallback": True}, normalizer=LLAMA),
     "llama, added tokens": bpe(UNKNOWN, ADDED, normalizer=LLAMA),
-    "no unknown token": bpe({}, normalizer=LLAMA),
     "metaspace": bpe(UNKNOWN, ADDED, pre_tokenizer=METASPACE, normalizer={"type": "NFKC"}),
     "first": bpe(UNKNOWN, pre_tokenizer=METASPACE | {"prepend_scheme": "first", "split": False}),
     "words": hugging_face_unigram(
@@ -138,6 +137,7 @@ FAST = {
     "doubles": hugging_face_unigram(normalizer=LLAMA),
 }  # fmt: skip
 SLOW = {
+    "no unknown token": bpe({}, normalizer=LLAMA),
     "a piece goes on into the next word": unigram((*WORDS, "the▁king")),
     "a symbol does": unigram(symbols=["the king"]),
     "a merge does": bpe(
@@ -197,6 +197,12 @@ def test_the_tokens_are_those_of_the_lines(name: str) -> None:
 @pytest.mark.parametrize("name", SLOW)
 def test_what_goes_on_into_the_next_word_goes_by_lines(name: str) -> None:
     assert isinstance(SLOW[name].bulk(None, Lexicon("word")), LineBulk)
+
+
+def test_words_are_merged_over_a_character_that_is_left_out() -> None:
+    tokenizer = SLOW["no unknown token"]
+    # Six marks in a row, once the tab between the last two is gone, as in the package.
+    assert tokenizer.tokenize("    \t▁") == ["▁▁", "▁▁", "▁▁"]
 
 
 def test_where_rounding_decides_the_line_is_cut_whole() -> None:

@@ -130,6 +130,12 @@ class ForeignBpe:
         self._whole = whole
         self._prefix, self._suffix = prefix, suffix
 
+    @property
+    def leaves_out(self) -> bool:
+        """Whether there are characters that are left out, so that what stood on both sides of one
+        may be merged: the end of a word with the mark of the next."""
+        return self._unknown is None and (self._bytes is None or None in self._bytes)
+
     def encode(self, piece: str) -> list[int]:
         """The ids of ``piece``."""
         if self._whole and (found := self._ids.get(piece)) is not None:

@@ -95,7 +95,8 @@ def _bpe(part: Part, tables: Tables) -> Model:
         suffix=options["end_of_word_suffix"] or "",
     )
     apart = not (options["ignore_merges"] or prefix or options["end_of_word_suffix"])
-    return Model(bpe.ByWords(encoder) if apart and _by_words(tables) else encoder, unknown)
+    apart = apart and not encoder.leaves_out and _by_words(tables)
+    return Model(bpe.ByWords(encoder) if apart else encoder, unknown)
 
 
 def _by_words(tables: Tables) -> bool:
