@@ -183,6 +183,7 @@ def test_the_tokens_are_those_of_the_lines(name: str) -> None:
     settings(max_examples=20, deadline=None)(given(SPACED)(same))()
     for text in (
         "", " ", "\n", "\n\n  \n", " the\n the \nthe", "\u0600 the", "the\u200b the", "▁ the▁ the",
+        "\x00▁ the", "\x00▁ \x00", "the▁\x7f the",
         "\x01 \x01the", *(" ".join(random.Random(k).choices(ODD, k=60)) for k in range(4)),
         " ".join(SAMPLED[0].split()[:60]), "<mask> the cat", "the  <mask>  cats cat. Hello",
     ):  # fmt: skip

@@ -190,7 +190,8 @@ class WordBulk:
             if not (self._added.search(word) or self._added.search(form)):
                 return [form]
         at_begin = word[0] == "\n"
-        if not stands_alone(word):
+        # sentencepiece takes a mark that stands in the text itself for a space at the end alone.
+        if MARK in word or not stands_alone(word):
             return None
         part, pieces = self._stages(word[1:] if at_begin else _BEFORE + word)
         if part is None:
